@@ -1,0 +1,1 @@
+//! Claims, measured: load generator, latency recorder, criterion benches.

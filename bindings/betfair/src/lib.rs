@@ -1,0 +1,1 @@
+//! Reads Betfair exchange stream recordings into commands.

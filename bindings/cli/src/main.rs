@@ -1,0 +1,2 @@
+//! The program `betring`.
+fn main() {}

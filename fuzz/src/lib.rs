@@ -1,0 +1,1 @@
+//! Everything that tries to break betring: workloads, auditor, simulator.

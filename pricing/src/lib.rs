@@ -1,0 +1,1 @@
+//! What a price is: money, odds, stakes, ladders and every rounding, in integers.
