@@ -1,0 +1,4 @@
+//! What holds for every number, and what the published and computed examples say.
+
+mod properties;
+mod vectors;
