@@ -1,1 +1,50 @@
-//! What becomes of a bet: the pure, single-threaded decision logic of betring.
+//! What becomes of a bet: the decision logic of betring.
+//!
+//! **State is a pure function of the journal.** Order and time are inputs; nothing else is: no clock,
+//! no thread, no random number, no hash order, no float. So a replay gives the same bytes on any
+//! machine, and whoever holds the journal holds the truth.
+//!
+//! The path of a command through this crate: its bytes ([`wire`]) are read into a [`command`];
+//! [`State::admit`] answers what needs no sequence; [`State::apply`] decides the rest, changes the
+//! state, and tells every [`event`] it caused; the [`answer`] goes back.
+#![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic, clippy::iter_over_hash_type)]
+
+pub mod answer;
+pub mod command;
+pub mod event;
+pub mod id;
+pub mod reject;
+pub mod rules;
+pub mod time;
+pub mod wire;
+
+mod bet;
+mod check;
+mod define;
+mod digest;
+mod feed;
+mod idempotency;
+mod ledger;
+mod market;
+mod place;
+mod read;
+mod risk;
+mod settlement;
+mod snapshot;
+mod state;
+mod table;
+
+pub use bet::{BetState, BetStep};
+pub use digest::Digest;
+pub use market::MarketStep;
+pub use read::{AccountView, BetView, Exposure, FeedView, MarketView, SelectionView};
+pub use rules::{BetFacts, HouseRules, Rules, Ruling};
+pub use snapshot::{IMAGE_VERSION, ImageError};
+pub use state::{
+    Admission, Admitted, HASH_EVERY, LOGIC_VERSION, OFFERS_MAX, ReplayError, ReplayWhat, Stamp,
+    State,
+};
+
+#[cfg(feature = "script")]
+pub mod script;

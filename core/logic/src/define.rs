@@ -1,0 +1,678 @@
+//! What exists: journals and runs, actors, feeds, fixtures, markets, accounts, limits, and who may.
+
+use crate::answer::Answer;
+use crate::bet::Bet;
+use crate::command::*;
+use crate::event::*;
+use crate::feed::{Feed, Heard};
+use crate::id::*;
+use crate::ledger::{Account, BALANCE_MAX, Side};
+use crate::market::{Market, MarketStep, NO_BET, Selection, Suspension};
+use crate::reject::Reject;
+use crate::risk::reserve_touched;
+use crate::rules::Rules;
+use crate::state::{Fixture, OFFERS_MAX, State};
+use crate::table::Table;
+use crate::time::{Nanos, Timestamp};
+use crate::wire::{Header, Minor, Name};
+
+type Decided = Result<Answer, Answer>;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("checked when the command was read")
+}
+
+impl<R: Rules> State<R> {
+    pub(crate) fn begin_journal(&mut self, body: &Genesis) -> Answer {
+        assert!(self.seq == Seq(1), "a journal begins once");
+        self.genesis = *body;
+        self.price_failure = PriceFailure::from_code(body.price_failure).expect("checked");
+        self.rounding = rounding_mode(body.rounding).expect("checked");
+        self.keys.set_window(body.window);
+        Answer::done(self.seq, 0)
+    }
+
+    pub(crate) fn begin_run(&mut self, body: &EpochOpened, events: &mut Events) -> Answer {
+        assert!(Seq(1) < self.seq, "a run begins in a journal");
+        assert!(self.epoch < body.epoch, "runs follow each other");
+        self.epoch = body.epoch;
+        self.grow(self.capacities.grown(body.capacities));
+        // Nobody knows what was missed meanwhile: offers end, feeds recover, manual markets wait.
+        self.suspension.seq = self.seq;
+        for feed in &mut self.feeds {
+            feed.restart(self.seq);
+        }
+        events.push(&RunBegan { epoch: body.epoch, zero: 0 });
+        Answer::done(self.seq, u64::from(body.epoch.0))
+    }
+
+    /// Gives everything room for these capacities, and builds the hash tables anew.
+    pub(crate) fn grow(&mut self, to: Capacities) {
+        self.capacities = to;
+        self.keys.grow(to.keys);
+        let left = to.quarantined as usize - self.quarantined.len();
+        self.quarantined.reserve_exact(left);
+
+        let (mut actors, mut feeds, mut fixtures) = (
+            std::mem::take(&mut self.actors),
+            std::mem::take(&mut self.feed_names),
+            std::mem::take(&mut self.fixture_names),
+        );
+        actors.grow(to.actors, |n| self.name_hash(n));
+        feeds.grow(to.feeds, |n| self.name_hash(n));
+        fixtures.grow(to.fixtures, |n| self.name_hash(n));
+        (self.actors, self.feed_names, self.fixture_names) = (actors, feeds, fixtures);
+        reserve_touched(&mut self.feeds, 1 + to.feeds as usize, Feed::manual());
+        let fixture = Fixture { starts: Timestamp(0), suspension: Suspension::default() };
+        reserve_touched(&mut self.fixtures, to.fixtures as usize, fixture);
+
+        self.ledger.accounts_max = to.accounts;
+        let account = Account { balance: 0, pending: 0, reference: 0, currency: 0, blocked: false };
+        reserve_touched(&mut self.ledger.accounts, to.accounts as usize, account);
+        self.ledger.by_reference = Table::with_capacity(to.accounts);
+        for index in 0..self.ledger.accounts.len() {
+            let hash = self.reference_hash(self.ledger.accounts[index].reference);
+            self.ledger.by_reference.insert(hash, index as u32);
+        }
+        self.ledger.books_max = to.currencies;
+        let left = to.currencies as usize - self.ledger.books.len();
+        self.ledger.books.reserve_exact(left);
+        self.currency_limits.resize(to.currencies as usize, self.genesis.limits);
+
+        reserve_touched(&mut self.markets, to.markets as usize, Market::filler());
+        reserve_touched(&mut self.market_names, to.markets as usize, Name::filler());
+        reserve_touched(&mut self.free_markets, to.markets as usize, 0);
+        self.working.reserve_exact(to.markets as usize - self.working.len());
+        self.own_limits.grow(to.currencies, to.markets, None);
+        self.market_table = Table::with_capacity(to.markets);
+        for index in 0..self.markets.len() {
+            if self.markets[index].status != MarketStatus::Archived {
+                let hash = self.name_hash(&self.market_names[index]);
+                self.market_table.insert(hash, index as u32);
+            }
+        }
+        reserve_touched(&mut self.selections, to.selections as usize, Selection::default());
+        reserve_touched(&mut self.selection_names, to.selections as usize, Name::filler());
+        for (power, blocks) in self.free_blocks.iter_mut().enumerate() {
+            reserve_touched(blocks, to.selections as usize >> power, 0);
+        }
+        self.risk.grow(to.markets, to.selections, to.currencies);
+
+        reserve_touched(&mut self.bets, to.bets as usize, Bet::filler());
+        self.timers.reserve_exact(OFFERS_MAX - self.timers.len());
+    }
+
+    pub(crate) fn reference_hash(&self, reference: u64) -> u64 {
+        self.key_hash(reference, RequestKey::NONE)
+    }
+
+    pub(crate) fn quarantine(&mut self, body: &Quarantine, events: &mut Events) -> Decided {
+        let request = (body.account, body.key);
+        if !self.quarantined.contains(&request) {
+            if self.quarantined.len() as u32 == self.capacities.quarantined {
+                return Err(self.no(Reject::Full));
+            }
+            self.quarantined.push(request);
+        }
+        events.push(&QuarantineChanged { account: body.account, held: 1, key: body.key });
+        Ok(Answer::done(self.seq, 0))
+    }
+
+    pub(crate) fn lift_quarantine(
+        &mut self,
+        body: &LiftQuarantine,
+        events: &mut Events,
+    ) -> Decided {
+        let request = (body.account, body.key);
+        let Some(at) = self.quarantined.iter().position(|held| *held == request) else {
+            return Err(self.no(Reject::NotAllowed));
+        };
+        self.quarantined.remove(at);
+        events.push(&QuarantineChanged { account: body.account, held: 0, key: body.key });
+        Ok(Answer::done(self.seq, 0))
+    }
+
+    pub(crate) fn register_actor(&mut self, text: &str, events: &mut Events) -> Decided {
+        let name = name(text);
+        let hash = self.name_hash(&name);
+        if let Some(index) = self.actors.find(hash, &name) {
+            return Ok(Answer::done(self.seq, u64::from(index) + 1));
+        }
+        let Some(index) = self.actors.add(hash, name) else { return Err(self.no(Reject::Full)) };
+        let id = u64::from(index) + 1;
+        events.push(&Named { id, kind: Kind::RegisterActor as u8, zero: [0; 7] });
+        Ok(Answer::done(self.seq, id))
+    }
+
+    fn taken(&self, id: u64) -> Answer {
+        Answer { id, ..self.no(Reject::NameTaken) }
+    }
+
+    pub(crate) fn define_feed(
+        &mut self,
+        body: &DefineFeed,
+        text: &str,
+        events: &mut Events,
+    ) -> Decided {
+        let name = name(text);
+        let hash = self.name_hash(&name);
+        if let Some(index) = self.feed_names.find(hash, &name) {
+            return Err(self.taken(u64::from(index) + 1));
+        }
+        let Some(index) = self.feed_names.add(hash, name) else {
+            return Err(self.no(Reject::Full));
+        };
+        self.feeds.push(Feed::new(body.silence_bound, body.delay_bound));
+        let id = u64::from(index) + 1;
+        assert!(self.feeds.len() as u64 == id + 1, "a feed and its name have one number");
+        events.push(&Named { id, kind: Kind::DefineFeed as u8, zero: [0; 7] });
+        Ok(Answer::done(self.seq, id))
+    }
+
+    pub(crate) fn define_fixture(
+        &mut self,
+        body: &DefineFixture,
+        text: &str,
+        events: &mut Events,
+    ) -> Decided {
+        let name = name(text);
+        let hash = self.name_hash(&name);
+        if let Some(index) = self.fixture_names.find(hash, &name) {
+            return Err(self.taken(FixtureId::new(index, 1).raw()));
+        }
+        let Some(index) = self.fixture_names.add(hash, name) else {
+            return Err(self.no(Reject::Full));
+        };
+        self.fixtures.push(Fixture { starts: body.starts, suspension: Suspension::default() });
+        let id = FixtureId::new(index, 1).raw();
+        events.push(&Named { id, kind: Kind::DefineFixture as u8, zero: [0; 7] });
+        Ok(Answer::done(self.seq, id))
+    }
+
+    pub(crate) fn define_market(
+        &mut self,
+        body: &DefineMarket,
+        names: Names<'_>,
+        events: &mut Events,
+    ) -> Decided {
+        let own_name = name(names.first());
+        let hash = self.name_hash(&own_name);
+        let same = |index: u32| self.market_names[index as usize] == own_name;
+        if let Some(index) = self.market_table.find(hash, same) {
+            return Err(self.taken(self.market_id(index).raw()));
+        }
+        if body.fixture != FixtureId::NONE && self.find_fixture(body.fixture).is_none() {
+            return Err(self.no(Reject::FixtureUnknown));
+        }
+        if self.feeds.len() <= usize::from(body.feed.0) {
+            return Err(self.no(Reject::FeedUnknown));
+        }
+        if body.kind != MarketKind::Fixed as u8 {
+            return Err(self.no(Reject::NotAllowed));
+        }
+        let room = self.markets.len() < self.capacities.markets as usize;
+        if self.free_markets.is_empty() && !room {
+            return Err(self.no(Reject::Full));
+        }
+        let Some(first) = self.take_block(body.selections) else {
+            return Err(self.no(Reject::Full));
+        };
+
+        // From here on nothing can fail: the market is defined.
+        for (place, text) in (first..).zip(names.iter().skip(1)) {
+            self.selections[place as usize] = Selection::default();
+            self.selection_names[place as usize] = name(text);
+        }
+        let manual = body.feed == FeedId::MANUAL;
+        let default = if manual { Nanos::ZERO } else { self.genesis.age_bound };
+        let unset = body.age_bound == Nanos::ZERO;
+        let mut market = Market {
+            generation: 1,
+            status: MarketStatus::Defined,
+            feed: body.feed,
+            winners: body.winners,
+            fixture: body.fixture,
+            suspension: Suspension::default(),
+            opened_in: Epoch(0),
+            age_bound: if unset { default } else { body.age_bound },
+            version: PriceVersion(0),
+            first,
+            selections: body.selections,
+            head: NO_BET,
+            tail: NO_BET,
+            open_bets: 0,
+            settlement: 0,
+            job: None,
+        };
+        let index = match self.free_markets.pop() {
+            Some(index) => {
+                market.generation = self.markets[index as usize].generation + 1;
+                self.markets[index as usize] = market;
+                self.market_names[index as usize] = own_name;
+                index
+            }
+            None => {
+                self.markets.push(market);
+                self.market_names.push(own_name);
+                self.markets.len() as u32 - 1
+            }
+        };
+        for book in 0..self.capacities.currencies as u8 {
+            *self.own_limits.at_mut(book, index) = None;
+        }
+        self.market_table.insert(hash, index);
+        let id = self.market_id(index);
+        events.push(&MarketDefined {
+            market: id,
+            fixture: body.fixture,
+            age_bound: market.age_bound,
+            feed: body.feed,
+            selections: body.selections,
+            winners: body.winners,
+            zero: 0,
+        });
+        Ok(Answer::done(self.seq, id.raw()))
+    }
+
+    /// Places for `selections` in the dense array: a free block of that power of two, or new ones.
+    fn take_block(&mut self, selections: u16) -> Option<u32> {
+        let size = u32::from(selections).next_power_of_two();
+        if let Some(first) = self.free_blocks[size.ilog2() as usize].pop() {
+            return Some(first);
+        }
+        let first = self.selections.len();
+        if (self.capacities.selections as usize) < first + size as usize {
+            return None;
+        }
+        self.selections.resize(first + size as usize, Selection::default());
+        self.selection_names.resize(first + size as usize, Name::filler());
+        Some(first as u32)
+    }
+
+    fn market_step(
+        &mut self,
+        id: MarketId,
+        step: MarketStep,
+    ) -> Result<(u32, MarketStatus), Answer> {
+        let Some((index, market)) = self.find_market(id) else {
+            return Err(self.no(Reject::MarketUnknown));
+        };
+        match market.status.after(step) {
+            Some(status) => Ok((index, status)),
+            None => Err(self.no(Reject::NotAllowed)),
+        }
+    }
+
+    pub(crate) fn set_status(&mut self, index: u32, status: MarketStatus, events: &mut Events) {
+        self.markets[index as usize].status = status;
+        let market = self.market_id(index);
+        events.push(&MarketChanged { market, status: status as u8, zero: [0; 7] });
+    }
+
+    pub(crate) fn open_market(&mut self, body: &OpenMarket, events: &mut Events) -> Decided {
+        let (index, status) = self.market_step(body.market, MarketStep::Open)?;
+        self.markets[index as usize].opened_in = self.epoch;
+        self.set_status(index, status, events);
+        Ok(Answer::done(self.seq, body.market.raw()))
+    }
+
+    pub(crate) fn close_market(&mut self, body: &CloseMarket, events: &mut Events) -> Decided {
+        let (index, status) = self.market_step(body.market, MarketStep::Close)?;
+        // Opened again later or not: what was offered before can no longer be taken.
+        self.markets[index as usize].suspension.seq = self.seq;
+        self.set_status(index, status, events);
+        Ok(Answer::done(self.seq, body.market.raw()))
+    }
+
+    pub(crate) fn result(
+        &mut self,
+        body: &MarketResult,
+        entries: Entries<'_, ResultEntry>,
+        events: &mut Events,
+    ) -> Decided {
+        let Some((_, market)) = self.find_market(body.market) else {
+            return Err(self.no(Reject::MarketUnknown));
+        };
+        // As many entries as selections, none twice (checked when read), none beyond: so all of them.
+        let beyond = entries.iter().any(|entry| market.selections <= entry.selection.0);
+        if body.count != market.selections || beyond {
+            return Err(self.no(Reject::SelectionUnknown));
+        }
+        let (first, winners) = (market.first, usize::from(market.winners));
+        let (index, status) = self.market_step(body.market, MarketStep::Result)?;
+        // The limits were computed for as many winners as the market has.
+        let won = entries.iter().filter(|entry| entry.outcome() == SelectionOutcome::Win).count();
+        if winners < won {
+            return Err(self.no(Reject::TooManyWinners));
+        }
+
+        for entry in entries.iter() {
+            let place = first + u32::from(entry.selection.0);
+            self.selections[place as usize].outcome = Some(entry.outcome());
+        }
+        let market = &mut self.markets[index as usize];
+        market.settlement += 1;
+        market.suspension.seq = self.seq;
+        let settlement = market.settlement;
+        self.set_status(index, status, events);
+        let job = JobId(self.seq.0);
+        events.push(&ResultRecorded { market: body.market, job, settlement, zero: 0 });
+        Ok(self.start_job(index, JobKind::Settle, events))
+    }
+
+    pub(crate) fn archive_market(&mut self, body: &ArchiveMarket, events: &mut Events) -> Decided {
+        let (index, status) = self.market_step(body.market, MarketStep::Archive)?;
+        self.set_status(index, status, events);
+        Ok(self.start_job(index, JobKind::Archive, events))
+    }
+
+    fn level(&mut self, level: Level, id: u64) -> Result<&mut Suspension, Answer> {
+        match level {
+            Level::Engine => Ok(&mut self.suspension),
+            Level::Feed => {
+                let known = 0 < id && id < self.feeds.len() as u64;
+                if known {
+                    Ok(&mut self.feeds[id as usize].suspension)
+                } else {
+                    Err(self.no(Reject::FeedUnknown))
+                }
+            }
+            Level::Fixture => {
+                let id = FixtureId::from_raw(id);
+                if self.find_fixture(id).is_none() {
+                    return Err(self.no(Reject::FixtureUnknown));
+                }
+                Ok(&mut self.fixtures[id.index() as usize].suspension)
+            }
+            Level::Market => match self.find_market(MarketId::from_raw(id)) {
+                Some((index, _)) => Ok(&mut self.markets[index as usize].suspension),
+                None => Err(self.no(Reject::MarketUnknown)),
+            },
+        }
+    }
+
+    pub(crate) fn suspend(&mut self, body: &Suspend, events: &mut Events) -> Decided {
+        let seq = self.seq;
+        let owner = Owner::from_code(body.owner).expect("checked when the command was read");
+        let level = Level::from_code(body.level).expect("checked when the command was read");
+        let suspension = self.level(level, body.id)?;
+        suspension.suspend(owner, seq);
+        let (owners, level, owner) = (suspension.owners, body.level, body.owner);
+        events.push(&LevelSuspended { id: body.id, level, owner, owners, zero: [0; 5] });
+        Ok(Answer::done(self.seq, body.id))
+    }
+
+    pub(crate) fn release(&mut self, body: &Release, events: &mut Events) -> Decided {
+        let owner = Owner::from_code(body.owner).expect("checked when the command was read");
+        let level = Level::from_code(body.level).expect("checked when the command was read");
+        let suspension = self.level(level, body.id)?;
+        suspension.release(owner);
+        let (owners, level, owner) = (suspension.owners, body.level, body.owner);
+        events.push(&LevelReleased { id: body.id, level, owner, owners, zero: [0; 5] });
+        Ok(Answer::done(self.seq, body.id))
+    }
+
+    pub(crate) fn withdraw_selection(
+        &mut self,
+        body: &WithdrawSelection,
+        events: &mut Events,
+    ) -> Decided {
+        let Some((index, market)) = self.find_market(body.market) else {
+            return Err(self.no(Reject::MarketUnknown));
+        };
+        if market.selections <= body.selection.0 {
+            return Err(self.no(Reject::SelectionUnknown));
+        }
+        // The same step as closing: allowed exactly as long as no result is in.
+        if market.status.after(MarketStep::Close).is_none() {
+            return Err(self.no(Reject::NotAllowed));
+        }
+        let place = market.first + u32::from(body.selection.0);
+        let withdrawn = body.withdrawn == 1;
+        if self.selections[place as usize].withdrawn != withdrawn {
+            self.selections[place as usize].withdrawn = withdrawn;
+            self.risk.withdraw(index, place, withdrawn);
+        }
+        self.markets[index as usize].suspension.seq = self.seq;
+        events.push(&SelectionChanged {
+            market: body.market,
+            selection: body.selection,
+            withdrawn: body.withdrawn,
+            zero: [0; 5],
+        });
+        Ok(Answer::done(self.seq, body.market.raw()))
+    }
+
+    pub(crate) fn set_limits(&mut self, body: &SetLimits, events: &mut Events) -> Decided {
+        // The scope decides: limits of a market that is not there are never those of all markets.
+        let market = match self.find_market(body.market) {
+            Some((index, _)) => Some(index),
+            None if body.scope == LimitScope::Currency as u8 => None,
+            None => return Err(self.no(Reject::MarketUnknown)),
+        };
+        let Some(book) = self.ledger.book_for(body.currency) else {
+            return Err(self.no(Reject::CurrencyUnknown));
+        };
+        match market {
+            Some(index) => *self.own_limits.at_mut(book, index) = Some(body.limits),
+            None => self.currency_limits[usize::from(book)] = body.limits,
+        }
+        let (market, currency) = (body.market, body.currency);
+        events.push(&LimitsChanged { market, currency, zero: [0; 6] });
+        Ok(Answer::done(self.seq, 0))
+    }
+
+    pub(crate) fn block_account(&mut self, body: &BlockAccount, events: &mut Events) -> Decided {
+        let Some((index, _)) = self.ledger.find(body.account) else {
+            return Err(self.no(Reject::AccountUnknown));
+        };
+        self.ledger.accounts[index as usize].blocked = body.blocked == 1;
+        let (account, blocked) = (body.account, body.blocked);
+        events.push(&AccountChanged { account, blocked, zero: [0; 7] });
+        Ok(Answer::done(self.seq, body.account.raw()))
+    }
+
+    /// A message of a feed: heard first, then acted on unless it is late.
+    pub(crate) fn feed_message(
+        &mut self,
+        header: &Header,
+        feed: FeedId,
+        feed_seq: u64,
+        source: Timestamp,
+        events: &mut Events,
+        act: impl FnOnce(&mut State<R>, Timestamp, Nanos, &mut Events),
+    ) -> Decided {
+        let received = self.received(header);
+        if self.hear(feed, feed_seq, received, events)? == Heard::New {
+            let delay = self.feeds[usize::from(feed.0)].delay(received, source);
+            act(self, received, delay, events);
+        }
+        Ok(Answer::done(self.seq, u64::from(feed.0)))
+    }
+
+    pub(crate) fn feed_gap(
+        &mut self,
+        header: &Header,
+        body: &FeedGap,
+        events: &mut Events,
+    ) -> Decided {
+        let (seq, received) = (self.seq, self.received(header));
+        let Some(feed) = self.feeds.get_mut(usize::from(body.feed.0)) else {
+            return Err(self.no(Reject::FeedUnknown));
+        };
+        feed.gap(body.feed, seq, body.feed_seq, received, events);
+        Ok(Answer::done(self.seq, u64::from(body.feed.0)))
+    }
+
+    fn hear(
+        &mut self,
+        feed: FeedId,
+        feed_seq: u64,
+        received: Timestamp,
+        events: &mut Events,
+    ) -> Result<Heard, Answer> {
+        let seq = self.seq;
+        match self.feeds.get_mut(usize::from(feed.0)) {
+            Some(known) => Ok(known.hear(feed, seq, feed_seq, received, events)),
+            None => Err(self.no(Reject::FeedUnknown)),
+        }
+    }
+
+    /// When the facade took a command: never after its stamp.
+    pub(crate) fn received(&self, header: &Header) -> Timestamp {
+        if header.received.0 == 0 { self.now } else { header.received.min(self.now) }
+    }
+
+    pub(crate) fn set_prices(
+        &mut self,
+        header: &Header,
+        body: &SetPrices,
+        entries: Entries<'_, PriceEntry>,
+        events: &mut Events,
+    ) -> Decided {
+        if self.feeds.len() <= usize::from(body.feed.0) {
+            return Err(self.no(Reject::FeedUnknown));
+        }
+        // A message that is refused was heard all the same: its number is not missing.
+        let received = self.received(header);
+        let manual = body.feed == FeedId::MANUAL;
+        let heard = match manual {
+            true => Heard::New,
+            false => self.hear(body.feed, body.feed_seq, received, events)?,
+        };
+        let Some((index, market)) = self.find_market(body.market) else {
+            return Err(self.no(Reject::MarketUnknown));
+        };
+        if market.feed != body.feed {
+            return Err(self.no(Reject::FeedMismatch));
+        }
+        let (first, selections) = (market.first, market.selections);
+        if entries.iter().any(|entry| selections <= entry.selection.0) {
+            return Err(self.no(Reject::SelectionUnknown));
+        }
+        if market.status.after(MarketStep::Close).is_none() {
+            return Err(self.no(Reject::MarketClosed));
+        }
+        if heard == Heard::Late {
+            return Ok(Answer::done(self.seq, body.market.raw()));
+        }
+
+        let feed = &mut self.feeds[usize::from(body.feed.0)];
+        let delay = feed.delay(received, body.source);
+        let generation = feed.generation;
+        let next = PriceVersion(self.markets[index as usize].version.0 + 1);
+        let mut changed = false;
+        for entry in entries.iter() {
+            let quote = &mut self.selections[(first + u32::from(entry.selection.0)) as usize];
+            if quote.price != entry.price {
+                quote.price = entry.price;
+                quote.version = next;
+                changed = true;
+            }
+            quote.received = received;
+            quote.as_of = body.as_of.min(received);
+            quote.delay = delay;
+            quote.generation = generation;
+            events.push(&PriceSet {
+                market: body.market,
+                price: quote.price,
+                version: quote.version,
+                received: quote.received,
+                as_of: quote.as_of,
+                delay,
+                selection: entry.selection,
+                feed: body.feed,
+                generation,
+            });
+        }
+        if changed {
+            self.markets[index as usize].version = next;
+        }
+        Ok(Answer {
+            version: self.markets[index as usize].version,
+            ..Answer::done(self.seq, body.market.raw())
+        })
+    }
+
+    pub(crate) fn open_account(
+        &mut self,
+        header: &Header,
+        body: &OpenAccount,
+        events: &mut Events,
+    ) -> Decided {
+        if header.account != 0 {
+            return Err(self.no(Reject::AccountUnknown));
+        }
+        let hash = self.reference_hash(body.reference);
+        if let Some(account) = self.account_by_reference(body.reference) {
+            return Err(Answer { id: account.raw(), ..self.no(Reject::AccountExists) });
+        }
+        if !self.ledger.has_room_for(body.currency) {
+            return Err(self.no(Reject::CurrencyUnknown));
+        }
+        if self.ledger.accounts.len() as u32 == self.ledger.accounts_max {
+            return Err(self.no(Reject::Full));
+        }
+        let currency = self.ledger.book_for(body.currency).expect("there is room for it");
+        let index = self.ledger.accounts.len() as u32;
+        let reference = body.reference;
+        self.ledger.accounts.push(Account {
+            balance: 0,
+            pending: 0,
+            reference,
+            currency,
+            blocked: false,
+        });
+        self.ledger.by_reference.insert(hash, index);
+        let account = AccountId::new(index, 1);
+        events.push(&AccountOpened { account, reference, currency: body.currency, zero: [0; 6] });
+        Ok(Answer::done(self.seq, account.raw()))
+    }
+
+    pub(crate) fn deposit(
+        &mut self,
+        header: &Header,
+        amount: Minor,
+        events: &mut Events,
+    ) -> Decided {
+        let id = AccountId::from_raw(header.account);
+        let Some((index, account)) = self.ledger.find(id) else {
+            return Err(self.no(Reject::AccountUnknown));
+        };
+        if account.blocked {
+            return Err(self.no(Reject::AccountBlocked));
+        }
+        let too_much = BALANCE_MAX < account.balance.saturating_add(amount.0);
+        if too_much || !account.has_room_for(amount.0) {
+            return Err(self.no(Reject::BalanceLimit));
+        }
+        let book = account.currency;
+        let (from, to) = (Side::House(HouseAccount::World), Side::Customer(index));
+        let why = TransferWhy::Deposit;
+        self.ledger.transfer(book, from, to, amount.0, why, BetId::NONE, events);
+        Ok(Answer { amount, ..Answer::done(self.seq, header.account) })
+    }
+
+    pub(crate) fn withdraw(
+        &mut self,
+        header: &Header,
+        amount: Minor,
+        events: &mut Events,
+    ) -> Decided {
+        let id = AccountId::from_raw(header.account);
+        let Some((index, account)) = self.ledger.find(id) else {
+            return Err(self.no(Reject::AccountUnknown));
+        };
+        if account.blocked {
+            return Err(self.no(Reject::AccountBlocked));
+        }
+        if account.balance < amount.0 {
+            return Err(self.no(Reject::FundsInsufficient));
+        }
+        let book = account.currency;
+        let (from, to) = (Side::Customer(index), Side::House(HouseAccount::World));
+        let why = TransferWhy::Withdraw;
+        self.ledger.transfer(book, from, to, amount.0, why, BetId::NONE, events);
+        Ok(Answer { amount, ..Answer::done(self.seq, header.account) })
+    }
+}

@@ -1,0 +1,728 @@
+//! Everything that may have happened, as it stands in a record behind the command that caused it.
+//!
+//! An event is `0 kind u8, 1 version u8, 2 bytes u16 (this header included), 4 zero u32`, then its
+//! fields as drawn at each, always a multiple of 8. So a reader that knows none of our logic can walk
+//! a record, and a reader of an older version can step over what it does not know.
+
+use crate::answer::Answer;
+use crate::command::choice;
+use crate::id::*;
+use crate::time::{Nanos, Timestamp};
+use crate::wire::{Minor, WirePrice};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Bytes of an event's header.
+pub const EVENT_HEADER: usize = 8;
+/// Bytes of the longest record's events: with the longest command (16 KiB) it stays within 128 KiB.
+pub const EVENTS_MAX: usize = 96 * 1024;
+
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct EventHeader {
+    kind: u8,
+    version: u8,
+    bytes: u16,
+    zero: u32,
+}
+
+const _: () = assert!(size_of::<EventHeader>() == EVENT_HEADER);
+
+choice! {
+    /// Why money moved.
+    TransferWhy {
+        /// It came in.
+        Deposit = 1,
+        /// It went out.
+        Withdraw = 2,
+        /// A stake goes into escrow.
+        Stake = 3,
+        /// A stake goes back: an offer ended, a bet is void.
+        Return = 4,
+        /// A settled stake goes to the house.
+        Take = 5,
+        /// The house pays a winner, stake included.
+        Pay = 6,
+    }
+}
+
+choice! {
+    /// How a bet came out.
+    BetOutcome {
+        /// Not yet.
+        None = 0,
+        /// Won.
+        Won = 1,
+        /// Lost.
+        Lost = 2,
+        /// Void: the stake went back.
+        Void = 3,
+    }
+}
+
+choice! {
+    /// How an offer ended without a bet.
+    OfferEnd {
+        /// The customer declined.
+        Declined = 1,
+        /// Its time was over.
+        Expired = 2,
+        /// Its market was suspended, closed or settled.
+        Withdrawn = 3,
+    }
+}
+
+choice! {
+    /// Where a market is in its life.
+    MarketStatus {
+        /// Defined, not open.
+        Defined = 1,
+        /// Takes bets, unless a level is suspended.
+        Open = 2,
+        /// Takes no bets.
+        Closed = 3,
+        /// Its result is in, its bets are being settled.
+        Settling = 4,
+        /// All its bets are settled.
+        Settled = 5,
+        /// Its bets are leaving memory.
+        Archiving = 6,
+        /// It has left memory.
+        Archived = 7,
+    }
+}
+
+choice! {
+    /// Where a feed is.
+    FeedStatus {
+        /// It has to send everything again and say so.
+        Recovering = 1,
+        /// Its prices count.
+        Up = 2,
+    }
+}
+
+choice! {
+    /// Why a feed changed.
+    FeedWhy {
+        /// Defined, or the engine started.
+        Start = 1,
+        /// It was silent for longer than its bound.
+        Silence = 2,
+        /// A message is missing.
+        Gap = 3,
+        /// It has sent everything again.
+        Recovered = 4,
+    }
+}
+
+choice! {
+    /// What a job does.
+    JobKind {
+        /// Settles the bets of a market.
+        Settle = 1,
+        /// Lets the bets of a market leave memory.
+        Archive = 2,
+    }
+}
+
+/// An account of the ledger as it travels: a customer's, or one of the house's own per currency.
+#[derive(
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    FromBytes,
+    IntoBytes,
+    Immutable,
+    KnownLayout,
+)]
+#[repr(transparent)]
+pub struct LedgerAccount(pub u64);
+
+choice! {
+    /// The house's own accounts, one of each per currency.
+    HouseAccount {
+        /// The world outside: deposits come from it, withdrawals go to it. Minus what is kept here.
+        World = 1,
+        /// Stakes of open and offered bets.
+        Escrow = 2,
+        /// The house's profit or loss.
+        House = 3,
+        /// What rounding left over.
+        Rounding = 4,
+    }
+}
+
+impl LedgerAccount {
+    // A customer's handle has a generation below this bit for as long as anybody lives.
+    const HOUSE: u64 = 1 << 63;
+
+    /// A customer's.
+    pub const fn customer(account: AccountId) -> LedgerAccount {
+        LedgerAccount(account.raw())
+    }
+
+    /// The house's, in a currency (ISO 4217 number).
+    pub const fn house(account: HouseAccount, currency: u16) -> LedgerAccount {
+        LedgerAccount(Self::HOUSE | (account as u64) << 16 | currency as u64)
+    }
+
+    /// Whose it is: the customer's handle, or which of the house's.
+    pub fn owner(self) -> Result<AccountId, Option<HouseAccount>> {
+        if self.0 & Self::HOUSE == 0 {
+            return Ok(AccountId::from_raw(self.0));
+        }
+        Err(HouseAccount::from_code((self.0 >> 16) as u8))
+    }
+}
+
+impl std::fmt::Debug for LedgerAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::fmt::Display for LedgerAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.owner() {
+            Ok(account) => account.fmt(f),
+            Err(Some(house)) => house.fmt(f),
+            Err(None) => write!(f, "account {}", self.0),
+        }
+    }
+}
+
+/// What every event of fixed layout is.
+pub trait EventBody: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {
+    /// Its number.
+    const KIND: u8;
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $code:literal [$size:literal] {
+        $($(#[$fdoc:meta])* $field:ident: $type:ty,)*
+    })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+            #[repr(C)]
+            pub struct $name { $($(#[$fdoc])* pub $field: $type,)* }
+
+            const _: () = assert!(size_of::<$name>() == $size && $size % 8 == 0);
+
+            impl EventBody for $name {
+                const KIND: u8 = $code;
+            }
+        )*
+
+        /// Something that happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Event { $($(#[$doc])* $name($name),)* }
+
+        impl Event {
+            /// The name.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Event::$name(_) => stringify!($name),)* }
+            }
+
+            /// Every kind of event with its number and its bytes, for tools and golden files.
+            pub const LAYOUTS: &'static [(&'static str, u8, usize)] =
+                &[$((stringify!($name), $code, EVENT_HEADER + $size),)*];
+
+            fn read(kind: u8, body: &[u8]) -> Option<Event> {
+                match kind {
+                    $($code => Some(Event::$name($name::read_from_bytes(body).ok()?)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// A key has its answer.
+    Answered = 1 [112] {
+        /// Whose request.
+        account: u64,
+        /// Digest of what was asked.
+        digest: u64,
+        /// Its key.
+        key: RequestKey,
+        /// Its time limit: the key is kept until one window later.
+        valid_until: Timestamp,
+        /// The answer.
+        answer: Answer,
+        /// 1 if the key was sealed by a question about it.
+        sealed: u64,
+    }
+    /// A bet is open, bound to the price in force (or offered), with the evidence.
+    BetOpened = 2 [144] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+        /// What it risks, now in escrow.
+        stake: Minor,
+        /// What it returns if it wins, stake included.
+        returns: Minor,
+        /// What was asked for.
+        requested: WirePrice,
+        /// The version that the customer saw, 0 if not known.
+        requested_version: PriceVersion,
+        /// What it is bound to.
+        price: WirePrice,
+        /// The version of that.
+        version: PriceVersion,
+        /// How old that was: now minus the last confirmation.
+        price_age: Nanos,
+        /// When the bet (or the offer it comes from) was asked for.
+        placed_at: Timestamp,
+        /// The sequence at which it was asked for: that of this record, or of the offer.
+        placed_seq: Seq,
+        /// The feed that priced it.
+        feed: FeedId,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// ISO 4217 number.
+        currency: u16,
+        /// Slippage agreed to, in ten-thousandths.
+        slippage: u16,
+        /// [`crate::command::PricePolicy`].
+        policy: u8,
+        /// [`crate::answer::Basis`].
+        basis: u8,
+        /// 1 for a probe's bet.
+        synthetic: u8,
+        /// Zero.
+        zero: [u8; 5],
+        /// The rules in force: version of the operator's rules.
+        rules_version: u32,
+        /// The logic in force.
+        logic_version: u32,
+        /// What the market loses in its worst outcome with this bet; below zero it wins in all.
+        market_worst: Minor,
+        /// Key of the request that opened it.
+        key: RequestKey,
+    }
+    /// A bet is offered; its stake is in escrow until the end of the offer.
+    BetOffered = 3 [88] {
+        /// The bet to be.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+        /// The stake.
+        stake: Minor,
+        /// What was asked for.
+        requested: WirePrice,
+        /// What is offered: the price in force.
+        price: WirePrice,
+        /// The version of that.
+        version: PriceVersion,
+        /// The version that the customer saw, 0 if not known.
+        requested_version: PriceVersion,
+        /// How old the price was.
+        price_age: Nanos,
+        /// The last moment at which it may be taken.
+        until: Timestamp,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// ISO 4217 number.
+        currency: u16,
+        /// [`crate::command::PricePolicy`].
+        policy: u8,
+        /// 1 for a probe's bet.
+        synthetic: u8,
+        /// Slippage agreed to, in ten-thousandths.
+        slippage: u16,
+    }
+    /// An offer ended without a bet; the stake went back.
+    OfferEnded = 4 [24] {
+        /// The bet that is not.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// [`OfferEnd`].
+        why: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A bet is settled.
+    BetSettled = 5 [56] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+        /// The job that did it.
+        job: JobId,
+        /// What was paid: the return, the stake of a void bet, or nothing.
+        paid: Minor,
+        /// Which settlement of the market, from 1.
+        settlement: u32,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// [`BetOutcome`].
+        outcome: u8,
+        /// Zero.
+        zero: u8,
+        /// The stake that left escrow.
+        stake: Minor,
+    }
+    /// Money moved from one account of the ledger to another.
+    Transfer = 6 [40] {
+        /// Out of this one.
+        from: LedgerAccount,
+        /// Into this one.
+        to: LedgerAccount,
+        /// How much, more than nothing.
+        amount: Minor,
+        /// For which bet, if for one.
+        bet: BetId,
+        /// ISO 4217 number.
+        currency: u16,
+        /// [`TransferWhy`].
+        why: u8,
+        /// Zero.
+        zero: [u8; 5],
+    }
+    /// An account is open.
+    AccountOpened = 7 [24] {
+        /// The account.
+        account: AccountId,
+        /// The operator's own number.
+        reference: u64,
+        /// ISO 4217 number.
+        currency: u16,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// An account was blocked or let in again.
+    AccountChanged = 8 [16] {
+        /// The account.
+        account: AccountId,
+        /// 1 blocked.
+        blocked: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A market exists. Its names stand in the command.
+    MarketDefined = 9 [32] {
+        /// The market.
+        market: MarketId,
+        /// Its fixture, if any.
+        fixture: FixtureId,
+        /// The bound on the age of its prices; 0 is none.
+        age_bound: Nanos,
+        /// Its feed.
+        feed: FeedId,
+        /// How many selections.
+        selections: u16,
+        /// How many of them win.
+        winners: u16,
+        /// Zero.
+        zero: u16,
+    }
+    /// A market went on in its life.
+    MarketChanged = 10 [16] {
+        /// The market.
+        market: MarketId,
+        /// [`MarketStatus`].
+        status: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A level was suspended for an owner.
+    LevelSuspended = 11 [16] {
+        /// The market, fixture or feed; 0 for the engine.
+        id: u64,
+        /// [`crate::command::Level`].
+        level: u8,
+        /// [`crate::command::Owner`].
+        owner: u8,
+        /// The owners that hold it now, a bit each.
+        owners: u8,
+        /// Zero.
+        zero: [u8; 5],
+    }
+    /// An owner took its suspension back.
+    LevelReleased = 12 [16] {
+        /// The market, fixture or feed; 0 for the engine.
+        id: u64,
+        /// [`crate::command::Level`].
+        level: u8,
+        /// [`crate::command::Owner`].
+        owner: u8,
+        /// The owners that still hold it, a bit each.
+        owners: u8,
+        /// Zero.
+        zero: [u8; 5],
+    }
+    /// A price is in force, or is confirmed (same version), or is gone.
+    PriceSet = 13 [56] {
+        /// In which market.
+        market: MarketId,
+        /// The price.
+        price: WirePrice,
+        /// Its version: that of its last change.
+        version: PriceVersion,
+        /// When what confirmed it was received.
+        received: Timestamp,
+        /// When its oldest input was received, of a derived price; else 0.
+        as_of: Timestamp,
+        /// How much longer it took from its source than the feed's quickest; 0 if not known.
+        delay: Nanos,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// Its feed.
+        feed: FeedId,
+        /// The feed's count of recoveries: a heartbeat confirms only prices since the last.
+        generation: u32,
+    }
+    /// A feed changed.
+    FeedChanged = 14 [24] {
+        /// When it was last heard.
+        heard: Timestamp,
+        /// Its number of the last message.
+        feed_seq: u64,
+        /// The feed.
+        feed: FeedId,
+        /// [`FeedStatus`].
+        status: u8,
+        /// [`FeedWhy`].
+        why: u8,
+        /// Its count of recoveries.
+        generation: u32,
+    }
+    /// A feed was heard: every price it has sent since its last recovery is confirmed.
+    FeedHeard = 15 [24] {
+        /// When.
+        heard: Timestamp,
+        /// Its number of the message.
+        feed_seq: u64,
+        /// The feed.
+        feed: FeedId,
+        /// Zero.
+        zero: u16,
+        /// Its count of recoveries.
+        generation: u32,
+    }
+    /// A selection was taken out of its market or back in.
+    SelectionChanged = 16 [16] {
+        /// The market.
+        market: MarketId,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// 1 out.
+        withdrawn: u8,
+        /// Zero.
+        zero: [u8; 5],
+    }
+    /// A market has a result. Its outcomes stand in the command.
+    ResultRecorded = 17 [24] {
+        /// The market.
+        market: MarketId,
+        /// The job that settles it.
+        job: JobId,
+        /// Which settlement of the market, from 1.
+        settlement: u32,
+        /// Zero.
+        zero: u32,
+    }
+    /// A job began.
+    JobStarted = 18 [24] {
+        /// The job.
+        job: JobId,
+        /// On which market.
+        market: MarketId,
+        /// [`JobKind`].
+        kind: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A job ended.
+    JobEnded = 19 [40] {
+        /// The job.
+        job: JobId,
+        /// On which market.
+        market: MarketId,
+        /// How many bets it handled.
+        bets: u64,
+        /// How many Steps it took part in.
+        steps: u64,
+        /// [`JobKind`].
+        kind: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A name has a number: an actor's, a feed's, a fixture's. The name stands in the command.
+    Named = 20 [16] {
+        /// The number.
+        id: u64,
+        /// The kind of the command that named it.
+        kind: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// Limits apply. They stand in the command.
+    LimitsChanged = 21 [16] {
+        /// The market, or 0 for the currency.
+        market: MarketId,
+        /// ISO 4217 number.
+        currency: u16,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// Keys were forgotten: more than a window past their time limits.
+    KeysForgotten = 22 [8] {
+        /// How many.
+        count: u64,
+    }
+    /// A request was set aside, or let in again.
+    QuarantineChanged = 23 [32] {
+        /// Whose.
+        account: u64,
+        /// 1 set aside, 0 let in.
+        held: u64,
+        /// Its key.
+        key: RequestKey,
+    }
+    /// The running hash over the bytes of all events before this one, every 65,536 sequences.
+    EventHash = 24 [16] {
+        /// The hash.
+        hash: u64,
+        /// Events hashed so far.
+        events: u64,
+    }
+    /// A run began: what holds from here on stands in the command.
+    RunBegan = 25 [8] {
+        /// The run.
+        epoch: Epoch,
+        /// Zero.
+        zero: u32,
+    }
+}
+
+/// The events of one command, in order, in their bytes. Never grows: a bound on each command's
+/// events is what makes that safe, see [`EVENTS_MAX`].
+pub struct Events {
+    bytes: Box<[u8]>,
+    len: usize,
+    count: u32,
+}
+
+impl Default for Events {
+    fn default() -> Events {
+        Events::new()
+    }
+}
+
+impl Events {
+    /// Room for the events of any one command.
+    pub fn new() -> Events {
+        Events { bytes: vec![0; EVENTS_MAX].into_boxed_slice(), len: 0, count: 0 }
+    }
+
+    /// Forgets all: the next command begins.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.count = 0;
+    }
+
+    /// The bytes, as they go into the record.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// How many events there are.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The events, read back.
+    pub fn iter(&self) -> EventReader<'_> {
+        EventReader::new(self.as_bytes())
+    }
+
+    /// Adds an event.
+    ///
+    /// # Panics
+    /// If the command's events pass [`EVENTS_MAX`], which its bounds rule out.
+    #[inline]
+    pub(crate) fn push<E: EventBody>(&mut self, event: &E) {
+        let bytes = EVENT_HEADER + size_of::<E>();
+        let to = &mut self.bytes[self.len..self.len + bytes];
+        let header = EventHeader { kind: E::KIND, version: 1, bytes: bytes as u16, zero: 0 };
+        to[..EVENT_HEADER].copy_from_slice(header.as_bytes());
+        to[EVENT_HEADER..].copy_from_slice(event.as_bytes());
+        self.len += bytes;
+        self.count += 1;
+    }
+}
+
+/// Walks the events of a record.
+#[derive(Clone, Debug)]
+pub struct EventReader<'a> {
+    rest: &'a [u8],
+}
+
+/// Bytes that are not events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnEvent {
+    /// The kind that was found.
+    pub kind: u8,
+    /// How many bytes were left.
+    pub left: usize,
+}
+
+impl std::fmt::Display for NotAnEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "not an event: kind {}, {} bytes before the record's end", self.kind, self.left)
+    }
+}
+
+impl std::error::Error for NotAnEvent {}
+
+impl<'a> EventReader<'a> {
+    /// Over the bytes of a record behind its command.
+    pub fn new(bytes: &'a [u8]) -> EventReader<'a> {
+        EventReader { rest: bytes }
+    }
+}
+
+impl Iterator for EventReader<'_> {
+    type Item = Result<Event, NotAnEvent>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let kind = self.rest[0];
+        let wrong = NotAnEvent { kind, left: self.rest.len() };
+        let Ok((header, _)) = EventHeader::read_from_prefix(self.rest) else {
+            self.rest = &[];
+            return Some(Err(wrong));
+        };
+        let bytes = usize::from(header.bytes);
+        let fits = EVENT_HEADER < bytes && bytes <= self.rest.len() && header.zero == 0;
+        let event = if fits { Event::read(kind, &self.rest[EVENT_HEADER..bytes]) } else { None };
+        match event {
+            Some(event) if header.version == 1 => {
+                self.rest = &self.rest[bytes..];
+                Some(Ok(event))
+            }
+            _ => {
+                self.rest = &[];
+                Some(Err(wrong))
+            }
+        }
+    }
+}

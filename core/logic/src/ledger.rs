@@ -1,0 +1,149 @@
+//! Double entry: every amount that leaves one account enters another, per currency, no exceptions.
+
+use crate::event::{Events, HouseAccount, LedgerAccount, Transfer, TransferWhy};
+use crate::id::{AccountId, BetId};
+use crate::table::Table;
+use crate::wire::Minor;
+use betring_pricing::{Currency, Money};
+
+/// A customer's account.
+#[derive(Clone, Copy)]
+pub(crate) struct Account {
+    pub(crate) balance: i64,
+    /// What its open and offered bets would bring if all won: with the balance it always fits.
+    pub(crate) pending: i64,
+    pub(crate) reference: u64,
+    /// Dense index of its currency.
+    pub(crate) currency: u8,
+    pub(crate) blocked: bool,
+}
+
+/// The house's accounts in one currency. Their sum with all customers' balances is zero.
+#[derive(Clone, Copy)]
+pub(crate) struct Book {
+    pub(crate) currency: Currency,
+    pub(crate) house: [i128; HouseAccount::ALL.len()],
+}
+
+impl Account {
+    /// Whether the balance would still fit with `more` beside everything that may yet be won.
+    pub(crate) fn has_room_for(&self, more: i64) -> bool {
+        let won = self.balance.checked_add(self.pending);
+        won.and_then(|won| won.checked_add(more)).is_some()
+    }
+}
+
+/// One side of a transfer.
+#[derive(Clone, Copy)]
+pub(crate) enum Side {
+    Customer(u32),
+    House(HouseAccount),
+}
+
+/// All accounts and what is on them.
+#[derive(Clone)]
+pub(crate) struct Ledger {
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) accounts_max: u32,
+    pub(crate) by_reference: Table,
+    pub(crate) books: Vec<Book>,
+    pub(crate) books_max: u32,
+}
+
+/// The most that a deposit may bring a balance to.
+pub(crate) const BALANCE_MAX: i64 = Money::MAX.minor();
+
+impl Ledger {
+    pub(crate) fn new() -> Ledger {
+        Ledger {
+            accounts: Vec::new(),
+            accounts_max: 0,
+            by_reference: Table::default(),
+            books: Vec::new(),
+            books_max: 0,
+        }
+    }
+
+    /// The account of a handle.
+    pub(crate) fn find(&self, id: AccountId) -> Option<(u32, &Account)> {
+        // Accounts are never closed for good, so every place is in its first generation.
+        let account = self.accounts.get(id.index() as usize)?;
+        (id.generation() == 1).then_some((id.index(), account))
+    }
+
+    /// The dense index of a currency that is in use.
+    pub(crate) fn book_of(&self, currency: u16) -> Option<u8> {
+        self.books.iter().position(|b| b.currency.numeric() == currency).map(|i| i as u8)
+    }
+
+    /// Whether a currency is in use or may be taken into use.
+    pub(crate) fn has_room_for(&self, currency: u16) -> bool {
+        let known = Currency::from_numeric(currency).is_some();
+        self.book_of(currency).is_some() || (known && (self.books.len() as u32) < self.books_max)
+    }
+
+    /// The dense index of a currency, which is taken into use if there is room.
+    pub(crate) fn book_for(&mut self, currency: u16) -> Option<u8> {
+        if let Some(book) = self.book_of(currency) {
+            return Some(book);
+        }
+        if self.books.len() as u32 == self.books_max {
+            return None;
+        }
+        let currency = Currency::from_numeric(currency)?;
+        self.books.push(Book { currency, house: [0; HouseAccount::ALL.len()] });
+        Some(self.books.len() as u8 - 1)
+    }
+
+    /// The only place where money moves.
+    ///
+    /// # Panics
+    /// If a customer would be overdrawn: every caller has checked before it began to change anything.
+    #[expect(clippy::too_many_arguments, reason = "one line of a ledger has as many columns")]
+    pub(crate) fn transfer(
+        &mut self,
+        book: u8,
+        from: Side,
+        to: Side,
+        amount: i64,
+        why: TransferWhy,
+        bet: BetId,
+        events: &mut Events,
+    ) {
+        assert!(0 < amount, "a transfer moves something");
+        let currency = self.books[usize::from(book)].currency.numeric();
+        let from = self.post(book, from, -amount, currency);
+        let to = self.post(book, to, amount, currency);
+        events.push(&Transfer {
+            from,
+            to,
+            amount: Minor(amount),
+            bet,
+            currency,
+            why: why as u8,
+            zero: [0; 5],
+        });
+    }
+
+    fn post(&mut self, book: u8, side: Side, amount: i64, currency: u16) -> LedgerAccount {
+        match side {
+            Side::Customer(index) => {
+                let account = &mut self.accounts[index as usize];
+                assert!(account.currency == book, "money stays in its currency");
+                let balance = account.balance.checked_add(amount);
+                account.balance = balance.expect("a bet is taken only if all that may be won fits");
+                assert!(0 <= account.balance, "no account is overdrawn");
+                LedgerAccount::customer(AccountId::new(index, 1))
+            }
+            Side::House(which) => {
+                let house = &mut self.books[usize::from(book)].house;
+                house[which as usize - 1] += i128::from(amount);
+                LedgerAccount::house(which, currency)
+            }
+        }
+    }
+
+    pub(crate) fn house(&self, book: u8, which: HouseAccount) -> i128 {
+        self.books[usize::from(book)].house[which as usize - 1]
+    }
+}

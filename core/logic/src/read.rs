@@ -1,0 +1,360 @@
+//! What may be read of the state: plain copies, for replies, views, tools and tests.
+
+use crate::answer::{Answer, Basis, Fate};
+use crate::bet::BetState;
+use crate::command::{Limits, PricePolicy, SelectionOutcome};
+use crate::event::{FeedStatus, HouseAccount, MarketStatus};
+use crate::id::*;
+use crate::rules::Rules;
+use crate::state::State;
+use crate::time::{Nanos, Timestamp};
+use crate::wire::{Minor, Name, WirePrice};
+use betring_pricing::Currency;
+
+/// An account, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountView {
+    /// The account.
+    pub id: AccountId,
+    /// The operator's own number.
+    pub reference: u64,
+    /// Its currency.
+    pub currency: Currency,
+    /// What may be staked or withdrawn.
+    pub balance: Minor,
+    /// Whether it is blocked.
+    pub blocked: bool,
+}
+
+/// A selection, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelectionView<'a> {
+    /// Its position.
+    pub index: SelectionIndex,
+    /// Its name.
+    pub name: &'a str,
+    /// The price in force, if any.
+    pub price: WirePrice,
+    /// The version of that.
+    pub version: PriceVersion,
+    /// How old that is, at the state's now.
+    pub age: Nanos,
+    /// Whether it is out of the market.
+    pub withdrawn: bool,
+    /// What became of it.
+    pub outcome: Option<SelectionOutcome>,
+}
+
+/// A market, as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarketView<'a> {
+    /// The market.
+    pub id: MarketId,
+    /// Its external name.
+    pub name: &'a str,
+    /// Where it is in its life.
+    pub status: MarketStatus,
+    /// Whether it, its feed, its fixture or the engine is suspended.
+    pub suspended: bool,
+    /// Whether its feed is up.
+    pub feed_up: bool,
+    /// Its feed.
+    pub feed: FeedId,
+    /// Its fixture, if any.
+    pub fixture: FixtureId,
+    /// How many selections win.
+    pub winners: u16,
+    /// How often its prices changed.
+    pub version: PriceVersion,
+    /// The bound on the age of its prices; 0 is none.
+    pub age_bound: Nanos,
+    /// Its open bets.
+    pub open_bets: u32,
+    /// Its selections.
+    pub selections: Vec<SelectionView<'a>>,
+}
+
+impl MarketView<'_> {
+    /// The sum of 1/price over all prices in force, in parts per million: 1,050,000 is a book of 105 %.
+    /// None while a selection has no price.
+    pub fn book_ppm(&self) -> Option<u64> {
+        let running = self.selections.iter().filter(|s| !s.withdrawn);
+        running.map(|s| s.price.price().map(|p| 10_000_000_000 / u64::from(p.e4()))).sum()
+    }
+}
+
+/// A bet, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BetView {
+    /// The bet.
+    pub id: BetId,
+    /// Whose.
+    pub account: AccountId,
+    /// In which market.
+    pub market: MarketId,
+    /// On which selection.
+    pub selection: SelectionIndex,
+    /// Where it is in its life.
+    pub state: BetState,
+    /// What it risks.
+    pub stake: Minor,
+    /// What it returns if it wins.
+    pub returns: Minor,
+    /// What was paid for it, or went back.
+    pub paid: Minor,
+    /// What it is bound to, or offered at.
+    pub price: WirePrice,
+    /// The version of that.
+    pub version: PriceVersion,
+    /// How old that was.
+    pub price_age: Nanos,
+    /// What was asked for.
+    pub requested: WirePrice,
+    /// The version that the customer saw, 0 if not known.
+    pub requested_version: PriceVersion,
+    /// What the customer agreed to.
+    pub policy: Option<PricePolicy>,
+    /// Why it has its price; none while it is offered.
+    pub basis: Option<Basis>,
+    /// The sequence at which it was asked for.
+    pub placed_seq: Seq,
+    /// When.
+    pub placed_at: Timestamp,
+    /// When its offer ends or ended; 0 if it was none.
+    pub until: Timestamp,
+    /// A probe's.
+    pub synthetic: bool,
+}
+
+/// A feed, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedView<'a> {
+    /// The feed.
+    pub id: FeedId,
+    /// Its name; `manual` for prices set by a person.
+    pub name: &'a str,
+    /// Where it is.
+    pub status: FeedStatus,
+    /// Whether its prices may be bet on now: up, and not silent.
+    pub is_up: bool,
+    /// When it was last heard.
+    pub heard: Timestamp,
+    /// How often it had to recover, plus one.
+    pub generation: u32,
+}
+
+/// What a market stands to lose or win in one currency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// Stakes of its open bets.
+    pub staked: i128,
+    /// What it loses in its worst outcome; below zero it wins in every outcome.
+    pub worst: i128,
+    /// What each selection would return, stakes included.
+    pub returns: Vec<i128>,
+}
+
+fn text(name: &Name) -> &str {
+    name.text().expect("checked when it was defined")
+}
+
+impl<R: Rules> State<R> {
+    /// An account.
+    pub fn account(&self, id: AccountId) -> Option<AccountView> {
+        let (_, account) = self.ledger.find(id)?;
+        Some(AccountView {
+            id,
+            reference: account.reference,
+            currency: self.ledger.books[usize::from(account.currency)].currency,
+            balance: Minor(account.balance),
+            blocked: account.blocked,
+        })
+    }
+
+    /// All accounts, in the order in which they were opened.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountView> {
+        let ids = (0..self.ledger.accounts.len()).map(|index| AccountId::new(index as u32, 1));
+        ids.filter_map(|id| self.account(id))
+    }
+
+    /// The account of an operator's number.
+    pub fn account_by_reference(&self, reference: u64) -> Option<AccountId> {
+        let same = |at: u32| self.ledger.accounts[at as usize].reference == reference;
+        let index = self.ledger.by_reference.find(self.reference_hash(reference), same)?;
+        Some(AccountId::new(index, 1))
+    }
+
+    /// A market that has not left memory.
+    pub fn market(&self, id: MarketId) -> Option<MarketView<'_>> {
+        let (index, market) = self.find_market(id)?;
+        let selection = |s: u16| {
+            let place = market.first as usize + usize::from(s);
+            let quote = &self.selections[place];
+            SelectionView {
+                index: SelectionIndex(s),
+                name: text(&self.selection_names[place]),
+                price: quote.price,
+                version: quote.version,
+                age: self.price_age(index, SelectionIndex(s)),
+                withdrawn: quote.withdrawn,
+                outcome: quote.outcome,
+            }
+        };
+        Some(MarketView {
+            id,
+            name: text(&self.market_names[index as usize]),
+            status: market.status,
+            suspended: self.levels(index).iter().any(|level| level.holds()),
+            feed_up: self.feeds[usize::from(market.feed.0)].is_up(self.now),
+            feed: market.feed,
+            fixture: market.fixture,
+            winners: market.winners,
+            version: market.version,
+            age_bound: market.age_bound,
+            open_bets: market.open_bets,
+            selections: (0..market.selections).map(selection).collect(),
+        })
+    }
+
+    /// All markets that have not left memory, by place.
+    pub fn markets(&self) -> impl Iterator<Item = MarketView<'_>> {
+        let ids = (0..self.markets.len()).map(|index| self.market_id(index as u32));
+        ids.filter_map(|id| self.market(id))
+    }
+
+    /// The market of an external name.
+    pub fn market_named(&self, name: &str) -> Option<MarketId> {
+        let name = Name::new(name).ok()?;
+        let same = |at: u32| self.market_names[at as usize] == name;
+        self.market_table.find(self.name_hash(&name), same).map(|index| self.market_id(index))
+    }
+
+    /// A bet that has not left memory.
+    pub fn bet(&self, id: BetId) -> Option<BetView> {
+        let bet = self.find_bet(id)?;
+        Some(BetView {
+            id,
+            account: AccountId::new(bet.account, 1),
+            market: self.market_id(bet.market),
+            selection: bet.selection,
+            state: bet.state,
+            stake: Minor(bet.stake),
+            returns: Minor(bet.returns),
+            paid: Minor(bet.paid),
+            price: bet.price,
+            version: bet.version,
+            price_age: bet.price_age,
+            requested: bet.requested,
+            requested_version: bet.requested_version,
+            policy: PricePolicy::from_code(bet.policy),
+            basis: Basis::from_code(bet.basis),
+            placed_seq: bet.placed_seq,
+            placed_at: bet.placed_at,
+            until: bet.until,
+            synthetic: bet.synthetic,
+        })
+    }
+
+    /// All bets that have not left memory, by place.
+    pub fn bets(&self) -> impl Iterator<Item = BetView> {
+        let ids = self.bets.iter().enumerate().map(|(index, bet)| bet.id(index as u32));
+        ids.filter_map(|id| self.bet(id))
+    }
+
+    /// The answer of a key that is still kept, and what has become of it; `paid` where it is a bet.
+    pub fn request(&self, account: u64, key: RequestKey) -> Option<(Answer, Fate, Minor)> {
+        let entry = self.keys.find(self.now, self.key_hash(account, key), account, key)?;
+        let (fate, paid) = self.fate(&entry.answer);
+        Some((entry.answer, fate, paid))
+    }
+
+    /// How many keys are kept.
+    pub fn keys_kept(&self) -> u32 {
+        self.keys.len()
+    }
+
+    /// The requests in quarantine.
+    pub fn quarantined(&self) -> &[(u64, RequestKey)] {
+        &self.quarantined
+    }
+
+    /// The actor of a name.
+    pub fn actor_named(&self, name: &str) -> Option<ActorId> {
+        let name = Name::new(name).ok()?;
+        let index = self.actors.find(self.name_hash(&name), &name)?;
+        Some(ActorId(u64::from(index) + 1))
+    }
+
+    /// The name of an actor.
+    pub fn actor_name(&self, id: ActorId) -> Option<&str> {
+        self.actors.names.get(usize::try_from(id.0.checked_sub(1)?).ok()?).map(text)
+    }
+
+    /// The feed of a name.
+    pub fn feed_named(&self, name: &str) -> Option<FeedId> {
+        let name = Name::new(name).ok()?;
+        let index = self.feed_names.find(self.name_hash(&name), &name)?;
+        Some(FeedId(index as u16 + 1))
+    }
+
+    /// A feed.
+    pub fn feed(&self, id: FeedId) -> Option<FeedView<'_>> {
+        let feed = self.feeds.get(usize::from(id.0))?;
+        let name = match id {
+            FeedId::MANUAL => "manual",
+            _ => text(&self.feed_names.names[usize::from(id.0) - 1]),
+        };
+        Some(FeedView {
+            id,
+            name,
+            status: feed.status,
+            is_up: feed.is_up(self.now),
+            heard: feed.heard,
+            generation: feed.generation,
+        })
+    }
+
+    /// The fixture of a name.
+    pub fn fixture_named(&self, name: &str) -> Option<FixtureId> {
+        let name = Name::new(name).ok()?;
+        let index = self.fixture_names.find(self.name_hash(&name), &name)?;
+        Some(FixtureId::new(index, 1))
+    }
+
+    /// The currencies in use, by ISO 4217 number.
+    pub fn currencies(&self) -> impl Iterator<Item = Currency> {
+        self.ledger.books.iter().map(|book| book.currency)
+    }
+
+    /// What is on one of the house's accounts, in minor units.
+    pub fn house(&self, account: HouseAccount, currency: Currency) -> i128 {
+        let book = self.ledger.book_of(currency.numeric());
+        book.map_or(0, |book| self.ledger.house(book, account))
+    }
+
+    /// The limits in force for a market in a currency in use.
+    pub fn limits_of(&self, market: MarketId, currency: Currency) -> Option<Limits> {
+        let (index, _) = self.find_market(market)?;
+        Some(self.limits(self.ledger.book_of(currency.numeric())?, index))
+    }
+
+    /// What a market stands to lose or win in a currency in use.
+    pub fn exposure(&self, market: MarketId, currency: Currency) -> Option<Exposure> {
+        let (index, kept) = self.find_market(market)?;
+        let book = self.ledger.book_of(currency.numeric())?;
+        let view = self.market_bets(book, index);
+        Some(Exposure {
+            staked: self.risk.staked(book, index),
+            worst: self.risk.worst(view),
+            returns: self.risk.returns(book, kept.first, kept.selections).to_vec(),
+        })
+    }
+
+    /// What a market loses in its worst outcome in a currency in use: [`State::exposure`] without
+    /// an allocation, for the loop's outputs.
+    pub fn worst_outcome(&self, market: MarketId, currency: Currency) -> Option<(i128, i128)> {
+        let (index, _) = self.find_market(market)?;
+        let book = self.ledger.book_of(currency.numeric())?;
+        Some((self.risk.worst(self.market_bets(book, index)), self.risk.staked(book, index)))
+    }
+}

@@ -1,0 +1,291 @@
+//! Every way of saying no, in order of precedence: the first that applies is the answer.
+//!
+//! There are two kinds. Codes below [`Reject::FIRST_DECIDED`] refuse *this attempt*: it was not
+//! sequenced, its key is not used up, it will never execute (an earlier attempt may have). The others
+//! were decided in order with everything else, stand in the journal, and are final for their key.
+
+macro_rules! rejects {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $customer:literal, $operator:literal;)*) => {
+        /// Why something was refused. The order of the codes is the order of precedence.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Reject { $($(#[$doc])* $name = $code,)* }
+
+        impl Reject {
+            /// Every refusal, by precedence.
+            pub const ALL: &'static [Reject] = &[$(Reject::$name,)*];
+
+            /// The refusal with this code on the wire.
+            pub const fn from_code(code: u8) -> Option<Reject> {
+                match code { $($code => Some(Reject::$name),)* _ => None }
+            }
+
+            /// The name, as logs, scripts and the glossary write it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Reject::$name => stringify!($name),)* }
+            }
+
+            /// One sentence that a customer can read.
+            pub const fn to_customer(self) -> &'static str {
+                match self { $(Reject::$name => $customer,)* }
+            }
+
+            /// One sentence that tells an operator what happened and what to do.
+            pub const fn to_operator(self) -> &'static str {
+                match self { $(Reject::$name => $operator,)* }
+            }
+        }
+    };
+}
+
+rejects! {
+    /// This engine does not lead its shard.
+    NotLeader = 1, "Betting is moving to another server; please try again.",
+        "not the leader of this shard: send the same request, same key, to the leader";
+    /// The engine is replaying its journal.
+    Recovering = 2, "Betting opens again in a moment; please try again.",
+        "the engine is replaying its journal: repeat the request with the same key once it serves";
+    /// A ring or a table is full.
+    Overloaded = 3, "We are very busy; please try again.",
+        "a ring or a table is full: repeat with the same key after a pause, with jitter";
+    /// The client has as many unanswered attempts as it has credit.
+    TooManyInFlight = 4, "We are still working on your earlier requests; please wait a moment.",
+        "the client's credit is used up: read its replies before sending more";
+    /// The session sends faster than it may.
+    RateLimited = 5, "That was too fast; please wait a moment.",
+        "the session's rate limit: repeat with the same key later";
+    /// The bytes are not a command, or a field is out of its range.
+    Malformed = 6, "We could not read this request.",
+        "the command is not well formed: the detail says which field; asking again changes nothing";
+    /// An operator must look at this request first.
+    Quarantined = 7, "This request is being looked at; please contact us.",
+        "this request stopped the engine once: find out why, then lift the quarantine";
+    /// The question about this request was closed as never placed.
+    Sealed = 8, "This request was already closed as never placed.",
+        "a Resolve answered NeverPlaced for this key: a late copy arrived, nothing happened";
+    /// The key was seen before, asking for something else.
+    RequestReused = 9, "This request was already used for something else.",
+        "same account and key, other content: the client must choose a new key per request";
+    /// The client's own time limit has passed.
+    Expired = 10, "This request came too late.",
+        "past its valid_until and not seen before within the window: ask Resolve about earlier attempts";
+    /// The question is about a time that is no longer remembered.
+    TooOld = 11, "This request is too old to be looked up here.",
+        "more than a window past valid_until: ask a View or `betring audit --key`";
+
+    /// The actor of a control command is not registered.
+    ActorUnknown = 32, "This is not available.",
+        "the header's account is not a registered actor: register it by name first";
+    /// No such account.
+    AccountUnknown = 33, "We do not know this account.",
+        "no account has this handle: open it first";
+    /// The operator's reference already has an account.
+    AccountExists = 34, "You already have this account.",
+        "the reference has an account: the answer names it";
+    /// The account may not bet or withdraw.
+    AccountBlocked = 35, "Your account is closed for this; please contact us.",
+        "the account is blocked";
+    /// The currency is not one this journal keeps, and no place is left for another.
+    CurrencyUnknown = 36, "We do not offer this currency.",
+        "unknown currency, or no capacity for one more: raise capacities.currencies at the next start";
+    /// A name is taken.
+    NameTaken = 37, "This is not available.",
+        "the name is defined already: the answer carries the handle that has it";
+    /// No such fixture.
+    FixtureUnknown = 38, "We do not know this event.",
+        "no fixture has this handle";
+    /// No such feed.
+    FeedUnknown = 39, "This is not available.",
+        "no feed has this number: define it first";
+    /// The prices come from a feed that does not drive this market.
+    FeedMismatch = 40, "This is not available.",
+        "this market takes its prices from another feed";
+    /// No such market.
+    MarketUnknown = 41, "We do not know this market.",
+        "no market has this handle, or it was archived";
+    /// No such selection in the market.
+    SelectionUnknown = 42, "We do not know this selection.",
+        "the market has fewer selections";
+    /// The market was not opened (or not since the last start).
+    MarketNotOpen = 43, "This market is not open yet.",
+        "defined but not open; a market with manual prices waits for an open after every start";
+    /// The market takes no more bets.
+    MarketClosed = 44, "This market is closed.",
+        "closed, settling or settled";
+    /// The market, its fixture, its feed or the engine is suspended.
+    MarketSuspended = 45, "This market is suspended; please try again in a moment.",
+        "suspended at some level: every owner has to release it";
+    /// The selection takes no bets: withdrawn, a non-runner.
+    SelectionWithdrawn = 46, "This selection is not running.",
+        "the selection is withdrawn";
+    /// The feed of the market is silent, has a gap, or is recovering.
+    FeedDown = 47, "This market is suspended; please try again in a moment.",
+        "the market's feed is not up: it must heartbeat and report its recovery";
+    /// The selection has no price.
+    NoPrice = 48, "There is no price for this selection at the moment.",
+        "no price is in force";
+    /// The price is older than the market allows.
+    StalePrice = 49, "The price is being updated; please try again in a moment.",
+        "the price in force was not confirmed within the market's bound";
+    /// The price moved and the customer did not agree to that.
+    PriceMoved = 50, "The price has changed.",
+        "the price in force fails the bet's price policy: the answer carries it";
+    /// An operator's own rule refused.
+    Policy = 51, "This bet is not available to you.",
+        "a rule of the operator's refused: the detail is its reason";
+    /// Less than the smallest stake.
+    StakeTooSmall = 52, "The stake is below the minimum.",
+        "below the smallest stake: the answer carries it";
+    /// More than the largest stake.
+    StakeTooLarge = 53, "The stake is above the maximum.",
+        "above the largest stake: the answer carries it";
+    /// It could pay more than the cap.
+    PayoutLimit = 54, "The possible payout is above the maximum.",
+        "above the largest payout: the answer carries the largest stake that is not";
+    /// The market would lose more than its limit.
+    LiabilityLimit = 55, "This stake is more than we can accept here.",
+        "above the market's liability limit: the answer carries the largest stake that is not";
+    /// Not enough money.
+    FundsInsufficient = 56, "There is not enough money in your account.",
+        "the balance is below the amount";
+    /// The balance would grow past what is kept.
+    BalanceLimit = 57, "Your account cannot hold this much.",
+        "the balance would pass the largest amount of money";
+    /// No such offer, or it has ended.
+    OfferUnknown = 58, "This offer is not there any more.",
+        "no offer has this handle, or it is another account's, or it has ended";
+    /// The offer's time is over.
+    OfferExpired = 59, "This offer has ended.",
+        "past the offer's until";
+    /// Something was suspended after the offer was made.
+    OfferWithdrawn = 60, "This offer was withdrawn.",
+        "a level of the market was suspended after the offer: it can never be taken";
+    /// The state machine has no such step here.
+    NotAllowed = 61, "This is not possible now.",
+        "not allowed in the present state: see the life-cycle tables";
+    /// The result has more winners than the market.
+    TooManyWinners = 62, "This is not possible now.",
+        "more selections won than the market has winners: check the result, or how it was defined";
+    /// A dense table is full.
+    Full = 63, "This is not available.",
+        "the table is full: raise its capacity at the next start";
+}
+
+impl Reject {
+    /// The first code of the decided kind.
+    pub const FIRST_DECIDED: u8 = 32;
+
+    /// The code on the wire.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// Whether it was sequenced and journaled, and so is final for its key.
+    pub const fn is_decided(self) -> bool {
+        Self::FIRST_DECIDED <= self as u8
+    }
+}
+
+impl std::fmt::Display for Reject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+macro_rules! malformed {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// What is wrong with a command's bytes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Malformed { $($(#[$doc])* $name = $code,)* }
+
+        impl Malformed {
+            /// Every kind.
+            pub const ALL: &'static [Malformed] = &[$(Malformed::$name,)*];
+
+            /// The kind with this code on the wire.
+            pub const fn from_code(code: u8) -> Option<Malformed> {
+                match code { $($code => Some(Malformed::$name),)* _ => None }
+            }
+        }
+
+        impl std::fmt::Display for Malformed {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self { $(Malformed::$name => $text,)* })
+            }
+        }
+    };
+}
+
+malformed! {
+    /// Not a command's kind.
+    Kind = 1, "unknown kind of command";
+    /// Not a version of this kind that is read here.
+    Version = 2, "unknown version of this kind of command";
+    /// A flag that has no meaning.
+    Flags = 3, "a flag is set that has no meaning";
+    /// The number of slots is not what the content needs.
+    Slots = 4, "the number of slots does not fit the content";
+    /// An unused byte is not zero.
+    NotZero = 5, "an unused byte is not zero";
+    /// The stake is not between 1 and the largest.
+    Stake = 6, "the stake is not between one minor unit and the largest stake";
+    /// The amount is not between 1 and the largest.
+    Amount = 7, "the amount is not between one minor unit and the largest amount";
+    /// The price is not between 1.0001 and 100,000, or its fraction is not that price.
+    Price = 8, "the price is not between 1.0001 and 100000, or its fraction is another price";
+    /// No such price policy.
+    PricePolicy = 9, "unknown price policy";
+    /// Slippage out of range, or given with a policy that has none.
+    Slippage = 10, "slippage is from 1 to 10000 basis points, and only with the policy Within";
+    /// `valid_until` is missing or further ahead than the window.
+    ValidUntil = 11, "valid_until is missing or further ahead than the window";
+    /// A command that needs a key has none, or a feed message has one.
+    Key = 12, "the request key is missing, or a feed message carries one";
+    /// A name is empty, too long, not UTF-8, or holds control characters.
+    Name = 13, "a name is empty, longer than 64 bytes, not UTF-8, or holds control characters";
+    /// Too few or too many entries, or one twice.
+    Entries = 14, "too few or too many entries, or a selection or its name appears twice";
+    /// A number outside its range.
+    Range = 15, "a field is outside its range";
+    /// An owner, level, status or outcome that does not exist.
+    Choice = 16, "an owner, level, kind or outcome that does not exist";
+    /// Only the engine itself gives such commands.
+    EngineOnly = 17, "only the engine itself gives this command";
+    /// It came through the wrong ring.
+    WrongRing = 18, "this command does not belong on this ring";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_one_code_and_two_sentences() {
+        for (i, reject) in Reject::ALL.iter().enumerate() {
+            assert_eq!(Reject::from_code(reject.code()), Some(*reject));
+            assert!(reject.to_customer().ends_with('.') && reject.to_operator().len() > 10);
+            assert!(i == 0 || Reject::ALL[i - 1] < *reject, "codes rise with the list");
+        }
+        assert_eq!(Reject::from_code(0), None);
+        for code in 0..=255 {
+            assert_eq!(Malformed::from_code(code).map(|m| m as u8).unwrap_or(code), code);
+        }
+    }
+
+    #[test]
+    fn the_glossary_lists_every_refusal_with_its_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/glossary.md");
+        let glossary =
+            std::fs::read_to_string(path).expect("docs/glossary.md is part of the project");
+        for reject in Reject::ALL {
+            let row = format!("| {} | `{}` |", reject.code(), reject.name());
+            assert!(glossary.contains(&row), "docs/glossary.md has no row `{row}`");
+        }
+    }
+
+    #[test]
+    fn the_two_kinds_are_apart() {
+        assert!(!Reject::TooOld.is_decided() && Reject::ActorUnknown.is_decided());
+    }
+}

@@ -1,0 +1,235 @@
+//! What a market can cost: its profit or loss by outcome, kept to the penny as bets open and settle.
+//!
+//! With exactly `k` winners the house keeps every stake and pays the returns of the winners, so its
+//! worst outcome is that the `k` selections with the largest returns win.
+
+use crate::command::Limits;
+use crate::wire::WirePrice;
+use betring_pricing::{RoundingMode, Stake, rounding};
+
+/// What a stake at a price returns if it wins, stake included, in minor units.
+pub(crate) fn returns(stake: Stake, price: WirePrice, mode: RoundingMode) -> i64 {
+    let exact = price.price().expect("a price in force is a price");
+    rounding::returns(stake, exact, price.fraction(), mode).minor()
+}
+
+/// A grid of cells, by currency and then by place: one currency's of a market lie together.
+#[derive(Clone)]
+pub(crate) struct Grid<T> {
+    cells: Vec<T>,
+    width: usize,
+}
+
+impl<T: Copy> Grid<T> {
+    pub(crate) fn new() -> Grid<T> {
+        Grid { cells: Vec::new(), width: 0 }
+    }
+
+    /// Makes room, keeping what is there; every new cell holds `empty`.
+    pub(crate) fn grow(&mut self, currencies: u32, width: u32, empty: T) {
+        let width = width as usize;
+        let mut cells = Vec::new();
+        reserve_touched(&mut cells, width * currencies as usize, empty);
+        cells.resize(width * currencies as usize, empty);
+        if self.width != 0 {
+            for (old, new) in self.cells.chunks(self.width).zip(cells.chunks_mut(width)) {
+                new[..old.len()].copy_from_slice(old);
+            }
+        }
+        *self = Grid { cells, width };
+    }
+
+    pub(crate) fn at(&self, book: u8, place: u32) -> &T {
+        &self.cells[usize::from(book) * self.width + place as usize]
+    }
+
+    pub(crate) fn at_mut(&mut self, book: u8, place: u32) -> &mut T {
+        &mut self.cells[usize::from(book) * self.width + place as usize]
+    }
+
+    fn range(&self, book: u8, first: u32, len: u16) -> &[T] {
+        let at = usize::from(book) * self.width + first as usize;
+        &self.cells[at..at + usize::from(len)]
+    }
+}
+
+/// Gives a vector room for `capacity` and writes to all of it once, so that no page of it is touched
+/// for the first time in the loop.
+pub(crate) fn reserve_touched<T: Clone>(vec: &mut Vec<T>, capacity: usize, filler: T) {
+    let len = vec.len();
+    vec.reserve_exact(capacity - len);
+    vec.resize(capacity, filler);
+    vec.truncate(len);
+}
+
+/// Stakes and returns of the open bets, by market, selection and currency.
+///
+/// Bets on a withdrawn selection will be void: their stakes go back whatever happens, so they are
+/// parked where neither the market's stakes nor its returns count them.
+#[derive(Clone)]
+pub(crate) struct Risk {
+    staked: Grid<i128>,
+    stakes: Grid<i128>,
+    returns: Grid<i128>,
+    parked: Grid<i128>,
+    currencies: u8,
+}
+
+/// What one bet stakes and would return, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct BetAt {
+    pub(crate) book: u8,
+    pub(crate) market: u32,
+    /// Place of its selection in the dense array.
+    pub(crate) place: u32,
+    pub(crate) stake: i64,
+    pub(crate) returns: i64,
+}
+
+impl Risk {
+    pub(crate) fn new() -> Risk {
+        Risk {
+            staked: Grid::new(),
+            stakes: Grid::new(),
+            returns: Grid::new(),
+            parked: Grid::new(),
+            currencies: 0,
+        }
+    }
+
+    pub(crate) fn grow(&mut self, markets: u32, selections: u32, currencies: u32) {
+        self.staked.grow(currencies, markets, 0);
+        for grid in [&mut self.stakes, &mut self.returns, &mut self.parked] {
+            grid.grow(currencies, selections, 0);
+        }
+        self.currencies = currencies as u8;
+    }
+
+    /// A bet opens, on a selection that is not withdrawn.
+    pub(crate) fn add(&mut self, bet: BetAt) {
+        *self.staked.at_mut(bet.book, bet.market) += i128::from(bet.stake);
+        *self.stakes.at_mut(bet.book, bet.place) += i128::from(bet.stake);
+        *self.returns.at_mut(bet.book, bet.place) += i128::from(bet.returns);
+    }
+
+    /// A bet is settled.
+    pub(crate) fn remove(&mut self, bet: BetAt, withdrawn: bool) {
+        *self.stakes.at_mut(bet.book, bet.place) -= i128::from(bet.stake);
+        let returns = if withdrawn { &mut self.parked } else { &mut self.returns };
+        let returns = returns.at_mut(bet.book, bet.place);
+        *returns -= i128::from(bet.returns);
+        assert!(0 <= *returns, "no more is taken out than was put in");
+        if !withdrawn {
+            let staked = self.staked.at_mut(bet.book, bet.market);
+            *staked -= i128::from(bet.stake);
+            assert!(0 <= *staked, "no more is taken out than was put in");
+        }
+    }
+
+    /// A selection is withdrawn, or comes back.
+    pub(crate) fn withdraw(&mut self, market: u32, place: u32, withdrawn: bool) {
+        for book in 0..self.currencies {
+            let stakes = *self.stakes.at(book, place);
+            let returns = *self.returns.at(book, place);
+            *self.returns.at_mut(book, place) = *self.parked.at(book, place);
+            *self.parked.at_mut(book, place) = returns;
+            *self.staked.at_mut(book, market) += if withdrawn { -stakes } else { stakes };
+        }
+    }
+
+    pub(crate) fn staked(&self, book: u8, market: u32) -> i128 {
+        *self.staked.at(book, market)
+    }
+
+    /// The returns of the selections of a market, which begin at `first`.
+    pub(crate) fn returns(&self, book: u8, first: u32, selections: u16) -> &[i128] {
+        self.returns.range(book, first, selections)
+    }
+
+    /// What the market loses in its worst outcome if `selection` returned `more` and stakes were
+    /// `stake` higher; below zero it wins in every outcome.
+    pub(crate) fn worst_with(
+        &self,
+        view: MarketBets,
+        selection: usize,
+        stake: i64,
+        more: i64,
+    ) -> i128 {
+        let returns = self.returns(view.book, view.first, view.selections);
+        let own = returns[selection] + i128::from(more);
+        let others = returns.iter().enumerate().filter(|(s, _)| *s != selection).map(|(_, r)| *r);
+        let largest = largest_sum(others.chain([own]), view.winners);
+        largest - (self.staked(view.book, view.market) + i128::from(stake))
+    }
+
+    /// What the market loses in its worst outcome; below zero it wins in every outcome.
+    pub(crate) fn worst(&self, view: MarketBets) -> i128 {
+        self.worst_with(view, 0, 0, 0)
+    }
+
+    /// The largest stake on `selection` that keeps the market within `limit`; 0 if there is none.
+    ///
+    /// A loss falls with the stake while another outcome is the worst, then rises: so from a `limit`
+    /// not below today's loss on, whatever fits lies below whatever does not.
+    pub(crate) fn largest_stake(
+        &self,
+        view: MarketBets,
+        selection: usize,
+        price: WirePrice,
+        limit: i128,
+        mode: RoundingMode,
+    ) -> i64 {
+        // What a stake risks grows with it, so a search by halves finds the edge: 40 looks.
+        let fits = |stake: i64| {
+            let Some(exact) = Stake::from_minor(stake) else { return false };
+            let more = returns(exact, price, mode);
+            self.worst_with(view, selection, stake, more) <= limit
+        };
+        let (mut low, mut high) = (0, Stake::MAX.money().minor() + 1);
+        while low + 1 < high {
+            let middle = low + (high - low) / 2;
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        low
+    }
+}
+
+/// Where the bets of a market are counted.
+#[derive(Clone, Copy)]
+pub(crate) struct MarketBets {
+    pub(crate) book: u8,
+    pub(crate) market: u32,
+    pub(crate) first: u32,
+    pub(crate) selections: u16,
+    pub(crate) winners: u16,
+}
+
+/// The sum of the `k` largest. With one winner, the common case, a plain maximum.
+fn largest_sum(values: impl Iterator<Item = i128>, k: u16) -> i128 {
+    if k == 1 {
+        return values.max().unwrap_or(0);
+    }
+    let mut sorted = [0; crate::command::SELECTIONS_MAX];
+    let mut len = 0;
+    for value in values {
+        sorted[len] = value;
+        len += 1;
+    }
+    let sorted = &mut sorted[..len];
+    sorted.sort_unstable_by(|a, b| b.cmp(a));
+    sorted.iter().take(usize::from(k)).sum()
+}
+
+/// The largest stake that at this price pays at most the cap; 0 if there is none.
+pub(crate) fn stake_for_payout(price: WirePrice, limits: &Limits) -> i64 {
+    let cap = i128::from(limits.max_payout.0);
+    let (num, den) = match price.fraction() {
+        Some(fraction) => {
+            (i128::from(fraction.num()) + i128::from(fraction.den()), i128::from(fraction.den()))
+        }
+        None => (i128::from(price.e4), 10_000),
+    };
+    // Down: what this stake returns exactly is at most the cap, so in every rounding mode it is.
+    let stake = cap * den / num;
+    i64::try_from(stake).unwrap_or(i64::MAX).min(Stake::MAX.money().minor())
+}

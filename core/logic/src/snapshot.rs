@@ -1,0 +1,733 @@
+//! The whole state as bytes and back: what a snapshot holds, without a header of its own.
+//!
+//! The layout is rkyv's (little-endian, 64-bit offsets, both pinned) of the `Image` below. Whoever
+//! stores it puts a header before it that names format, version, sequence, digest and checksum: rkyv
+//! checks bytes, not meaning. What can be recomputed (hash tables, exposure) is not stored; what
+//! cannot (the order of lists, generations, free places) is, so that a state from a snapshot decides
+//! exactly as the one it was taken of.
+
+use crate::answer::Answer;
+use crate::bet::{Bet, BetState};
+use crate::command::{Capacities, Genesis, Limits, PriceFailure, SelectionOutcome, rounding_mode};
+use crate::digest::{Digest, Running};
+use crate::event::{FeedStatus, HouseAccount, JobKind, MarketStatus};
+use crate::feed::Feed;
+use crate::id::*;
+use crate::idempotency::{Kept, KeptBucket};
+use crate::ledger::{Account, Book};
+use crate::market::{Job, Market, NO_BET, Selection, Suspension};
+use crate::rules::Rules;
+use crate::state::{Fixture, State};
+use crate::time::{Nanos, Timestamp};
+use crate::wire::{Body, Name, WirePrice};
+use betring_pricing::Currency;
+use rkyv::{Archive, Deserialize, Serialize, rancor};
+use std::cmp::Reverse;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// The version of the layout of what [`State::image`] writes.
+pub const IMAGE_VERSION: u32 = 1;
+
+/// What the bytes of an image are aligned to, in memory.
+const ALIGNMENT: usize = 16;
+
+#[derive(Archive, Serialize, Deserialize)]
+struct Image {
+    genesis: Vec<u8>,
+    capacities: Vec<u8>,
+    rules: (u64, u32),
+    seq: u64,
+    now: i64,
+    epoch: u32,
+    steps: u64,
+    running: (u64, u64),
+    suspension: Owners,
+    quarantined: Vec<(u64, u128)>,
+    actors: Vec<u8>,
+    feed_names: Vec<u8>,
+    feeds: Vec<FeedRow>,
+    fixture_names: Vec<u8>,
+    fixtures: Vec<(i64, Owners)>,
+    accounts: Vec<AccountRow>,
+    books: Vec<BookRow>,
+    currency_limits: Vec<u8>,
+    markets: Vec<MarketRow>,
+    market_names: Vec<u8>,
+    own_limits: Vec<(u8, u32, Vec<u8>)>,
+    free_markets: Vec<u32>,
+    selections: Vec<SelectionRow>,
+    selection_names: Vec<u8>,
+    free_blocks: Vec<Vec<u32>>,
+    bets: Vec<BetRow>,
+    free_bet: u32,
+    timers: Vec<(i64, u64, u64)>,
+    working: Vec<u32>,
+    keys: Vec<BucketRow>,
+}
+
+/// Which owners suspend a level, and since when offers are off.
+type Owners = (u8, u64);
+
+#[derive(Archive, Serialize, Deserialize)]
+struct FeedRow {
+    status: u8,
+    generation: u32,
+    seq: u64,
+    heard: i64,
+    heartbeat: i64,
+    silence_bound: i64,
+    delay_bound: i64,
+    quickest: Option<i64>,
+    suspension: Owners,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct AccountRow {
+    balance: i64,
+    reference: u64,
+    currency: u8,
+    blocked: bool,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct BookRow {
+    currency: u16,
+    house: [i128; 4],
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct MarketRow {
+    generation: u32,
+    status: u8,
+    feed: u16,
+    winners: u16,
+    fixture: u64,
+    suspension: Owners,
+    opened_in: u32,
+    age_bound: i64,
+    version: u64,
+    first: u32,
+    selections: u16,
+    head: u32,
+    tail: u32,
+    open_bets: u32,
+    settlement: u32,
+    job: Option<(u64, u8, u32, u64, u64)>,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct SelectionRow {
+    price: (u32, u16, u16),
+    version: u64,
+    received: i64,
+    as_of: i64,
+    delay: i64,
+    generation: u32,
+    withdrawn: bool,
+    outcome: u8,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct BetRow {
+    stake: i64,
+    returns: i64,
+    price: (u32, u16, u16),
+    version: u64,
+    generation: u32,
+    account: u32,
+    market: u32,
+    next: u32,
+    selection: u16,
+    state: u8,
+    book: u8,
+    policy: u8,
+    basis: u8,
+    synthetic: bool,
+    slippage: u16,
+    placed_seq: u64,
+    placed_at: i64,
+    until: i64,
+    requested: (u32, u16, u16),
+    requested_version: u64,
+    price_age: i64,
+    paid: i64,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct BucketRow {
+    bucket: u16,
+    end: i64,
+    keys: Vec<KeyRow>,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct KeyRow {
+    account: u64,
+    key: u128,
+    digest: u64,
+    valid_until: i64,
+    answer: [u8; 64],
+    sealed: bool,
+}
+
+const _: () = assert!(HouseAccount::ALL.len() == 4 && size_of::<Answer>() == 64);
+
+/// Why bytes are not a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageError {
+    /// They are not the layout of an image.
+    Layout(String),
+    /// A field holds what no state holds.
+    Content(&'static str),
+    /// The state was made under other rules.
+    Rules {
+        /// Id and version in the image.
+        found: (u64, u32),
+        /// Id and version of the rules given.
+        expected: (u64, u32),
+    },
+    /// The state that they hold is not the one that was stored.
+    Digest {
+        /// Of the state that was read.
+        found: Digest,
+        /// As stored beside the image.
+        expected: Digest,
+    },
+}
+
+impl std::fmt::Display for ImageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ImageError::Layout(what) => write!(f, "the bytes are not an image of a state: {what}"),
+            ImageError::Content(what) => {
+                write!(f, "the image holds what no state holds: {what}")
+            }
+            ImageError::Rules { found, expected } => write!(
+                f,
+                "the image was made under rules {} version {}, these are rules {} version {}: \
+                 open it with the rules it was made under",
+                found.0, found.1, expected.0, expected.1
+            ),
+            ImageError::Digest { found, expected } => {
+                write!(f, "the image holds state {found}, but {expected} was stored")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ImageError {}
+
+type Read<T> = Result<T, ImageError>;
+
+fn content<T>(value: Option<T>, what: &'static str) -> Read<T> {
+    value.ok_or(ImageError::Content(what))
+}
+
+fn holds(good: bool, what: &'static str) -> Read<()> {
+    content(good.then_some(()), what)
+}
+
+fn rows<T: IntoBytes + Immutable>(values: &[T]) -> Vec<u8> {
+    values.as_bytes().to_vec()
+}
+
+fn read_rows<T: FromBytes>(bytes: &[u8], what: &'static str) -> Read<Vec<T>> {
+    holds(bytes.len().is_multiple_of(size_of::<T>()), what)?;
+    let read = |row| T::read_from_bytes(row).ok();
+    content(bytes.chunks_exact(size_of::<T>()).map(read).collect(), what)
+}
+
+fn names(bytes: &[u8], what: &'static str) -> Read<Vec<Name>> {
+    let names: Vec<Name> = read_rows(bytes, what)?;
+    let valid = names.iter().all(|n| *n == Name::filler() || n.text().is_ok());
+    holds(valid, what)?;
+    Ok(names)
+}
+
+fn owners(suspension: Suspension) -> Owners {
+    (suspension.owners, suspension.seq.0)
+}
+
+fn suspension((owners, seq): Owners) -> Suspension {
+    Suspension { owners, seq: Seq(seq) }
+}
+
+fn price(price: WirePrice) -> (u32, u16, u16) {
+    (price.e4, price.num, price.den)
+}
+
+fn wire_price((e4, num, den): (u32, u16, u16)) -> Read<WirePrice> {
+    let price = WirePrice { e4, num, den };
+    holds(price.is_none() || price.is_price(), "a price")?;
+    Ok(price)
+}
+
+impl<R: Rules> State<R> {
+    /// The whole state as bytes.
+    ///
+    /// # Errors
+    /// Only if memory for them cannot be had.
+    pub fn image(&self) -> Result<rkyv::util::AlignedVec, ImageError> {
+        let layout = |e: rancor::Error| ImageError::Layout(e.to_string());
+        rkyv::to_bytes::<rancor::Error>(&self.to_image()).map_err(layout)
+    }
+
+    /// The state of an image, if it is the one whose digest was stored beside it.
+    ///
+    /// # Errors
+    /// If the bytes are not an image, hold what no state holds, were made under other rules, or give
+    /// another digest. Nothing panics on them.
+    pub fn from_image(rules: R, bytes: &[u8], expected: Digest) -> Read<State<R>> {
+        let layout = |e: rancor::Error| ImageError::Layout(e.to_string());
+        // Most large pieces of memory are aligned; one that is not is copied to where it is.
+        let image = if bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) {
+            rkyv::from_bytes::<Image, rancor::Error>(bytes)
+        } else {
+            let mut aligned = rkyv::util::AlignedVec::<ALIGNMENT>::with_capacity(bytes.len());
+            aligned.extend_from_slice(bytes);
+            rkyv::from_bytes::<Image, rancor::Error>(&aligned)
+        };
+        let image = image.map_err(layout)?;
+        let state = Self::of_image(rules, image)?;
+        let found = state.digest();
+        if found != expected {
+            return Err(ImageError::Digest { found, expected });
+        }
+        Ok(state)
+    }
+
+    fn to_image(&self) -> Image {
+        let markets_by_book = (0..self.ledger.books.len() as u8)
+            .flat_map(|book| (0..self.markets.len() as u32).map(move |market| (book, market)));
+        let own_limits = markets_by_book.filter_map(|(book, market)| {
+            self.own_limits.at(book, market).map(|l| (book, market, l.as_bytes().to_vec()))
+        });
+        let mut timers: Vec<_> =
+            self.timers.iter().map(|Reverse((due, seq, bet))| (due.0, seq.0, bet.raw())).collect();
+        timers.sort_unstable();
+        Image {
+            genesis: self.genesis.as_bytes().to_vec(),
+            capacities: self.capacities.as_bytes().to_vec(),
+            rules: (R::ID, R::VERSION),
+            seq: self.seq.0,
+            now: self.now.0,
+            epoch: self.epoch.0,
+            steps: self.steps,
+            running: (self.running.hash, self.running.events),
+            suspension: owners(self.suspension),
+            quarantined: self.quarantined.iter().map(|(a, k)| (*a, k.0)).collect(),
+            actors: rows(&self.actors.names),
+            feed_names: rows(&self.feed_names.names),
+            feeds: self.feeds.iter().map(feed_row).collect(),
+            fixture_names: rows(&self.fixture_names.names),
+            fixtures: self.fixtures.iter().map(|f| (f.starts.0, owners(f.suspension))).collect(),
+            accounts: self.ledger.accounts.iter().map(account_row).collect(),
+            books: self.ledger.books.iter().map(book_row).collect(),
+            currency_limits: rows(&self.currency_limits),
+            markets: self.markets.iter().map(market_row).collect(),
+            market_names: rows(&self.market_names),
+            own_limits: own_limits.collect(),
+            free_markets: self.free_markets.clone(),
+            selections: self.selections.iter().map(selection_row).collect(),
+            selection_names: rows(&self.selection_names),
+            free_blocks: self.free_blocks.to_vec(),
+            bets: self.bets.iter().map(bet_row).collect(),
+            free_bet: self.free_bet,
+            timers,
+            working: self.working.iter().copied().collect(),
+            keys: self.keys.buckets().map(bucket_row).collect(),
+        }
+    }
+
+    fn of_image(rules: R, image: Image) -> Read<State<R>> {
+        let (found, expected) = (image.rules, (R::ID, R::VERSION));
+        if found != expected {
+            return Err(ImageError::Rules { found, expected });
+        }
+        let genesis = Genesis::read_from_bytes(&image.genesis).ok();
+        let genesis = content(genesis.filter(|g| g.check().is_ok()), "genesis")?;
+        let capacities = Capacities::read_from_bytes(&image.capacities).ok();
+        // Between Genesis and the first run there are none yet: a crash may end a journal there.
+        let none = |c: &Capacities| *c == Capacities::default() && image.epoch == 0;
+        let capacities = capacities.filter(|c| c.are_valid() || none(c));
+        let capacities = content(capacities, "capacities")?;
+
+        let mut state = State::new(rules);
+        state.genesis = genesis;
+        state.price_failure = content(PriceFailure::from_code(genesis.price_failure), "genesis")?;
+        state.rounding = content(rounding_mode(genesis.rounding), "genesis")?;
+        state.keys.set_window(genesis.window);
+        state.seq = Seq(image.seq);
+        state.now = Timestamp(image.now);
+        state.epoch = Epoch(image.epoch);
+        state.steps = image.steps;
+        state.running = Running { hash: image.running.0, events: image.running.1 };
+        state.suspension = suspension(image.suspension);
+
+        state.quarantined = image.quarantined.iter().map(|(a, k)| (*a, RequestKey(*k))).collect();
+        state.actors.names = names(&image.actors, "an actor's name")?;
+        state.feed_names.names = names(&image.feed_names, "a feed's name")?;
+        state.fixture_names.names = names(&image.fixture_names, "a fixture's name")?;
+        state.feeds = image.feeds.iter().map(feed).collect::<Read<_>>()?;
+        let fixture = |(starts, by): &(i64, Owners)| Fixture {
+            starts: Timestamp(*starts),
+            suspension: suspension(*by),
+        };
+        state.fixtures = image.fixtures.iter().map(fixture).collect();
+        state.ledger.books = image.books.iter().map(book).collect::<Read<_>>()?;
+        state.ledger.accounts = image.accounts.iter().map(account).collect();
+        state.currency_limits = read_rows(&image.currency_limits, "limits")?;
+        // Those of currencies that nobody uses yet are in no digest: they are still the journal's.
+        let mut unused = state.currency_limits.iter().skip(state.ledger.books.len());
+        holds(unused.all(|limits| *limits == genesis.limits), "limits of no currency")?;
+        state.markets = image.markets.iter().map(market).collect::<Read<_>>()?;
+        state.market_names = names(&image.market_names, "a market's name")?;
+        state.selections = image.selections.iter().map(selection).collect::<Read<_>>()?;
+        state.selection_names = names(&image.selection_names, "a selection's name")?;
+        state.bets = image.bets.iter().map(bet).collect::<Read<_>>()?;
+        state.free_bet = image.free_bet;
+        state.free_markets = image.free_markets.clone();
+        state.working = image.working.iter().copied().collect();
+        let timer = |(due, seq, bet): &(i64, u64, u64)| {
+            Reverse((Timestamp(*due), Seq(*seq), BetId::from_raw(*bet)))
+        };
+        state.timers = image.timers.iter().map(timer).collect();
+        let kept_blocks = image.free_blocks.len() == state.free_blocks.len();
+        holds(kept_blocks, "lists of free blocks")?;
+        for (blocks, kept) in state.free_blocks.iter_mut().zip(&image.free_blocks) {
+            blocks.clone_from(kept);
+        }
+        state.check_bounds(&capacities)?;
+        state.live_bets =
+            state.bets.iter().filter(|bet| bet.state != BetState::Archived).count() as u32;
+
+        // Tables and grids are built for the capacities; then what was left out is recomputed.
+        state.grow(capacities);
+        for (book, index, limits) in &image.own_limits {
+            let known = usize::from(*book) < state.ledger.books.len()
+                && (*index as usize) < state.markets.len();
+            holds(known, "limits of a market")?;
+            let limits = content(Limits::read_from_bytes(limits).ok(), "limits of a market")?;
+            *state.own_limits.at_mut(*book, *index) = Some(limits);
+        }
+        for bet in &state.bets {
+            if matches!(bet.state, BetState::Open | BetState::Offered) {
+                let account = &mut state.ledger.accounts[bet.account as usize];
+                let pending = account.pending.checked_add(bet.returns);
+                account.pending = content(pending, "what an account may win")?;
+                holds(account.has_room_for(0), "what an account may win")?;
+            }
+        }
+        for bet in state.bets.iter().filter(|bet| bet.state == BetState::Open) {
+            let market = &state.markets[bet.market as usize];
+            state.risk.add(bet.at(market.first + u32::from(bet.selection.0)));
+        }
+        for index in 0..state.markets.len() as u32 {
+            let market = state.markets[index as usize];
+            if market.status == MarketStatus::Archived {
+                continue;
+            }
+            for place in market.first..market.first + u32::from(market.selections) {
+                if state.selections[place as usize].withdrawn {
+                    state.risk.withdraw(index, place, true);
+                }
+            }
+        }
+        for bucket in &image.keys {
+            let kept = KeptBucket {
+                bucket: bucket.bucket,
+                end: bucket.end,
+                keys: bucket.keys.iter().map(key).collect::<Read<_>>()?,
+            };
+            let hash = |kept: &Kept| state.key_hash(kept.account, kept.key);
+            let hashes: Vec<u64> = kept.keys.iter().map(hash).collect();
+            holds(state.keys.restore(kept, &hashes), "a key")?;
+        }
+        Ok(state)
+    }
+
+    /// Everything that is used as an index, within what it indexes.
+    fn check_bounds(&self, capacities: &Capacities) -> Read<()> {
+        let within = |len: usize, capacity: u32| len <= capacity as usize;
+        holds(within(self.ledger.accounts.len(), capacities.accounts), "accounts")?;
+        holds(within(self.markets.len(), capacities.markets), "markets")?;
+        holds(within(self.selections.len(), capacities.selections), "selections")?;
+        holds(within(self.bets.len(), capacities.bets), "bets")?;
+        holds(within(self.ledger.books.len(), capacities.currencies), "currencies")?;
+        holds(within(self.currency_limits.len(), capacities.currencies), "limits")?;
+        holds(within(self.quarantined.len(), capacities.quarantined), "quarantine")?;
+        holds(within(self.actors.names.len(), capacities.actors), "actors")?;
+        holds(within(self.feed_names.names.len(), capacities.feeds), "feeds")?;
+        holds(within(self.fixture_names.names.len(), capacities.fixtures), "fixtures")?;
+        holds(within(self.timers.len(), crate::state::OFFERS_MAX as u32), "timers")?;
+        holds(within(self.working.len(), capacities.markets), "jobs")?;
+        holds(within(self.free_markets.len(), capacities.markets), "free markets")?;
+        holds(self.feeds.len() == self.feed_names.names.len() + 1, "feeds")?;
+        holds(self.fixtures.len() == self.fixture_names.names.len(), "fixtures")?;
+        holds(self.markets.len() == self.market_names.len(), "markets")?;
+        holds(self.selections.len() == self.selection_names.len(), "selections")?;
+
+        let bet = |at: u32| at == NO_BET || (at as usize) < self.bets.len();
+        let market = |at: &u32| (*at as usize) < self.markets.len();
+        let currency = |book: u8| usize::from(book) < self.ledger.books.len();
+        let accounts = self.ledger.accounts.iter();
+        holds(accounts.clone().all(|a| currency(a.currency)), "an account's currency")?;
+        holds(self.working.iter().all(market), "a job's market")?;
+        let works = |at: &u32| self.markets[*at as usize].job.is_some();
+        holds(self.working.iter().all(works), "a market in turn without a job")?;
+        holds(self.free_markets.iter().all(market), "a free market")?;
+        holds(bet(self.free_bet), "a free bet")?;
+        for kept in self.markets.iter().filter(|m| m.status != MarketStatus::Archived) {
+            let block = kept.first as usize + kept.block() as usize;
+            holds(0 < kept.selections && block <= self.selections.len(), "a market's selections")?;
+            holds(usize::from(kept.feed.0) < self.feeds.len(), "a market's feed")?;
+            let cursor = kept.job.is_none_or(|job| bet(job.cursor));
+            holds(bet(kept.head) && bet(kept.tail) && cursor, "a market's bets")?;
+            let settling = kept.status == MarketStatus::Settling;
+            let block = &self.selections[kept.first as usize..][..usize::from(kept.selections)];
+            let decided = block.iter().all(|selection| selection.outcome.is_some());
+            holds(!settling || decided, "a settling market's result")?;
+        }
+        for kept in &self.bets {
+            holds(bet(kept.next), "a bet's successor")?;
+            if kept.state == BetState::Archived {
+                continue;
+            }
+            let known = (kept.account as usize) < self.ledger.accounts.len()
+                && market(&kept.market)
+                && currency(kept.book);
+            holds(known, "a bet's account, market or currency")?;
+            let of = &self.markets[kept.market as usize];
+            holds(of.status != MarketStatus::Archived, "a bet's market")?;
+            holds(kept.selection.0 < of.selections, "a bet's selection")?;
+        }
+        for (power, blocks) in self.free_blocks.iter().enumerate() {
+            let fits = |first: &u32| *first as usize + (1 << power) <= self.selections.len();
+            holds(blocks.iter().all(fits), "a free block")?;
+        }
+        Ok(())
+    }
+}
+
+fn feed_row(feed: &Feed) -> FeedRow {
+    FeedRow {
+        status: feed.status as u8,
+        generation: feed.generation,
+        seq: feed.seq,
+        heard: feed.heard.0,
+        heartbeat: feed.heartbeat.0,
+        silence_bound: feed.silence_bound.0,
+        delay_bound: feed.delay_bound.0,
+        quickest: feed.quickest.map(|q| q.0),
+        suspension: owners(feed.suspension),
+    }
+}
+
+fn feed(row: &FeedRow) -> Read<Feed> {
+    Ok(Feed {
+        status: content(FeedStatus::from_code(row.status), "a feed's status")?,
+        generation: row.generation,
+        seq: row.seq,
+        heard: Timestamp(row.heard),
+        heartbeat: Timestamp(row.heartbeat),
+        silence_bound: Nanos(row.silence_bound),
+        delay_bound: Nanos(row.delay_bound),
+        quickest: row.quickest.map(Nanos),
+        suspension: suspension(row.suspension),
+    })
+}
+
+fn account_row(account: &Account) -> AccountRow {
+    AccountRow {
+        balance: account.balance,
+        reference: account.reference,
+        currency: account.currency,
+        blocked: account.blocked,
+    }
+}
+
+fn account(row: &AccountRow) -> Account {
+    Account {
+        balance: row.balance,
+        pending: 0,
+        reference: row.reference,
+        currency: row.currency,
+        blocked: row.blocked,
+    }
+}
+
+fn book_row(book: &Book) -> BookRow {
+    BookRow { currency: book.currency.numeric(), house: book.house }
+}
+
+fn book(row: &BookRow) -> Read<Book> {
+    let currency = content(Currency::from_numeric(row.currency), "a currency")?;
+    Ok(Book { currency, house: row.house })
+}
+
+fn market_row(market: &Market) -> MarketRow {
+    let job = |job: Job| (job.id.0, job.kind as u8, job.cursor, job.bets, job.steps);
+    MarketRow {
+        generation: market.generation,
+        status: market.status as u8,
+        feed: market.feed.0,
+        winners: market.winners,
+        fixture: market.fixture.raw(),
+        suspension: owners(market.suspension),
+        opened_in: market.opened_in.0,
+        age_bound: market.age_bound.0,
+        version: market.version.0,
+        first: market.first,
+        selections: market.selections,
+        head: market.head,
+        tail: market.tail,
+        open_bets: market.open_bets,
+        settlement: market.settlement,
+        job: market.job.map(job),
+    }
+}
+
+fn market(row: &MarketRow) -> Read<Market> {
+    let job = match row.job {
+        None => None,
+        Some((id, kind, cursor, bets, steps)) => Some(Job {
+            id: JobId(id),
+            kind: content(JobKind::from_code(kind), "a job")?,
+            cursor,
+            bets,
+            steps,
+        }),
+    };
+    Ok(Market {
+        generation: row.generation,
+        status: content(MarketStatus::from_code(row.status), "a market's status")?,
+        feed: FeedId(row.feed),
+        winners: row.winners,
+        fixture: FixtureId::from_raw(row.fixture),
+        suspension: suspension(row.suspension),
+        opened_in: Epoch(row.opened_in),
+        age_bound: Nanos(row.age_bound),
+        version: PriceVersion(row.version),
+        first: row.first,
+        selections: row.selections,
+        head: row.head,
+        tail: row.tail,
+        open_bets: row.open_bets,
+        settlement: row.settlement,
+        job,
+    })
+}
+
+fn selection_row(selection: &Selection) -> SelectionRow {
+    SelectionRow {
+        price: price(selection.price),
+        version: selection.version.0,
+        received: selection.received.0,
+        as_of: selection.as_of.0,
+        delay: selection.delay.0,
+        generation: selection.generation,
+        withdrawn: selection.withdrawn,
+        outcome: selection.outcome.map_or(0, |outcome| outcome as u8),
+    }
+}
+
+fn selection(row: &SelectionRow) -> Read<Selection> {
+    let outcome = match row.outcome {
+        0 => None,
+        code => Some(content(SelectionOutcome::from_code(code), "an outcome")?),
+    };
+    Ok(Selection {
+        price: wire_price(row.price)?,
+        version: PriceVersion(row.version),
+        received: Timestamp(row.received),
+        as_of: Timestamp(row.as_of),
+        delay: Nanos(row.delay),
+        generation: row.generation,
+        withdrawn: row.withdrawn,
+        outcome,
+    })
+}
+
+fn bet_row(bet: &Bet) -> BetRow {
+    BetRow {
+        stake: bet.stake,
+        returns: bet.returns,
+        price: price(bet.price),
+        version: bet.version.0,
+        generation: bet.generation,
+        account: bet.account,
+        market: bet.market,
+        next: bet.next,
+        selection: bet.selection.0,
+        state: bet.state as u8,
+        book: bet.book,
+        policy: bet.policy,
+        basis: bet.basis,
+        synthetic: bet.synthetic,
+        slippage: bet.slippage,
+        placed_seq: bet.placed_seq.0,
+        placed_at: bet.placed_at.0,
+        until: bet.until.0,
+        requested: price(bet.requested),
+        requested_version: bet.requested_version.0,
+        price_age: bet.price_age.0,
+        paid: bet.paid,
+    }
+}
+
+fn bet(row: &BetRow) -> Read<Bet> {
+    let state = BetState::ALL.iter().find(|state| **state as u8 == row.state);
+    Ok(Bet {
+        stake: row.stake,
+        returns: row.returns,
+        price: wire_price(row.price)?,
+        version: PriceVersion(row.version),
+        generation: row.generation,
+        account: row.account,
+        market: row.market,
+        next: row.next,
+        selection: SelectionIndex(row.selection),
+        state: *content(state, "a bet's state")?,
+        book: row.book,
+        policy: row.policy,
+        basis: row.basis,
+        synthetic: row.synthetic,
+        slippage: row.slippage,
+        placed_seq: Seq(row.placed_seq),
+        placed_at: Timestamp(row.placed_at),
+        until: Timestamp(row.until),
+        requested: wire_price(row.requested)?,
+        requested_version: PriceVersion(row.requested_version),
+        price_age: Nanos(row.price_age),
+        paid: row.paid,
+    })
+}
+
+fn bucket_row(bucket: KeptBucket) -> BucketRow {
+    let row = |kept: &Kept| KeyRow {
+        account: kept.account,
+        key: kept.key.0,
+        digest: kept.digest,
+        valid_until: kept.valid_until.0,
+        answer: zerocopy::transmute!(kept.answer),
+        sealed: kept.sealed,
+    };
+    BucketRow {
+        bucket: bucket.bucket,
+        end: bucket.end,
+        keys: bucket.keys.iter().map(row).collect(),
+    }
+}
+
+fn key(row: &KeyRow) -> Read<Kept> {
+    let answer: Answer = zerocopy::transmute!(row.answer);
+    holds(answer.is_valid(), "an answer")?;
+    Ok(Kept {
+        account: row.account,
+        key: RequestKey(row.key),
+        digest: row.digest,
+        valid_until: Timestamp(row.valid_until),
+        answer,
+        sealed: row.sealed,
+    })
+}

@@ -1,0 +1,313 @@
+//! How old a price is, and when a feed's prices do not count.
+
+scripts! {
+    a_price_is_good_up_to_its_bound: "
+        fund A7 100.00
+        feed F1 silence 1m
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1.5s
+        open M1
+        prices M1 2.50 3.00
+        @1.5s place R1 A7 M1 1.00 any     -> B1 at 2.50 returns 2.50, 1.5s old
+        @1.5s+1ns place R2 A7 M1 1.00 any -> StalePrice 1.500000001s old
+        # Each selection has its own age.
+        prices M1 2.50
+        place R3 A7 M1 1.00 any           -> B2 at 2.50 returns 2.50, 0ns old
+        place R4 A7 M1/2 1.00 any         -> StalePrice
+    ";
+
+    a_market_without_a_bound_takes_the_houses: "
+        house age 2s
+        fund A7 100.00
+        feed F1 silence 1m
+        recovered F1
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50 3.00
+        @2s place R1 A7 M1 1.00 any     -> B1
+        @2s+1ns place R2 A7 M1 1.00 any -> StalePrice
+    ";
+
+    a_persons_price_does_not_age_unless_the_market_says_so: "
+        fund A7 100.00
+        quote M1 2.50
+        market M2 cup Home Away bound 1s
+        open M2
+        prices M2 2.50
+        @1s place R1 A7 M2 1.00 any     -> B1
+        @1s+1ns place R2 A7 M2 1.00 any -> StalePrice
+        @100h place R3 A7 M1 1.00 any   -> B2 at 2.50 returns 2.50, 360000s old
+    ";
+
+    a_heartbeat_confirms_a_price_that_does_not_move: "
+        fund A7 100.00
+        feed F1
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        prices M1 2.50
+        @1s heartbeat F1
+        @2s place R1 A7 M1 1.00 any     -> B1 at 2.50 returns 2.50, 1s old, v1
+        @2s+1ns place R2 A7 M1 1.00 any -> StalePrice
+        # A heartbeat that waited in our ring confirms what was, when it was received.
+        @3s heartbeat F1 waited 400ms
+        @3.6s place R3 A7 M1 1.00 any   -> B2 at 2.50 returns 2.50, 1s old
+    ";
+
+    a_heartbeat_confirms_no_price_from_before_the_last_recovery: "
+        fund A7 100.00
+        feed F1
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        @500ms prices M1 2.50 3.00
+        @600ms gap F1
+        @700ms place R1 A7 M1 1.00 any    -> FeedDown
+        @800ms prices M1 Away 3.10
+        @900ms recovered F1
+        @1.5s heartbeat F1
+        # Home was not sent again: it is as old as it is.
+        place R2 A7 M1 1.00 any           -> B1 at 2.50 returns 2.50, 1s old
+        @1.5s+1ns place R3 A7 M1 1.00 any -> StalePrice
+        place R4 A7 M1/2 1.00 any         -> B2 at 3.10 returns 3.10, 1ns old
+        prices M1 2.50
+        @2s heartbeat F1
+        @3s place R5 A7 M1 1.00 any       -> B3 at 2.50 returns 2.50, 1s old
+    ";
+
+    a_derived_price_is_as_old_as_its_oldest_input: "
+        fund A7 100.00
+        feed F1
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        @1s prices M1 2.50 as-of 400ms
+        place R1 A7 M1 1.00 any           -> B1 at 2.50 returns 2.50, 600ms old
+        # Computing it again refreshes nothing, nor does a heartbeat of the pricer.
+        @1.2s prices M1 2.50 as-of 400ms
+        @1.3s heartbeat F1
+        @1.4s place R2 A7 M1 1.00 any     -> B2 at 2.50 returns 2.50, 1s old
+        @1.4s+1ns place R3 A7 M1 1.00 any -> StalePrice
+        prices M1 2.50 as-of 1.4s
+        place R4 A7 M1 1.00 any           -> B3 at 2.50 returns 2.50, 1ns old
+        # An input from the future is no younger than the message.
+        @2s prices M1 2.50 as-of 1h
+        place R5 A7 M1 1.00 any           -> B4 at 2.50 returns 2.50, 0ns old
+        @3s place R6 A7 M1 1.00 any       -> B5 at 2.50 returns 2.50, 1s old
+        @3s+1ns place R7 A7 M1 1.00 any   -> StalePrice
+    ";
+
+    a_feed_has_to_recover_before_its_markets_take_bets: "
+        fund A7 100.00
+        feed F1
+        feed F2 named F1         -> NameTaken
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50
+        feed F1                  -> Recovering
+        place R1 A7 M1 1.00 any  -> FeedDown
+        heartbeat F1
+        place R2 A7 M1 1.00 any  -> FeedDown
+        recovered F1
+        feed F1                  -> Up
+        place R3 A7 M1 1.00 any  -> B1 at 2.50
+    ";
+
+    a_silent_feed_is_down_without_any_timer: "
+        manual steps
+        fund A7 100.00
+        feed F1 silence 10s
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        prices M1 2.50
+        @10s place R1 A7 M1 1.00 any     -> B1
+        @10s+1ns place R2 A7 M1 1.00 any -> FeedDown
+        # The message that ends the silence takes the feed down: something may have been missed.
+        @11s heartbeat F1
+        events                           -> FeedChanged FeedHeard
+        feed F1                          -> Recovering
+        place R3 A7 M1 1.00 any          -> FeedDown
+        recovered F1
+        place R4 A7 M1 1.00 any          -> B2
+    ";
+
+    a_price_that_ends_a_silence_takes_its_feed_down_too: "
+        fund A7 100.00
+        feed F1 silence 10s
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        @11s prices M1 2.50
+        events                  -> FeedChanged PriceSet
+        place R1 A7 M1 1.00 any -> FeedDown
+        recovered F1
+        place R2 A7 M1 1.00 any -> B1 at 2.50
+    ";
+
+    a_silence_at_its_bound_is_none: "
+        fund A7 100.00
+        feed F1 silence 10s
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        prices M1 2.50
+        @10s heartbeat F1
+        events                  -> FeedHeard
+        feed F1                 -> Up
+        place R1 A7 M1 1.00 any -> B1
+    ";
+
+    a_missing_message_takes_the_feed_down: "
+        fund A7 100.00
+        feed F1
+        recovered F1 seq 7
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50 seq 8
+        place R1 A7 M1 1.00 any -> B1
+        heartbeat F1 seq 10
+        feed F1                 -> Recovering
+        place R2 A7 M1 1.00 any -> FeedDown
+        # A message that comes again, or after its successor, has no effect.
+        recovered F1 seq 9
+        feed F1                 -> Recovering
+        prices M1 9.00 seq 10
+        events                  -> none
+        recovered F1 seq 11
+        place R3 A7 M1 1.00 any -> B2 at 2.50
+    ";
+
+    a_gap_while_recovering_begins_the_recovery_anew: "
+        fund A7 100.00
+        feed F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        prices M1 2.50 seq 1
+        # Between 1 and 3 something is missing: what was sent before is not confirmed later.
+        prices M1 Away 3.00 seq 3
+        recovered F1 seq 4
+        @1s heartbeat F1 seq 5
+        @1s+1ns place R1 A7 M1 1.00 any -> StalePrice
+        place R2 A7 M1/Away 1.00 any    -> B1 at 3.00
+    ";
+
+    an_adapter_reports_a_gap: "
+        fund A7 100.00
+        feed F1
+        recovered F1
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50
+        gap F1
+        gap F1
+        place R1 A7 M1 1.00 any -> FeedDown
+        recovered F1
+        place R2 A7 M1 1.00 any -> B1
+    ";
+
+    an_adapter_that_starts_again_says_so_with_a_gap: "
+        fund A7 100.00
+        feed F1
+        recovered F1 seq 1000
+        market M1 cup Home Away feed F1
+        open M1
+        # Its numbers begin anew, which alone looks like old messages.
+        heartbeat F1 seq 1
+        events                  -> none
+        gap F1 seq 1
+        prices M1 2.50 seq 2
+        recovered F1 seq 3
+        feed F1                 -> Up
+        place R1 A7 M1 1.00 any -> B1
+        # Without a number it may begin with any.
+        gap F1
+        prices M1 2.60 seq 50
+        recovered F1 seq 51
+        place R2 A7 M1 1.00 any -> B2 at 2.60
+    ";
+
+    another_feeds_trouble_is_not_this_ones: "
+        fund A7 100.00
+        feed F1
+        feed F2
+        recovered F1
+        recovered F2
+        market M1 cup Home Away feed F1
+        market M2 tie Home Away feed F2
+        open M1
+        open M2
+        prices M1 2.50
+        prices M2 2.50
+        gap F2
+        place R1 A7 M1 1.00 any -> B1
+        place R2 A7 M2 1.00 any -> FeedDown
+    ";
+
+    a_price_that_came_too_slowly_is_refused: "
+        fund A7 100.00
+        feed F1 delay 50ms
+        recovered F1
+        market M1 cup Home Away feed F1 bound 10s
+        open M1
+        # The two clocks differ by 9.9 s; only the difference between messages counts.
+        @10s prices M1 2.50 source 100ms
+        place R1 A7 M1 1.00 any -> B1
+        @11s prices M1 2.50 source 1050ms
+        place R2 A7 M1 1.00 any -> B2
+        @12s prices M1 2.50 source 2050ms-1ns
+        place R3 A7 M1 1.00 any -> StalePrice 50.000001ms old
+        @13s prices M1 2.50 source 3100ms
+        place R4 A7 M1 1.00 any -> B3
+    ";
+
+    a_heartbeat_that_came_too_slowly_confirms_nothing: "
+        fund A7 100.00
+        feed F1 delay 50ms silence 1m
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        @10s prices M1 2.50 source 10s
+        # It says how things were at 10.1 s, and now it is 11 s.
+        @11s heartbeat F1 source 10.1s
+        @11s+1ns place R1 A7 M1 1.00 any -> StalePrice 1.000000001s old
+        @12s heartbeat F1 source 12s
+        place R2 A7 M1 1.00 any          -> B1 at 2.50 returns 2.50, 0ns old
+    ";
+
+    a_market_takes_prices_from_its_own_feed_only: "
+        feed F1
+        feed F2
+        market M1 cup Home Away feed F1
+        prices M1 2.50 feed F2     -> FeedMismatch
+        prices M1 2.50 feed manual -> FeedMismatch
+        prices M1 2.50 feed F9     -> FeedUnknown
+        prices M9 2.50 feed F1     -> MarketUnknown
+        prices M1 2.50 3.00 4.00   -> SelectionUnknown
+        prices M1 2.50
+        market M2 tie Home Away
+        prices M2 2.50 feed F1     -> FeedMismatch
+        heartbeat F9               -> FeedUnknown
+        gap F9                     -> FeedUnknown
+        recovered F9               -> FeedUnknown
+        market M3 x Home Away feed F9 -> FeedUnknown
+    ";
+
+    a_feeds_message_has_no_key_and_a_persons_has_one: "
+        feed F1
+        market M1 cup Home Away feed F1
+        quote M2 2.50
+        heartbeat F1 key K1   -> not sequenced: Malformed: the request key is missing
+        prices M1 2.50 key K1 -> not sequenced: Malformed: the request key is missing
+        prices M2 2.50 key none -> not sequenced: Malformed: the request key is missing
+    ";
+
+    nobody_may_speak_for_a_feed_but_an_actor: "
+        feed F1
+        heartbeat F1 by nobody -> ActorUnknown
+        actor betfair
+        heartbeat F1 by betfair
+        # The same name is the same actor.
+        actor betfair          -> done
+    ";
+}

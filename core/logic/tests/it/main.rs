@@ -1,0 +1,40 @@
+//! What the logic promises, in sentences that a trader or an operator could check.
+
+/// Scripts that hold, each a test; `ALL` lists them for those who look at all scripts together.
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $name:ident: $text:literal;)*) => {
+        pub(crate) const ALL: &[(&str, &str)] = &[$((stringify!($name), $text),)*];
+        $($(#[$doc])* #[test] fn $name() { betring_core::script::check($text); })*
+    };
+}
+
+/// How many random cases a property tries: PROPTEST_CASES if it is set, else so many.
+fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
+mod archive;
+mod capacity;
+mod coverage;
+mod digests;
+mod feeds;
+mod funds;
+mod gates;
+mod images;
+mod keys;
+mod language;
+mod limits;
+mod malformed;
+mod mended;
+mod model;
+mod offers;
+mod price_at_commit;
+mod resolve;
+mod restart;
+mod rules;
+mod samples;
+mod settlement;
+mod snapshot;
+mod suspension;
+mod tables;
+mod wire;

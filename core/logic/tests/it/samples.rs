@@ -1,0 +1,237 @@
+//! One command of every kind, with every field set to something that can be told apart.
+
+use betring_core::command::*;
+use betring_core::id::*;
+use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::{self, Header, Minor, WirePrice};
+use betring_pricing::{Fraction, Price, RoundingMode};
+use zerocopy::IntoBytes;
+
+fn header() -> Header {
+    Header {
+        flags: Header::SYNTHETIC,
+        client: ClientId(0x0607),
+        account: AccountId::new(6, 1).raw(),
+        key: RequestKey(0x1011_1213_1415_1617_1819_1a1b_1c1d_1e1f),
+        trace: *b"trace of caller!",
+        span: 0x3031_3233_3435_3637,
+        received: Timestamp(1_767_225_600_123_456_789),
+        ..Header::default()
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        min_stake: Minor(10),
+        max_stake: Minor(1_000_000),
+        max_payout: Minor(100_000_000),
+        max_liability: Minor(50_000_000),
+    }
+}
+
+fn capacities() -> Capacities {
+    Capacities {
+        accounts: 1001,
+        markets: 1002,
+        selections: 1003,
+        bets: 1004,
+        keys: 1005,
+        feeds: 1006,
+        fixtures: 1007,
+        actors: 1008,
+        currencies: 9,
+        quarantined: 1010,
+    }
+}
+
+const VALID_UNTIL: Timestamp = Timestamp(1_767_225_610_000_000_000);
+const TOKEN: Token = Token(0x4041_4243_4445_4647);
+const REASON: u32 = 0x5051_5253;
+
+/// The bytes of one command of every kind.
+pub(crate) fn all() -> Vec<(Kind, Vec<u8>)> {
+    Kind::ALL.iter().map(|kind| (*kind, of(*kind))).collect()
+}
+
+/// The bytes of one command of a kind.
+pub(crate) fn of(kind: Kind) -> Vec<u8> {
+    let plain = |bytes: Vec<wire::Slot>| bytes.as_slice().as_bytes().to_vec();
+    let keyless = Header { key: RequestKey::NONE, ..header() };
+    let market = MarketId::new(4, 2);
+    macro_rules! body {
+        ($name:ident { $($field:ident: $value:expr),* $(,)? }) => {
+            $name { valid_until: VALID_UNTIL, token: TOKEN, $($field: $value,)* ..$name::default() }
+        };
+    }
+    macro_rules! one {
+        ($header:expr, $name:ident { $($fields:tt)* }) => {
+            plain(wire::slots($header, &body!($name { $($fields)* }), &[]))
+        };
+    }
+    match kind {
+        Kind::Genesis => one!(
+            keyless,
+            Genesis {
+                window: Nanos::from_secs(300),
+                secret: *b"sixteen secrets!",
+                age_bound: Nanos::from_millis(1_500),
+                offer_ttl: Nanos::from_secs(5),
+                price_failure: PriceFailure::Offer as u8,
+                rounding: rounding_code(RoundingMode::HalfUp),
+                step_budget: 64,
+                limits: limits(),
+            }
+        ),
+        Kind::EpochOpened => one!(
+            keyless,
+            EpochOpened {
+                epoch: Epoch(3),
+                logic_version: 1,
+                rules_id: 7,
+                rules_version: 2,
+                capacities: capacities(),
+                kept_seq: Seq(99),
+                cut_segment: Seq(65),
+                cut_offset: 8192,
+                cut_bytes: 77,
+            }
+        ),
+        Kind::Step => one!(keyless, Step { budget: 63 }),
+        Kind::Tick => one!(keyless, Tick {}),
+        Kind::Quarantine => {
+            one!(keyless, Quarantine { account: 0x6061_6263, key: RequestKey(0x70_71) })
+        }
+        Kind::RegisterActor => {
+            let body = body!(RegisterActor { reason: REASON });
+            plain(build::register_actor(header(), body, "trader:anna").unwrap())
+        }
+        Kind::DefineFeed => {
+            let body = body!(DefineFeed {
+                reason: REASON,
+                silence_bound: Nanos::from_secs(10),
+                delay_bound: Nanos::from_millis(50),
+            });
+            plain(build::define_feed(header(), body, "feed:one").unwrap())
+        }
+        Kind::DefineFixture => {
+            let body = body!(DefineFixture { reason: REASON, starts: VALID_UNTIL });
+            plain(build::define_fixture(header(), body, "ENG-SCO").unwrap())
+        }
+        Kind::DefineMarket => {
+            let body = body!(DefineMarket {
+                reason: REASON,
+                feed: FeedId(3),
+                winners: 2,
+                fixture: FixtureId::new(5, 1),
+                age_bound: Nanos::from_millis(1_500),
+                kind: MarketKind::Fixed as u8,
+            });
+            let names = ["England", "Draw", "Scotland"];
+            plain(build::define_market(header(), body, "1.185781277", &names).unwrap())
+        }
+        Kind::OpenMarket => one!(header(), OpenMarket { reason: REASON, market: market }),
+        Kind::CloseMarket => one!(header(), CloseMarket { reason: REASON, market: market }),
+        Kind::ArchiveMarket => one!(header(), ArchiveMarket { reason: REASON, market: market }),
+        Kind::Suspend => one!(
+            header(),
+            Suspend {
+                reason: REASON,
+                level: Level::Market as u8,
+                owner: Owner::Trader as u8,
+                id: market.raw(),
+            }
+        ),
+        Kind::Release => one!(
+            header(),
+            Release {
+                reason: REASON,
+                level: Level::Fixture as u8,
+                owner: Owner::Governor as u8,
+                id: market.raw(),
+            }
+        ),
+        Kind::WithdrawSelection => one!(
+            header(),
+            WithdrawSelection {
+                reason: REASON,
+                selection: SelectionIndex(2),
+                withdrawn: 1,
+                market: market,
+            }
+        ),
+        Kind::MarketResult => {
+            let body = body!(MarketResult { reason: REASON, market: market });
+            let entries = [
+                ResultEntry::new(SelectionIndex(0), SelectionOutcome::Win),
+                ResultEntry::new(SelectionIndex(1), SelectionOutcome::Lose),
+                ResultEntry::new(SelectionIndex(2), SelectionOutcome::Void),
+            ];
+            plain(build::result(header(), body, &entries).unwrap())
+        }
+        Kind::SetLimits => one!(
+            header(),
+            SetLimits {
+                reason: REASON,
+                scope: LimitScope::Market as u8,
+                currency: 826,
+                market: market,
+                limits: limits(),
+            }
+        ),
+        Kind::BlockAccount => one!(
+            header(),
+            BlockAccount { reason: REASON, blocked: 1, account: AccountId::new(6, 1) }
+        ),
+        Kind::LiftQuarantine => one!(
+            header(),
+            LiftQuarantine { reason: REASON, account: 0x6061_6263, key: RequestKey(0x70_71) }
+        ),
+        Kind::SetPrices => {
+            let body = body!(SetPrices {
+                reason: REASON,
+                feed: FeedId(3),
+                market: market,
+                feed_seq: 0x8081_8283,
+                source: Timestamp(1_767_225_600_100_000_000),
+                as_of: Timestamp(1_767_225_600_110_000_000),
+            });
+            let fraction = Fraction::new(10, 11).unwrap();
+            let entries = [
+                PriceEntry::new(SelectionIndex(0), WirePrice::fractional(fraction)),
+                PriceEntry::new(SelectionIndex(1), WirePrice::decimal(Price::MAX)),
+                PriceEntry::new(SelectionIndex(2), WirePrice::NONE),
+            ];
+            plain(build::set_prices(keyless, body, &entries).unwrap())
+        }
+        Kind::FeedHeartbeat => one!(
+            keyless,
+            FeedHeartbeat { reason: REASON, feed: FeedId(3), feed_seq: 9, source: VALID_UNTIL }
+        ),
+        Kind::FeedGap => one!(
+            keyless,
+            FeedGap { reason: REASON, feed: FeedId(3), feed_seq: 9, source: VALID_UNTIL }
+        ),
+        Kind::FeedRecovered => one!(
+            keyless,
+            FeedRecovered { reason: REASON, feed: FeedId(3), feed_seq: 9, source: VALID_UNTIL }
+        ),
+        Kind::OpenAccount => one!(header(), OpenAccount { reference: 0x9091_9293, currency: 826 }),
+        Kind::Deposit => one!(header(), Deposit { amount: Minor(123_456) }),
+        Kind::Withdraw => one!(header(), Withdraw { amount: Minor(123_456) }),
+        Kind::Place => one!(
+            header(),
+            Place {
+                market: market,
+                stake: Minor(1_000),
+                version: PriceVersion(12),
+                price: WirePrice::fractional(Fraction::new(5, 2).unwrap()),
+                selection: SelectionIndex(2),
+                slippage: 200,
+                policy: PricePolicy::Within as u8,
+            }
+        ),
+        Kind::AcceptOffer => one!(header(), AcceptOffer { bet: BetId::new(8, 3) }),
+        Kind::DeclineOffer => one!(header(), DeclineOffer { bet: BetId::new(8, 3) }),
+        Kind::Resolve => one!(header(), Resolve {}),
+    }
+}
