@@ -1,0 +1,51 @@
+//! A whole file, mapped shared and writable. The only unsafe code of the crate.
+
+use std::fs::File;
+use std::io;
+
+use memmap2::{Advice, MmapMut, MmapOptions};
+
+/// A mapping of a whole file. Stores go to the page cache and survive this process; `sync_range`
+/// makes them survive the machine.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    map: MmapMut,
+}
+
+impl Mapping {
+    /// Maps a file and makes its pages present and writable, so that the first store to a page
+    /// does not wait for a fault.
+    ///
+    /// # Errors
+    /// What the system says to `mmap` or to `MADV_RANDOM`; an empty file cannot be mapped.
+    #[allow(unsafe_code)]
+    pub(crate) fn new(file: &File) -> io::Result<Mapping> {
+        // SAFETY: a mapping is sound as long as nobody truncates the file or writes it behind the
+        // mapping. This is called by `DirFile::map` only, which takes the file by value, for files
+        // which this process created in a directory that it holds the exclusive lock of
+        // (`Journal::open` takes it first), with mode 0600 in a directory which others cannot
+        // write (checked by `DirStore::create`). Nothing in this crate truncates a file; readers
+        // of the same file use `pread`. The file's blocks were written and synced before
+        // (`prepare`), so no store can meet a full file system.
+        let map = unsafe { MmapOptions::new().map_mut(file)? };
+        // No reading ahead, which would bring pages back as large ones (`prepare` says why).
+        map.advise(Advice::Random)?;
+        // Where this is not known (kernels before 5.14, some file systems) the first store to each
+        // page faults, which is slower and no less right.
+        let _ = map.advise(Advice::PopulateWrite);
+        Ok(Mapping { map })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.map
+    }
+
+    /// msync(MS_SYNC) of these bytes, with a flush of the device.
+    pub(crate) fn sync_range(&self, offset: usize, len: usize) -> io::Result<()> {
+        self.map.flush_range(offset, len)
+    }
+}
