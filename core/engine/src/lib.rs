@@ -1,1 +1,152 @@
 //! The low-latency betting core: one pinned loop between lock-free rings and a memory-mapped journal.
+//!
+//! ```
+//! use betring::*;
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Error> {
+//! # let book = std::env::temp_dir().join(format!("betring-doc-{}", std::process::id()));
+//! let engine = Engine::open(Config::at(&book))?;                  // recovers, warms up; safe defaults
+//! let mut trader = engine.control("trader:anna")?;                // the actor is on every record
+//! let market = trader.define_market("ENG-SCO 1X2", ["England", "Draw", "Scotland"])?;
+//! trader.set_prices(&market, [price!(2.10), price!(3.40), price!(3.75)])?;
+//! trader.open_market(&market)?;
+//!
+//! let mut client = engine.client(1024)?;                          // credit: at most 1024 unanswered
+//! let account = client.open_account(Reference(1001), Currency::GBP)?;
+//! client.deposit(account, money!(100.00), key(1))?;
+//! let ticket = client.try_submit(                                 // Err: this attempt never executes
+//!     Place::single(account, market.selection("England"), money!(10.00))
+//!         .seen_at(price!(2.10))
+//!         .policy(PricePolicy::Better)
+//!         .key(key(2)),
+//! )?;
+//! match client.wait(ticket, Duration::from_millis(250)) {
+//!     Outcome::Accepted(bet) => println!(
+//!         "{} at {} ({}, {} old), seq {}",
+//!         bet.id, bet.price, bet.price_version, bet.price_age, bet.seq
+//!     ),
+//!     Outcome::Offered(offer) => println!("now {}, yours until {}", offer.price, offer.until),
+//!     Outcome::Refused(why) => println!("{why}"),                 // a sentence that a customer can read
+//!     Outcome::Pending(wait) => println!("{wait}"),               // its end comes as an event
+//!     Outcome::Done(receipt) => println!("{receipt}"),            // of deposits and withdrawals
+//!     Outcome::Unknown(request) => println!("{}", client.resolve(request)?),
+//! }
+//! println!("{}", engine.shutdown()?);                             // the last sequence and the digest
+//! # let _ = std::fs::remove_dir_all(&book);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The path of a command, which is the order of the modules: what is asked ([`Ask`], [`Control`],
+//! [`Feed`]) is stamped and published on a ring (`ingress`); the loop takes it, decides it and records it
+//! (`decide`, `record`); the reply waits in the client's ring until the journal has reached it (`egress`);
+//! events, prices and exposures follow (`output`).
+//!
+//! **Levels.** A reply is seen when its client's [`Level`] is reached. [`Level::Durable`], the default
+//! everywhere: the device has it. The other two can take back what was told, and say so in their names.
+//!
+//! **When something fails**, the engine stops at once and says nothing about what it had not answered:
+//! those attempts are [`Outcome::Unknown`], never refused. Opened again, [`Client::resolve`] closes the
+//! question of each.
+//!
+//! **Threads.** [`Layout::TwoThread`]: one thread decides and, once warm, neither allocates, faults nor
+//! calls the system; another one records and syncs. [`Layout::OneThread`]: one thread does both.
+//! [`Layout::Inline`]: none; the caller turns the loop, and every call that waits turns it, too.
+#![forbid(unsafe_code)]
+
+pub use betring_core as logic;
+pub use betring_journal as journal;
+pub use betring_pricing as pricing;
+
+// What an engine is set up with, and what it is asked.
+mod config;
+
+mod ask;
+
+// In.
+mod ingress;
+
+mod clock;
+
+// The loop.
+mod decide;
+
+mod record;
+
+// Out.
+mod egress;
+
+mod output;
+
+// Who is connected, and what they are told.
+mod client;
+
+mod control;
+
+mod feed;
+
+mod outcome;
+
+mod error;
+
+// Around the loop.
+mod shared;
+
+mod poison;
+
+mod recover;
+
+mod snapshot;
+
+mod pin;
+
+mod health;
+
+mod view;
+
+mod engine;
+
+pub use ask::{
+    AcceptOffer, Ask, DeclineOffer, Deposit, Place, Reference, Resolve, Selection, VALID_FOR,
+    Withdraw, key,
+};
+pub use client::Client;
+pub use clock::{Clock, ClockHealth};
+pub use config::{
+    CLIENTS_MAX, CREDIT_MAX, Config, Cores, Layout, Level, ParseLevelError, WaitStrategy,
+};
+pub use control::{Control, Market, MarketTerms, Scope};
+pub use decide::{Closed, Turn};
+pub use engine::{Engine, SCHEMA_HASH};
+pub use error::{Error, NotTaken};
+pub use feed::Feed;
+pub use health::{Counts, Health, RingHealth, Status};
+pub use outcome::{
+    Bet, Offer, Outcome, Receipt, Refusal, Request, Resolved, Submitted, Ticket, Waiting,
+};
+pub use output::{EventStream, ExposureNow, Exposures, Lapped, Occurrence, PriceNow, Prices};
+pub use recover::{Cut, Progress, Recovered, Replayed, Stage, replay, replay_with};
+pub use shared::Watch;
+pub use snapshot::{Snapshot, SnapshotHealth, snapshot, snapshot_with};
+pub use view::{Book, View};
+
+pub use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
+pub use betring_core::command::{
+    Capacities, Limits, Owner, PriceEntry, PriceFailure, PricePolicy, SelectionOutcome,
+};
+pub use betring_core::event::Event;
+pub use betring_core::id::{
+    AccountId, ActorId, BetId, ClientId, Epoch, FeedId, FixtureId, JobId, MarketId, PriceVersion,
+    RequestKey, SelectionIndex, Seq, Token,
+};
+pub use betring_core::reject::{Malformed, Reject};
+pub use betring_core::time::{Nanos, Timestamp};
+pub use betring_core::wire::{Minor, Slot, WirePrice};
+pub use betring_core::{Digest, HouseRules, Rules, Stamp, State};
+pub use betring_pricing::{Currency, Money, Price, RoundingMode, Stake, money, price};
+
+/// The README's program, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,321 @@
+//! What a caller is told, as types that can be matched and that print a sentence.
+
+use std::fmt;
+
+use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
+use betring_core::id::{BetId, PriceVersion, RequestKey, Seq, Token};
+use betring_core::reject::Reject;
+use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::{Minor, WirePrice};
+
+use crate::error::NotTaken;
+
+/// What names a request for ever, and what a question about it needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// The customer's account, or the actor.
+    pub account: u64,
+    /// The caller's key.
+    pub key: RequestKey,
+    /// Its time limit.
+    pub valid_until: Timestamp,
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let account = betring_core::id::AccountId::from_raw(self.account);
+        write!(f, "request {account}:{}, valid until {}", self.key, self.valid_until)
+    }
+}
+
+/// One attempt that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "its answer is waited for with it"]
+pub struct Ticket {
+    /// The attempt's number, echoed in its reply.
+    pub token: Token,
+    /// What it asks for.
+    pub request: Request,
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.token, self.request)
+    }
+}
+
+/// What became of a batch: a prefix of its commands was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the rest was not taken"]
+pub struct Submitted {
+    /// The number of the first attempt; the others count up from it.
+    pub first: Token,
+    /// How many commands were taken.
+    pub commands: usize,
+    /// How many slots those have.
+    pub slots: usize,
+    /// Why the next one was not taken, if not all were.
+    pub refused: Option<NotTaken>,
+}
+
+impl Submitted {
+    pub(crate) fn none(refused: NotTaken) -> Submitted {
+        Submitted { first: Token(0), commands: 0, slots: 0, refused: Some(refused) }
+    }
+}
+
+impl fmt::Display for Submitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} commands taken", self.commands)?;
+        match self.refused {
+            Some(refused) => write!(f, ", then {refused}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A bet that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bet {
+    /// The bet.
+    pub id: BetId,
+    /// The price it is bound to.
+    pub price: WirePrice,
+    /// The version of that.
+    pub price_version: PriceVersion,
+    /// How old that was.
+    pub price_age: Nanos,
+    /// What it risks.
+    pub stake: Minor,
+    /// What it returns if it wins, stake included.
+    pub returns: Minor,
+    /// The sequence that accepted it.
+    pub seq: Seq,
+    /// Why it has its price.
+    pub basis: Basis,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
+    /// What has become of it, in a duplicate.
+    pub fate: Fate,
+}
+
+impl fmt::Display for Bet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {} returns {}", self.id, self.price, self.stake, self.returns)
+    }
+}
+
+/// A bet that is offered at another price than the one asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The bet to be.
+    pub id: BetId,
+    /// The price in force.
+    pub price: WirePrice,
+    /// The version of that.
+    pub price_version: PriceVersion,
+    /// The last moment at which it may be taken.
+    pub until: Timestamp,
+    /// The stake, in escrow until then.
+    pub stake: Minor,
+    /// The sequence that offered it.
+    pub seq: Seq,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
+    /// What has become of it, in a duplicate.
+    pub fate: Fate,
+}
+
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the price is now {}: {} is offered until {}", self.price, self.id, self.until)
+    }
+}
+
+/// A refusal. Printed, it is one sentence for a customer; [`Refusal::to_operator`] says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reject: Reject,
+    /// All that was said: the price now, the largest stake, the handle that has the name.
+    pub answer: Answer,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
+}
+
+impl Refusal {
+    /// One sentence for an operator: what happened and what to do. Of a request that is not well formed
+    /// it names the field, which a customer is not told.
+    pub fn to_operator(&self) -> String {
+        match (self.reject, self.answer.malformation()) {
+            (Reject::Malformed, Some(_)) => {
+                format!("{}; asking again changes nothing", self.answer)
+            }
+            _ => format!("{}: {}", self.answer, self.reject.to_operator()),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reject.to_customer())?;
+        let (price, amount) = (self.answer.price, self.answer.amount);
+        match self.reject {
+            Reject::PriceMoved => write!(f, " It is now {price}."),
+            Reject::StakeTooSmall => write!(f, " The minimum is {amount}."),
+            Reject::StakeTooLarge | Reject::PayoutLimit | Reject::LiabilityLimit => {
+                write!(f, " Up to {amount} is possible.")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A bet that waits: its end comes as an event, and a retry or a question tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The bet.
+    pub id: BetId,
+    /// The sequence that made it wait.
+    pub seq: Seq,
+    /// What has become of it, in a duplicate.
+    pub fate: Fate,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is waiting for its decision", self.id)
+    }
+}
+
+/// Something was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The sequence that did it.
+    pub seq: Seq,
+    /// What was made or started, as its number; 0 if nothing.
+    pub id: u64,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "done, seq {}", self.seq)?;
+        if self.duplicate { f.write_str(" (earlier)") } else { Ok(()) }
+    }
+}
+
+/// What became of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The bet is open.
+    Accepted(Bet),
+    /// The bet is offered at the price in force.
+    Offered(Offer),
+    /// No.
+    Refused(Refusal),
+    /// The bet waits.
+    Pending(Waiting),
+    /// Done: a deposit, a withdrawal, the end of an offer.
+    Done(Receipt),
+    /// Nobody knows: no answer came in time, or the engine stopped. `Client::resolve` closes the question.
+    Unknown(Request),
+}
+
+impl Outcome {
+    /// What a reply says.
+    pub fn of(reply: &Reply) -> Outcome {
+        let answer = reply.answer;
+        let (duplicate, fate) = (reply.is_duplicate(), reply.fate());
+        let id = BetId::from_raw(answer.id);
+        match answer.kind() {
+            AnswerKind::Accepted => Outcome::Accepted(Bet {
+                id,
+                price: answer.price,
+                price_version: answer.version,
+                price_age: answer.age(),
+                stake: answer.stake,
+                returns: answer.amount,
+                seq: answer.seq,
+                basis: answer.basis().unwrap_or(Basis::InForce),
+                duplicate,
+                fate,
+            }),
+            AnswerKind::Offered => Outcome::Offered(Offer {
+                id,
+                price: answer.price,
+                price_version: answer.version,
+                until: answer.until(),
+                stake: answer.stake,
+                seq: answer.seq,
+                duplicate,
+                fate,
+            }),
+            AnswerKind::Pending => Outcome::Pending(Waiting { id, seq: answer.seq, fate }),
+            AnswerKind::Done | AnswerKind::Started | AnswerKind::NeverPlaced => {
+                Outcome::Done(Receipt { seq: answer.seq, id: answer.id, duplicate })
+            }
+            AnswerKind::Refused => Outcome::Refused(Refusal {
+                // Every refusal has a code that is checked when it is made.
+                reject: answer.reject().unwrap_or(Reject::Malformed),
+                answer,
+                duplicate,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Accepted(bet) => bet.fmt(f),
+            Outcome::Offered(offer) => offer.fmt(f),
+            Outcome::Refused(refusal) => refusal.fmt(f),
+            Outcome::Pending(waiting) => waiting.fmt(f),
+            Outcome::Done(receipt) => receipt.fmt(f),
+            Outcome::Unknown(request) => write!(f, "unknown: {request}"),
+        }
+    }
+}
+
+/// The end of a question about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// It was never seen, and now never will be.
+    NeverPlaced(Request),
+    /// It was decided: the one answer of its key, with what has become of it.
+    Decided(Outcome, Fate, Minor),
+}
+
+impl Resolved {
+    pub(crate) fn of(request: Request, reply: &Reply) -> Resolved {
+        match reply.answer.kind() {
+            AnswerKind::NeverPlaced => Resolved::NeverPlaced(request),
+            _ => Resolved::Decided(Outcome::of(reply), reply.fate(), reply.fate_amount),
+        }
+    }
+}
+
+impl fmt::Display for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resolved::NeverPlaced(_) => f.write_str("never placed, and it never will be"),
+            Resolved::Decided(outcome, fate, amount) => {
+                write!(f, "{outcome}")?;
+                match fate {
+                    Fate::Nothing => Ok(()),
+                    Fate::Open => f.write_str(", open"),
+                    Fate::Offered => f.write_str(", still offered"),
+                    Fate::OfferEnded => f.write_str(", the offer has ended"),
+                    Fate::Won => write!(f, ", won {amount}"),
+                    Fate::Lost => f.write_str(", lost"),
+                    Fate::Void => write!(f, ", void, {amount} went back"),
+                    Fate::JobRunning => f.write_str(", in progress"),
+                    Fate::JobEnded => f.write_str(", finished"),
+                    Fate::Archived => f.write_str(", archived"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What once was wrong: each test is the program that showed it.
+
+use crate::table::*;
+use betring::*;
+
+#[test]
+fn two_handles_of_a_feed_in_two_threads_lose_no_price() {
+    let dir = dir();
+    let engine = Engine::open(small(&dir, Layout::OneThread)).expect("open");
+    let mut trader = engine.control("trader:anna").expect("a seat");
+    let mut feeds = [(); 2].map(|()| engine.feed("x", Nanos::from_secs(100)).expect("a seat"));
+    let markets = ["first", "second"].map(|name| {
+        let terms = MarketTerms::new(name, ["a", "b"]).feed(feeds[0].id());
+        trader.define(terms).expect("defined").id()
+    });
+    let _ = feeds[0].recovered(Timestamp(0)).expect("taken");
+    let one_pound = price!(1.01).e4();
+    std::thread::scope(|threads| {
+        for (feed, market) in feeds.iter_mut().zip(markets) {
+            threads.spawn(move || {
+                for step in 1..=500 {
+                    let price = Price::from_e4(one_pound + step);
+                    let prices = [(SelectionIndex(0), price)];
+                    while feed.prices(market, &prices, Timestamp(0)).is_err() {
+                        std::thread::yield_now();
+                    }
+                }
+                feed.settle(SECOND).expect("answered");
+                assert_eq!(feed.refused(), (0, None));
+            });
+        }
+    });
+    let view = engine.view().expect("a follower");
+    let book = view.at_least(engine.watch().decided(), SECOND).expect("in time");
+    for market in markets {
+        let now = book.market(market).expect("there").selections[0].price;
+        assert_eq!(now.e4, one_pound + 500, "the last price of {market} is in force");
+    }
+}
+
+#[test]
+fn digests_may_be_asked_for_in_many_threads() {
+    let dir = dir();
+    let engine = Engine::open(small(&dir, Layout::OneThread)).expect("open");
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                let digests: Vec<_> = (0..20).map(|_| engine.digest().expect("answered")).collect();
+                assert!(digests.iter().all(|digest| *digest == digests[0]), "nothing happened");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_ticket_of_another_connection_is_not_answered_with_ones_own_bet() {
+    let dir = dir();
+    let mut table = set(small(&dir, Layout::Inline));
+    let mut other = table.engine.client(16).expect("a seat");
+    let england = table.market.selection("England");
+    let place = |stake, n| Place::single(table.account, england, stake).any_price().key(key(n));
+    // As many attempts on the other seat as here, so that the numbers of both would be the same.
+    let mut own = None;
+    let mut foreign = None;
+    for n in 0..8 {
+        own = Some(table.client.try_submit(place(money!(1.00), 100 + n)).expect("taken"));
+        foreign = Some(other.try_submit(place(money!(2.00), 200 + n)).expect("taken"));
+    }
+    let (own, foreign) = (own.expect("eight"), foreign.expect("eight"));
+    let mistaken = Ticket { token: own.token, request: foreign.request };
+    assert!(matches!(table.client.wait(mistaken, SECOND), Outcome::Unknown(_)));
+    let Outcome::Accepted(bet) = table.client.wait(own, SECOND) else { panic!("accepted") };
+    assert_eq!(bet.stake, Minor(100));
+}
+
+#[test]
+fn after_a_withdrawal_no_exposure_is_shown_that_is_not_so() {
+    let dir = dir();
+    let mut table = set(small(&dir, Layout::Inline));
+    let england = table.market.selection("England");
+    let place = Place::single(table.account, england, money!(10.00)).any_price().key(key(7));
+    let ticket = table.client.try_submit(place).expect("taken");
+    table.client.wait(ticket, SECOND);
+    let exposures = table.engine.exposures();
+    let market = table.market.id();
+    table.engine.run_until_idle().expect("inline");
+    let shown = |exposures: &Exposures| exposures.get(market, Currency::GBP.numeric());
+    assert_eq!(shown(&exposures).expect("shown").worst, Minor(1100));
+    table.trader.withdraw_selection(&table.market, SelectionIndex(1), true).expect("out");
+    table.engine.run_until_idle().expect("inline");
+    assert!(shown(&exposures).is_none(), "{:?}", shown(&exposures));
+}
+
+#[test]
+fn removing_the_lock_file_lets_nobody_else_in() {
+    let dir = dir();
+    let engine = Engine::open(small(&dir, Layout::OneThread)).expect("open");
+    std::fs::remove_file(dir.path().join("book/LOCK")).expect("somebody tidies up");
+    let second = Engine::open(small(&dir, Layout::OneThread)).expect_err("locked");
+    assert!(second.to_string().contains("another process"), "{second}");
+    drop(engine);
+}
