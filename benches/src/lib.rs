@@ -1,1 +1,10 @@
-//! Claims, measured: load generator, latency recorder, criterion benches.
+//! Claims, measured: the open-loop load generator, the latency recorder, the facts of the machine.
+//!
+//! In the order of a measurement: [`load`] says when every request is to be sent and never waits for
+//! an answer, [`recorder`] keeps what the answers took, counted from those intended times, and
+//! [`machine`] says what it was measured on. A figure without the third is not a figure.
+#![forbid(unsafe_code)]
+
+pub mod load;
+pub mod machine;
+pub mod recorder;

@@ -1,0 +1,190 @@
+//! The engine's and the journal's atomic protocols, every interleaving of them, under loom.
+//!
+//! `build.rs` cuts each out of the source that runs. A file of `parts` says around it what a thread may
+//! rely on; where the engine's side cannot be cut out (a ring of the `disruptor` crate, a function
+//! with files in it) the part repeats it in a few lines, and the build checks that these lines stand
+//! in the source. Every ordering that carries a promise has a mutant without it, which loom must catch:
+//! a model that cannot fail shows nothing.
+
+#![cfg(test)]
+
+macro_rules! protocol {
+    ($name:ident = $part:literal $cut:literal) => {
+        #[allow(dead_code, reason = "a mutant is only given the model that must catch it")]
+        mod $name {
+            use super::First;
+            include!(concat!("parts/", $part, ".rs"));
+            include!(concat!(env!("OUT_DIR"), "/", $cut, ".rs"));
+        }
+    };
+}
+
+/// Which side of a model runs on the thread that loom begins with. Loom remembers one last access of an
+/// atomic, so a thread that reads before it writes hides from it that another had read before; with
+/// the sides changed it sees that. Every model runs both ways.
+#[derive(Clone, Copy)]
+enum First {
+    Writer,
+    Reader,
+}
+
+impl First {
+    /// Runs both sides of a model at the same time, to their ends.
+    fn run(self, writer: impl FnOnce() + 'static, reader: impl FnOnce() + 'static) {
+        match self {
+            First::Writer => {
+                let reader = loom::thread::spawn(reader);
+                writer();
+                reader.join().expect("loom reports a panic itself");
+            }
+            First::Reader => {
+                let writer = loom::thread::spawn(writer);
+                reader();
+                writer.join().expect("loom reports a panic itself");
+            }
+        }
+    }
+}
+
+/// Every interleaving with at most so many preemptions; more find nothing more in practice (CHESS).
+fn explore(preemptions: usize, model: impl Fn(First) + Copy + Sync + Send + 'static) {
+    for first in [First::Writer, First::Reader] {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.max_branches = 50_000;
+        builder.check(move || model(first));
+    }
+}
+
+/// Loom finds an interleaving in which the model's assertion fails, or somebody waits for ever.
+fn caught(preemptions: usize, model: impl Fn(First) + Copy + Sync + Send + 'static) {
+    let run = std::panic::AssertUnwindSafe(|| explore(preemptions, model));
+    assert!(std::panic::catch_unwind(run).is_err(), "loom finds nothing wrong with the mutant");
+}
+
+protocol!(cursor = "cursor" "cursor");
+protocol!(cursor_store_relaxed = "cursor" "cursor_store_relaxed");
+protocol!(cursor_load_relaxed = "cursor" "cursor_load_relaxed");
+
+#[test]
+fn whoever_sees_a_durable_sequence_sees_what_was_written_before_it() {
+    explore(4, cursor::what_was_written_is_seen);
+    explore(4, cursor::it_never_goes_back);
+    caught(4, cursor_store_relaxed::what_was_written_is_seen);
+    caught(4, cursor_load_relaxed::what_was_written_is_seen);
+}
+
+protocol!(status = "status" "status");
+protocol!(status_swapped = "status" "status_swapped");
+protocol!(poison_relaxed = "status" "poison_relaxed");
+protocol!(poison_before_why = "status" "poison_before_why");
+protocol!(end_relaxed = "status" "end_relaxed");
+protocol!(closed_over_poison = "status" "closed_over_poison");
+protocol!(wake_unfenced = "status" "wake_unfenced");
+protocol!(park_unfenced = "status" "park_unfenced");
+
+#[test]
+fn a_poisoned_engine_says_why_and_stays_poisoned() {
+    explore(3, status::poison_has_its_reason);
+    explore(3, status_swapped::poison_stays);
+    caught(3, poison_relaxed::poison_has_its_reason);
+    caught(3, poison_before_why::poison_has_its_reason);
+    caught(3, closed_over_poison::poison_stays);
+}
+
+#[test]
+fn a_reply_that_came_before_the_end_is_found() {
+    explore(4, status::replies_before_the_end_are_found);
+    caught(4, end_relaxed::replies_before_the_end_are_found);
+}
+
+#[test]
+fn a_sleeping_loop_is_always_woken() {
+    explore(4, status::nobody_sleeps_through_work);
+    caught(4, wake_unfenced::nobody_sleeps_through_work);
+    caught(4, park_unfenced::nobody_sleeps_through_work);
+}
+
+protocol!(cell = "cell" "cell");
+protocol!(cell_writer_unfenced = "cell" "cell_writer_unfenced");
+protocol!(cell_reader_unfenced = "cell" "cell_reader_unfenced");
+protocol!(cell_store_relaxed = "cell" "cell_store_relaxed");
+protocol!(cell_load_relaxed = "cell" "cell_load_relaxed");
+
+#[test]
+fn a_conflating_slot_gives_one_value_never_a_mixture() {
+    explore(3, cell::one_value);
+    caught(3, cell_writer_unfenced::one_value);
+    caught(3, cell_reader_unfenced::one_value);
+    caught(3, cell_store_relaxed::one_value);
+    caught(3, cell_load_relaxed::one_value);
+}
+
+protocol!(ring = "ring" "ring");
+protocol!(ring_without_laps = "ring" "ring_without_laps");
+
+#[test]
+fn a_lapped_reader_learns_it_and_misses_nothing_else() {
+    explore(2, |first| ring::read_all(first, 0, true));
+    explore(2, |first| ring::read_all(first, 2, true));
+    caught(2, |first| ring_without_laps::read_all(first, 2, true));
+    // The head moves before the event is there.
+    caught(2, |first| ring::read_all(first, 0, false));
+}
+
+protocol!(prices = "prices" "prices");
+protocol!(prices_unchecked = "prices" "prices_unchecked");
+
+#[test]
+fn a_price_is_never_that_of_another_market() {
+    for of_new in [false, true] {
+        explore(2, move |first| prices::own_price(first, of_new, true));
+    }
+    caught(2, |first| prices_unchecked::own_price(first, false, true));
+    // The new market's price is written before the directory forgets the old one.
+    caught(2, |first| prices::own_price(first, false, false));
+}
+
+protocol!(clock = "clock" "clock");
+protocol!(clock_unfenced = "clock" "clock_unfenced");
+
+#[test]
+fn the_clock_s_line_is_read_whole() {
+    explore(3, clock::one_line);
+    caught(3, clock_unfenced::one_line);
+}
+
+protocol!(record_ring = "record_ring" "record_ring");
+protocol!(record_ring_relaxed = "record_ring" "record_ring_relaxed");
+
+#[test]
+fn a_record_that_has_room_is_never_refused() {
+    explore(3, |first| record_ring::room_is_there(first, true));
+    caught(3, |first| record_ring_relaxed::room_is_there(first, true));
+    // Counted as taken before the ring has its place back.
+    caught(3, |first| record_ring::room_is_there(first, false));
+}
+
+mod credits {
+    use super::First;
+    include!("parts/credits.rs");
+}
+
+#[test]
+fn a_client_within_its_credit_never_finds_its_ring_full() {
+    use loom::sync::atomic::Ordering;
+    explore(3, |first| credits::within_credit(first, true, Ordering::Release));
+    // Asks again before the reply's place is free.
+    caught(3, |first| credits::within_credit(first, false, Ordering::Release));
+    // The request does not carry what its client did before.
+    caught(3, |first| credits::within_credit(first, true, Ordering::Relaxed));
+}
+
+protocol!(question = "question" "question");
+protocol!(question_cleared_late = "question" "question_cleared_late");
+
+#[test]
+fn a_question_between_two_turns_is_answered() {
+    explore(3, question::answered);
+    caught(3, question_cleared_late::answered);
+}

@@ -1,0 +1,149 @@
+//! `cargo sim [SEED] [--runs N] [--steps N]`: nights of crashes, each decided by one number.
+
+use betring_fuzz::minimize;
+use betring_fuzz::sim::{self, Counts, Failure};
+use clap::Parser;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Of so many nights one is played with the whole engine.
+const WHOLE: u64 = 16;
+
+/// Plays nights of betting with crashes, lying disks, retries and late results, and checks everything against
+/// a second implementation of the rules.
+#[derive(Parser)]
+struct Args {
+    /// The first night's number, decimal or 0x…; the others follow. Without it: the clock's, printed.
+    seed: Option<String>,
+    /// How many nights.
+    #[arg(long, default_value_t = 100)]
+    runs: u64,
+    /// How much happens in one.
+    #[arg(long, default_value_t = 600)]
+    steps: usize,
+    /// Tell everything that led to a violation.
+    #[arg(long)]
+    trace: bool,
+    /// Play with the whole engine, not with the bare loop: slower, and with its rings and handles.
+    #[arg(long)]
+    engine: bool,
+    /// Play with the bare loop only.
+    #[arg(long, conflicts_with = "engine")]
+    bare: bool,
+    /// Print how often which step of the life cycles was taken.
+    #[arg(long)]
+    tables: bool,
+    /// Do not shorten a violation.
+    #[arg(long)]
+    quick: bool,
+    /// How many threads play.
+    #[arg(long, default_value_t = 2)]
+    threads: u64,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let seed = match args.seed.as_deref().map(seed_of) {
+        Some(Some(seed)) => seed,
+        Some(None) => {
+            eprintln!("the seed is a number like 24301 or 0x5eed");
+            return ExitCode::from(2);
+        }
+        None => {
+            let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            clock.map_or(1, |since| since.as_nanos() as u64)
+        }
+    };
+    println!("seed {seed:#x}, {} nights of {} inputs", args.runs, args.steps);
+    // A broken assertion is told as a violation, once.
+    std::panic::set_hook(Box::new(|_| ()));
+    let began = Instant::now();
+    let next = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let all: Mutex<Counts> = Mutex::default();
+    let broken: Mutex<Option<Failure>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..args.threads.max(1) {
+            scope.spawn(|| {
+                let mut counts = Counts::default();
+                while !stop.load(Ordering::Relaxed) {
+                    let run = next.fetch_add(1, Ordering::Relaxed);
+                    if args.runs <= run {
+                        break;
+                    }
+                    let seed = seed.wrapping_add(run);
+                    let night = if args.engine || (!args.bare && run % WHOLE == WHOLE - 1) {
+                        sim::whole::night_of(seed, args.steps)
+                    } else {
+                        sim::night_of(seed, args.steps)
+                    };
+                    match night {
+                        Ok(night) => counts.add(&night),
+                        Err(failure) => {
+                            stop.store(true, Ordering::Relaxed);
+                            let mut first = broken.lock().unwrap_or_else(PoisonError::into_inner);
+                            first.get_or_insert(*failure);
+                        }
+                    }
+                }
+                all.lock().unwrap_or_else(PoisonError::into_inner).add(&counts);
+            });
+        }
+    });
+    let counts = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("{counts}");
+    let took = began.elapsed().as_secs_f64();
+    println!("{took:.1} s, {:.0} crashes a second", counts.crashes as f64 / took);
+    if args.tables {
+        println!("{}", counts.hits);
+    }
+    match broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => {
+            println!("0 violations");
+            ExitCode::SUCCESS
+        }
+        Some(failure) => {
+            if args.trace && !failure.whole {
+                trace(&failure);
+            }
+            println!("VIOLATION\n{failure}");
+            if !args.quick && !failure.whole {
+                let short = minimize::shorten(&failure);
+                println!(
+                    "\nas short as was found, {} inputs: {}\n\n{}",
+                    short.inputs.len(),
+                    short.what,
+                    minimize::script(&short)
+                );
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every input, and the records that came of it.
+fn trace(failure: &Failure) {
+    let mut machine = sim::Machine::new(failure.seed);
+    for (at, input) in failure.inputs.iter().enumerate() {
+        let from = machine.auditor().seq();
+        println!("{at:>5}  {input}");
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| machine.act(input)));
+        let seq = machine.auditor().seq();
+        if seq < from {
+            println!("       everything behind #{seq} is gone");
+        }
+        machine.records(from.min(seq)).for_each(|record| println!("       {record}"));
+        if !matches!(done, Ok(Ok(()))) {
+            break;
+        }
+    }
+}
+
+fn seed_of(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}

@@ -1,0 +1,760 @@
+//! Who does what in a night: customers with retries and late copies, traders who repeat themselves, feeds
+//! that stall and miss messages, an operator who starts the engine again, and the power company.
+
+use super::house::Setup;
+use super::{Input, START};
+use crate::auditor::Auditor;
+use crate::night::Weights;
+use crate::workload::Rng;
+use crate::world::{Failing, Lie};
+use betring_core::BetState;
+use betring_core::command::*;
+use betring_core::event::MarketStatus;
+use betring_core::id::*;
+use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::{self, Body, Header, Minor, Slot, WirePrice};
+use betring_pricing::{Fraction, Price};
+use std::collections::VecDeque;
+use zerocopy::IntoBytes;
+
+/// Attempts that may be sent again: the youngest.
+const SENT_MAX: usize = 60;
+const TRADER: usize = 0;
+const FEED: usize = 1;
+const CUSTOMERS: u64 = 4;
+const GBP: u16 = 826;
+const EUR: u16 = 978;
+
+/// What everybody sees of the house that they play with.
+pub(crate) trait Stage {
+    /// Whether the engine serves.
+    fn is_open(&self) -> bool;
+    /// The engine's clock.
+    fn now(&self) -> Timestamp;
+    /// How it is set up.
+    fn setup(&self) -> &Setup;
+    /// What is there: accounts, markets, bets.
+    fn auditor(&self) -> &Auditor;
+    /// Requests whose fate their clients do not know.
+    fn unknown(&mut self) -> &mut Vec<(usize, Vec<u8>)>;
+}
+
+/// Everybody, from one number.
+pub(crate) struct Crowd {
+    rng: Rng,
+    keys: u128,
+    names: u64,
+    sent: VecDeque<(usize, Vec<u8>)>,
+    /// Copies that the network has not delivered yet.
+    late: Vec<(usize, Vec<u8>)>,
+    /// Per feed, the number of its next message.
+    numbers: [u64; 3],
+    stalled: [bool; 3],
+    slow: usize,
+    calm: bool,
+    weights: Option<Weights>,
+}
+
+fn bytes_of(slots: &[Slot]) -> Vec<u8> {
+    slots.as_bytes().to_vec()
+}
+
+impl Crowd {
+    pub(crate) fn new(seed: u64) -> Crowd {
+        let mut rng = Rng::new(seed);
+        let calm = rng.permille(200);
+        let slow = 2 + rng.below(CUSTOMERS) as usize;
+        Crowd {
+            rng,
+            keys: 0,
+            names: 0,
+            sent: VecDeque::new(),
+            late: Vec::new(),
+            numbers: [1; 3],
+            stalled: [false; 3],
+            slow,
+            calm,
+            weights: None,
+        }
+    }
+
+    /// The same crowd with a user's weights.
+    pub(crate) fn weighted(self, weights: Weights) -> Crowd {
+        Crowd { weights: Some(weights), ..self }
+    }
+
+    /// What somebody does next, or time: for engines that are asked one thing at a time.
+    pub(crate) fn act(&mut self, stage: &mut impl Stage) -> Input {
+        let weights = self.weights.unwrap_or_default();
+        let chance = |rng: &mut Rng, share: f64| rng.permille((share * 1_000.0) as u64);
+        let seed = self.rng.next();
+        if chance(&mut self.rng, weights.crash) {
+            return Input::Crash { power: self.rng.permille(700), seed };
+        }
+        if self.rng.permille(150) {
+            return Input::Advance(self.span());
+        }
+        if !self.sent.is_empty() && chance(&mut self.rng, weights.retry) {
+            let at = self.rng.below(self.sent.len() as u64) as usize;
+            let (client, bytes) = self.sent[at].clone();
+            return self.send(client, retry_of(bytes));
+        }
+        let over: Vec<MarketId> = stage
+            .auditor()
+            .markets()
+            .filter(|(_, status)| *status != MarketStatus::Defined)
+            .map(|(id, _)| id)
+            .collect();
+        if !over.is_empty() && chance(&mut self.rng, weights.late_result) {
+            let market = self.rng.pick(&over);
+            let (header, valid_until) = (self.control(), self.until(stage));
+            let result = self.result(stage.auditor(), header, valid_until, market);
+            return self.send(TRADER, result);
+        }
+        self.publish(stage)
+    }
+
+    /// What happens next.
+    pub(crate) fn next(&mut self, machine: &mut impl Stage) -> Input {
+        if !machine.is_open() {
+            let seed = self.rng.next();
+            return match self.rng.below(100) {
+                0..=9 => Input::Crash { power: true, seed },
+                10..=12 => Input::Lie { lie: self.lie(), seed },
+                13..=30 => Input::Open { die_after: 1 + self.rng.below(90), seed },
+                _ => Input::Open { die_after: 0, seed },
+            };
+        }
+        let seed = self.rng.next();
+        match self.rng.below(1_000) {
+            0..=469 => self.publish(machine),
+            470..=689 => Input::Turn,
+            690..=779 => Input::Sync,
+            780..=789 => Input::Cover,
+            790..=879 => {
+                let client = self.rng.below(2 + CUSTOMERS) as usize;
+                if client == self.slow && self.rng.permille(900) {
+                    return Input::Turn;
+                }
+                Input::Poll { client, most: 1 + self.rng.below(12) as usize }
+            }
+            880..=939 => Input::Advance(self.span()),
+            940..=944 => {
+                let jump = self.rng.below(600_000_000_000) as i64 - 300_000_000_000;
+                Input::WallJump(jump)
+            }
+            _ if self.calm && self.rng.permille(800) => Input::Turn,
+            945..=964 => Input::Crash { power: self.rng.permille(700), seed },
+            965..=979 => Input::DieAfter(1 + self.rng.below(60)),
+            980..=987 => {
+                let how = self.rng.pick(&[Failing::Error, Failing::SyncDrops, Failing::NoSpace]);
+                Input::FailAfter(1 + self.rng.below(40), how)
+            }
+            _ => Input::Lie { lie: self.lie(), seed },
+        }
+    }
+
+    fn lie(&mut self) -> Lie {
+        self.rng.pick(&[Lie::Flip, Lie::Flip, Lie::Misdirected, Lie::Lost, Lie::Stale])
+    }
+
+    /// How long nothing happens: mostly moments, now and then longer than anything is remembered.
+    fn span(&mut self) -> i64 {
+        let most: i64 = match self.rng.below(100) {
+            0..=69 => 20_000_000,
+            70..=89 => 400_000_000,
+            90..=96 => 3_000_000_000,
+            97..=98 => 30_000_000_000,
+            _ => 150_000_000_000,
+        };
+        self.rng.below(most as u64) as i64 + 1
+    }
+
+    fn key(&mut self) -> RequestKey {
+        self.keys += 1;
+        RequestKey(self.keys)
+    }
+
+    fn until(&mut self, machine: &impl Stage) -> Timestamp {
+        let now = machine.now();
+        let window = machine.setup().genesis.window.0;
+        match self.rng.below(100) {
+            0..=1 => Timestamp(0),
+            2..=3 => now.plus(Nanos(window + 1 + self.rng.below(1_000) as i64)),
+            4..=6 => Timestamp(now.0 - self.rng.below(1_000_000) as i64),
+            7..=30 => now.plus(Nanos(1 + self.rng.below(50_000_000) as i64)),
+            _ => now.plus(Nanos(1 + self.rng.below(window as u64) as i64)),
+        }
+    }
+
+    fn publish(&mut self, machine: &mut impl Stage) -> Input {
+        let customer = 2 + self.rng.below(CUSTOMERS) as usize;
+        if let Some((client, bytes)) = self.opening(machine) {
+            return self.send(client, bytes);
+        }
+        // Whoever does not know what became of a request asks again, or asks what became of it.
+        if !machine.unknown().is_empty() && self.rng.permille(300) {
+            let at = self.rng.below(machine.unknown().len() as u64) as usize;
+            let (client, bytes) = machine.unknown().swap_remove(at);
+            if self.rng.permille(500) {
+                return self.send(client, retry_of(bytes));
+            }
+            if let Some(resolve) = resolve_of(&bytes) {
+                if self.rng.permille(300) {
+                    self.late.push((client, bytes));
+                }
+                return self.send(customer, resolve);
+            }
+        }
+        if !self.late.is_empty() && self.rng.permille(150) {
+            let at = self.rng.below(self.late.len() as u64) as usize;
+            let (client, bytes) = self.late.swap_remove(at);
+            return self.send(client, bytes);
+        }
+        if !self.sent.is_empty() && self.rng.permille(120) {
+            let at = self.rng.below(self.sent.len() as u64) as usize;
+            let (client, bytes) = self.sent[at].clone();
+            let client = if client < 2 { client } else { customer };
+            return match self.rng.below(10) {
+                0 => self.send(client, self.altered(bytes)),
+                1..=2 => match resolve_of(&bytes) {
+                    Some(resolve) => self.send(customer, resolve),
+                    None => self.send(client, bytes),
+                },
+                3..=5 => self.send(client, bytes),
+                _ => self.send(client, retry_of(bytes)),
+            };
+        }
+        let (client, bytes) = match self.rng.below(100) {
+            0..=47 => (customer, self.customer(machine)),
+            48..=72 => (FEED, self.feed(machine)),
+            73..=97 => (TRADER, self.trader(machine)),
+            _ => {
+                let client = self.rng.below(2 + CUSTOMERS) as usize;
+                let bytes = self.customer(machine);
+                (client, self.garbage(bytes))
+            }
+        };
+        if 2 <= client && self.rng.permille(60) {
+            // It hangs in the network; whoever sent it gives up waiting and asks.
+            if let Some(resolve) = resolve_of(&bytes) {
+                self.late.push((client, bytes));
+                return self.send(client, resolve);
+            }
+        }
+        self.send(client, bytes)
+    }
+
+    fn send(&mut self, client: usize, bytes: Vec<u8>) -> Input {
+        self.sent.push_back((client, bytes.clone()));
+        if SENT_MAX < self.sent.len() {
+            self.sent.pop_front();
+        }
+        Input::Publish { client, bytes }
+    }
+
+    fn altered(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        // The stake, the amount or the reason: the same key asks for something else.
+        bytes[80] ^= 1;
+        bytes
+    }
+
+    fn garbage(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
+        for _ in 0..1 + self.rng.below(3) {
+            let at = self.rng.below(bytes.len() as u64) as usize;
+            bytes[at] = self.rng.next() as u8;
+        }
+        // What the facade would never let in: a length that is not the command's.
+        bytes[4..6].copy_from_slice(&1u16.to_le_bytes());
+        bytes
+    }
+
+    /// What has to be there before anything else: an actor, feeds, accounts, markets that are open.
+    fn opening(&mut self, machine: &impl Stage) -> Option<(usize, Vec<u8>)> {
+        let auditor = machine.auditor();
+        if auditor.actors() == 0 {
+            let header = Header { key: self.key(), ..Header::default() };
+            let valid_until = machine.now().plus(Nanos::from_secs(4));
+            let body = RegisterActor { valid_until, ..RegisterActor::default() };
+            let slots = build::register_actor(header, body, "anna").ok()?;
+            return Some((TRADER, bytes_of(&slots)));
+        }
+        if self.rng.permille(500) {
+            return None;
+        }
+        let valid_until = machine.now().plus(Nanos::from_secs(4));
+        if auditor.feeds().next().is_none() {
+            return Some((TRADER, self.define_feed(valid_until)?));
+        }
+        if auditor.fixtures().next().is_none() {
+            // Near the end of its 84th minute: rules about time have something to decide.
+            let starts = Timestamp(START).plus(Nanos::from_secs(-85 * 60 + 3));
+            let body = DefineFixture { valid_until, starts, ..DefineFixture::default() };
+            let slots = build::define_fixture(self.control(), body, "derby").ok()?;
+            return Some((TRADER, bytes_of(&slots)));
+        }
+        if auditor.accounts().count() < 3 {
+            return Some((2, self.open_account(valid_until)));
+        }
+        let over = |status| status == MarketStatus::Settled || status == MarketStatus::Archiving;
+        let alive = auditor.markets().filter(|(_, status)| !over(*status)).count();
+        if 2 <= alive {
+            return None;
+        }
+        let settled = auditor.markets().find(|(_, status)| *status == MarketStatus::Settled);
+        if let Some((market, _)) = settled
+            && self.rng.permille(500)
+        {
+            let body = ArchiveMarket { valid_until, market, ..ArchiveMarket::default() };
+            return Some((TRADER, plain(self.control(), &body)));
+        }
+        Some((TRADER, self.define_market(auditor, valid_until)?))
+    }
+
+    fn control(&mut self) -> Header {
+        let actor = if self.rng.permille(5) { ActorId(77) } else { ActorId(1) };
+        Header::control(actor, self.key())
+    }
+
+    fn define_feed(&mut self, valid_until: Timestamp) -> Option<Vec<u8>> {
+        self.names += 1;
+        let name = format!("feed {}", self.names % 3);
+        let body = DefineFeed {
+            valid_until,
+            silence_bound: Nanos::from_millis(self.rng.pick(&[800, 10_000])),
+            delay_bound: Nanos::from_millis(self.rng.pick(&[0, 0, 200])),
+            ..DefineFeed::default()
+        };
+        build::define_feed(self.control(), body, &name).ok().map(|slots| bytes_of(&slots))
+    }
+
+    fn define_market(&mut self, auditor: &Auditor, valid_until: Timestamp) -> Option<Vec<u8>> {
+        self.names += 1;
+        let name = format!("market {}", self.names % 7);
+        let selections = self.rng.pick(&["123", "12", "1234"]);
+        let names: Vec<&str> = selections.split("").filter(|s| !s.is_empty()).collect();
+        let feeds: Vec<FeedId> = auditor.feeds().map(|(id, _)| id).collect();
+        let feed = if self.rng.permille(600) && !feeds.is_empty() {
+            self.rng.pick(&feeds)
+        } else {
+            FeedId(if self.rng.permille(20) { 9 } else { 0 })
+        };
+        let fixture = auditor.fixtures().next().filter(|_| self.rng.permille(600));
+        let body = DefineMarket {
+            valid_until,
+            feed,
+            winners: 1 + u16::from(names.len() == 4 && self.rng.permille(500)),
+            fixture: fixture.unwrap_or_default(),
+            age_bound: Nanos::from_millis(self.rng.pick(&[0, 0, 300])),
+            kind: if self.rng.permille(20) { MarketKind::Exchange } else { MarketKind::Fixed }
+                as u8,
+            ..DefineMarket::default()
+        };
+        build::define_market(self.control(), body, &name, &names).ok().map(|s| bytes_of(&s))
+    }
+
+    fn open_account(&mut self, valid_until: Timestamp) -> Vec<u8> {
+        let body = OpenAccount {
+            valid_until,
+            reference: 1 + self.rng.below(6),
+            currency: self.rng.pick(&[GBP, GBP, EUR]),
+            ..OpenAccount::default()
+        };
+        plain(Header { key: self.key(), ..Header::default() }, &body)
+    }
+
+    fn account(&mut self, auditor: &Auditor) -> AccountId {
+        let accounts: Vec<AccountId> = auditor.accounts().collect();
+        if accounts.is_empty() || self.rng.permille(10) {
+            return AccountId::new(99, 1);
+        }
+        self.rng.pick(&accounts)
+    }
+
+    fn market(&mut self, auditor: &Auditor) -> MarketId {
+        let markets: Vec<(MarketId, MarketStatus)> = auditor.markets().collect();
+        if markets.is_empty() || self.rng.permille(10) {
+            return MarketId::new(self.rng.below(4) as u32, 1);
+        }
+        // Open ones, mostly.
+        let open: Vec<MarketId> = markets
+            .iter()
+            .filter(|(_, status)| *status == MarketStatus::Open)
+            .map(|(id, _)| *id)
+            .collect();
+        if open.is_empty() || self.rng.permille(250) {
+            self.rng.pick(&markets).0
+        } else {
+            self.rng.pick(&open)
+        }
+    }
+
+    fn price(&mut self) -> WirePrice {
+        if self.rng.permille(200) {
+            let (num, den) = self.rng.pick(&[(5, 2), (10, 11), (1, 3), (100, 30), (1, 1)]);
+            if let Some(fraction) = Fraction::new(num, den) {
+                return WirePrice::fractional(fraction);
+            }
+        }
+        let e4 = 10_100 + self.rng.below(60) as u32 * self.rng.pick(&[50, 700, 1_333]);
+        Price::from_e4(e4).map_or(WirePrice::NONE, WirePrice::decimal)
+    }
+
+    fn customer(&mut self, machine: &impl Stage) -> Vec<u8> {
+        let auditor = machine.auditor();
+        let account = self.account(auditor);
+        let valid_until = self.until(machine);
+        let mut header = Header::customer(account, self.key());
+        if self.rng.permille(30) {
+            header.flags = Header::SYNTHETIC;
+        }
+        match self.rng.below(100) {
+            0..=19 => {
+                let amount = Minor(1 + self.rng.below(40_000) as i64);
+                plain(header, &Deposit { valid_until, amount, ..Deposit::default() })
+            }
+            20..=24 => {
+                let amount = Minor(1 + self.rng.below(8_000) as i64);
+                plain(header, &Withdraw { valid_until, amount, ..Withdraw::default() })
+            }
+            25..=26 => self.open_account(valid_until),
+            27..=39 => {
+                let offers: Vec<(BetId, AccountId)> = auditor.bets_in(BetState::Offered).collect();
+                let (bet, owner) = if offers.is_empty() || self.rng.permille(150) {
+                    let any: Vec<(BetId, AccountId)> =
+                        BetState::ALL.iter().flat_map(|state| auditor.bets_in(*state)).collect();
+                    if any.is_empty() { (BetId::new(3, 1), account) } else { self.rng.pick(&any) }
+                } else {
+                    self.rng.pick(&offers)
+                };
+                let owner = if self.rng.permille(50) { account } else { owner };
+                let header = Header { account: owner.raw(), ..header };
+                if self.rng.permille(700) {
+                    plain(header, &AcceptOffer { valid_until, bet, ..AcceptOffer::default() })
+                } else {
+                    plain(header, &DeclineOffer { valid_until, bet, ..DeclineOffer::default() })
+                }
+            }
+            _ => self.place(auditor, header, valid_until),
+        }
+    }
+
+    fn place(&mut self, auditor: &Auditor, header: Header, valid_until: Timestamp) -> Vec<u8> {
+        let market = self.market(auditor);
+        let selections = auditor.selections(market).max(2) as u64;
+        let selection = self.rng.below(selections + u64::from(self.rng.clone().permille(20)));
+        let now = auditor.price(market, selection as usize);
+        let price = match now {
+            Some(price) if self.rng.permille(700) => price,
+            _ => self.price(),
+        };
+        let policy = self.rng.pick(PricePolicy::ALL);
+        let none = policy == PricePolicy::Any && self.rng.permille(300);
+        let stake = match self.rng.below(10) {
+            0 => 1 + self.rng.below(30_000),
+            1..=3 => 1 + self.rng.below(3_000),
+            _ => 100 + self.rng.below(900),
+        };
+        let body = Place {
+            valid_until,
+            market,
+            stake: Minor(stake as i64),
+            version: PriceVersion(self.rng.below(4)),
+            price: if none { WirePrice::NONE } else { price },
+            selection: SelectionIndex(selection as u16),
+            slippage: if policy == PricePolicy::Within {
+                1 + self.rng.below(2_000) as u16
+            } else {
+                0
+            },
+            policy: policy as u8,
+            ..Place::default()
+        };
+        plain(header, &body)
+    }
+
+    fn feed(&mut self, machine: &impl Stage) -> Vec<u8> {
+        let auditor = machine.auditor();
+        let feeds: Vec<(FeedId, u64)> = auditor.feeds().collect();
+        if feeds.is_empty() {
+            return self.customer(machine);
+        }
+        let (feed, last) = self.rng.pick(&feeds);
+        let at = usize::from(feed.0).min(2);
+        if self.rng.permille(15) {
+            self.stalled[at] = !self.stalled[at];
+        }
+        if self.stalled[at] && self.rng.permille(900) {
+            return self.trader(machine);
+        }
+        // Its own number: rising by one, unless something is lost, or comes twice, or late.
+        let number = match self.rng.below(100) {
+            0..=39 => 0,
+            40..=43 => last.saturating_sub(self.rng.below(3)),
+            44..=46 => last + 2 + self.rng.below(3),
+            _ => last.max(self.numbers[at]) + 1,
+        };
+        self.numbers[at] = number.max(self.numbers[at]);
+        let source = match self.rng.below(3) {
+            0 => Timestamp(0),
+            _ => Timestamp(
+                machine.now().0 - START + 5_000_000_000 - self.rng.below(300_000_000) as i64,
+            )
+            .plus(Nanos(START / 2)),
+        };
+        let header = Header { account: 1, ..Header::default() };
+        match self.rng.below(100) {
+            0..=54 => {
+                let markets: Vec<MarketId> = auditor
+                    .markets()
+                    .map(|(id, _)| id)
+                    .filter(|id| auditor.feed_of(*id) == Some(feed))
+                    .collect();
+                if markets.is_empty() {
+                    return plain(
+                        header,
+                        &FeedHeartbeat {
+                            feed,
+                            feed_seq: number,
+                            source,
+                            ..FeedHeartbeat::default()
+                        },
+                    );
+                }
+                let market = self.rng.pick(&markets);
+                let as_of = match self.rng.below(12) {
+                    0 => Timestamp(machine.now().0 - self.rng.below(2_000_000_000) as i64),
+                    _ => Timestamp(0),
+                };
+                let body = SetPrices {
+                    feed: if self.rng.permille(10) { FeedId(2) } else { feed },
+                    market,
+                    feed_seq: number,
+                    source,
+                    as_of,
+                    ..SetPrices::default()
+                };
+                self.prices(auditor, header, body)
+            }
+            55..=79 => plain(
+                header,
+                &FeedHeartbeat { feed, feed_seq: number, source, ..FeedHeartbeat::default() },
+            ),
+            80..=84 => {
+                plain(header, &FeedGap { feed, feed_seq: number, source, ..FeedGap::default() })
+            }
+            _ => plain(
+                header,
+                &FeedRecovered { feed, feed_seq: number, source, ..FeedRecovered::default() },
+            ),
+        }
+    }
+
+    fn prices(&mut self, auditor: &Auditor, header: Header, body: SetPrices) -> Vec<u8> {
+        let selections = auditor.selections(body.market).max(1);
+        let mut entries = Vec::new();
+        for selection in 0..selections {
+            if self.rng.permille(800) || entries.is_empty() {
+                let same = auditor.price(body.market, selection);
+                let price = match same {
+                    Some(price) if self.rng.permille(400) => price,
+                    _ if self.rng.permille(20) => WirePrice::NONE,
+                    _ => self.price(),
+                };
+                entries.push(PriceEntry::new(SelectionIndex(selection as u16), price));
+            }
+        }
+        build::set_prices(header, body, &entries).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
+    fn trader(&mut self, machine: &impl Stage) -> Vec<u8> {
+        let auditor = machine.auditor();
+        let valid_until = self.until(machine);
+        let header = self.control();
+        let market = self.market(auditor);
+        let reason = self.rng.below(5) as u32;
+        match self.rng.below(100) {
+            0..=27 => {
+                let waiting = |(_, status): &(MarketId, MarketStatus)| {
+                    matches!(
+                        status,
+                        MarketStatus::Defined | MarketStatus::Open | MarketStatus::Closed
+                    )
+                };
+                let markets: Vec<(MarketId, MarketStatus)> =
+                    auditor.markets().filter(waiting).collect();
+                let market = if markets.is_empty() { market } else { self.rng.pick(&markets).0 };
+                plain(header, &OpenMarket { valid_until, reason, market, ..OpenMarket::default() })
+            }
+            28..=30 => plain(
+                header,
+                &CloseMarket { valid_until, reason, market, ..CloseMarket::default() },
+            ),
+            31..=49 => {
+                // Prices by hand: under the key rules.
+                let body = SetPrices { valid_until, reason, market, ..SetPrices::default() };
+                self.prices(auditor, header, body)
+            }
+            50..=58 => self.suspension(auditor, header, valid_until, market),
+            59..=64 => {
+                let selection = SelectionIndex(self.rng.below(4) as u16);
+                let withdrawn = u8::from(self.rng.permille(500));
+                let body = WithdrawSelection {
+                    valid_until,
+                    reason,
+                    selection,
+                    withdrawn,
+                    market,
+                    ..WithdrawSelection::default()
+                };
+                plain(header, &body)
+            }
+            65..=73 => self.result(auditor, header, valid_until, market),
+            74..=81 => {
+                let over: Vec<MarketId> = auditor
+                    .markets()
+                    .filter(|(_, status)| *status == MarketStatus::Settled)
+                    .map(|(id, _)| id)
+                    .collect();
+                let market = if over.is_empty() { market } else { self.rng.pick(&over) };
+                let body =
+                    ArchiveMarket { valid_until, reason, market, ..ArchiveMarket::default() };
+                plain(header, &body)
+            }
+            82..=85 => self.limits(header, valid_until, market),
+            86..=88 => {
+                let body = BlockAccount {
+                    valid_until,
+                    reason,
+                    blocked: u8::from(self.rng.permille(300)),
+                    account: self.account(auditor),
+                    ..BlockAccount::default()
+                };
+                plain(header, &body)
+            }
+            89 => {
+                let key = RequestKey(1 + u128::from(self.rng.below(20)));
+                let body =
+                    LiftQuarantine { valid_until, account: 1, key, ..LiftQuarantine::default() };
+                plain(header, &body)
+            }
+            90..=91 => self.define_feed(valid_until).unwrap_or_default(),
+            92..=93 => {
+                let name = self.rng.pick(&["derby", "final", "third"]);
+                let body = DefineFixture { valid_until, ..DefineFixture::default() };
+                build::define_fixture(header, body, name)
+                    .map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+            }
+            94 => {
+                let name = self.rng.pick(&["anna", "bert", "cleo", "dora"]);
+                let header = Header { account: 0, ..header };
+                let body = RegisterActor { valid_until, ..RegisterActor::default() };
+                build::register_actor(header, body, name)
+                    .map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+            }
+            _ => self.define_market(auditor, valid_until).unwrap_or_default(),
+        }
+    }
+
+    fn suspension(
+        &mut self,
+        auditor: &Auditor,
+        header: Header,
+        valid_until: Timestamp,
+        market: MarketId,
+    ) -> Vec<u8> {
+        let (level, id) = match self.rng.below(10) {
+            0 => (Level::Engine, 0),
+            1..=2 => (Level::Feed, 1 + self.rng.below(3)),
+            3..=4 => {
+                let fixtures: Vec<FixtureId> = auditor.fixtures().collect();
+                let fixture = if fixtures.is_empty() {
+                    FixtureId::new(7, 1)
+                } else {
+                    self.rng.pick(&fixtures)
+                };
+                (Level::Fixture, fixture.raw())
+            }
+            _ => (Level::Market, market.raw()),
+        };
+        let owner = self.rng.pick(&[Owner::Trader, Owner::Trader, Owner::Governor, Owner::Feed]);
+        let (level, owner) = (level as u8, owner as u8);
+        // Rather let go than hold: a night without bets shows nothing.
+        if self.rng.permille(300) {
+            plain(header, &Suspend { valid_until, level, owner, id, ..Suspend::default() })
+        } else {
+            plain(header, &Release { valid_until, level, owner, id, ..Release::default() })
+        }
+    }
+
+    fn result(
+        &mut self,
+        auditor: &Auditor,
+        header: Header,
+        valid_until: Timestamp,
+        market: MarketId,
+    ) -> Vec<u8> {
+        let selections = auditor.selections(market).max(2);
+        let winner = self.rng.below(selections as u64) as usize;
+        let all_void = self.rng.permille(80);
+        let entries: Vec<ResultEntry> = (0..selections)
+            .map(|at| {
+                let outcome = if all_void || self.rng.permille(80) {
+                    SelectionOutcome::Void
+                } else if at == winner || self.rng.permille(60) {
+                    SelectionOutcome::Win
+                } else {
+                    SelectionOutcome::Lose
+                };
+                ResultEntry::new(SelectionIndex(at as u16), outcome)
+            })
+            .collect();
+        let body = MarketResult { valid_until, market, ..MarketResult::default() };
+        build::result(header, body, &entries).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
+    fn limits(&mut self, header: Header, valid_until: Timestamp, market: MarketId) -> Vec<u8> {
+        let of_market = self.rng.permille(600);
+        let scope = if of_market { LimitScope::Market } else { LimitScope::Currency };
+        let market = match (of_market, self.rng.permille(100)) {
+            (true, false) => market,
+            _ => MarketId::NONE,
+        };
+        let min = 1 + self.rng.below(200) as i64;
+        let body = SetLimits {
+            valid_until,
+            scope: scope as u8,
+            currency: self.rng.pick(&[GBP, GBP, EUR]),
+            market,
+            limits: Limits {
+                min_stake: Minor(min),
+                max_stake: Minor(min + self.rng.below(20_000) as i64),
+                max_payout: Minor(1_000 + self.rng.below(60_000) as i64),
+                max_liability: Minor(1 + self.rng.below(60_000) as i64),
+            },
+            ..SetLimits::default()
+        };
+        plain(header, &body)
+    }
+}
+
+fn plain<B: Body>(header: Header, body: &B) -> Vec<u8> {
+    bytes_of(&[wire::slot(header, body)])
+}
+
+fn retry_of(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes[2] |= Header::RETRY as u8;
+    bytes
+}
+
+/// The question what became of a request.
+fn resolve_of(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (header, _) = decode(bytes).ok()?;
+    if header.key == RequestKey::NONE {
+        return None;
+    }
+    let valid_until = bytes.get(64..72)?.try_into().ok().map(i64::from_le_bytes)?;
+    let header = Header { account: header.account, key: header.key, ..Header::default() };
+    let body = Resolve { valid_until: Timestamp(valid_until), ..Resolve::default() };
+    Some(plain(header, &body))
+}

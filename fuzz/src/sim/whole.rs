@@ -1,0 +1,487 @@
+//! Nights with the whole engine: its own rings, seats, handles and levels, turned inline over a disk that
+//! lies. Fewer and slower than the nights of the bare loop, because an engine takes segments of a megabyte.
+//!
+//! The auditor reads the journal itself, through a reader, and clients poll through their handles. After an
+//! error of the disk clients poll once more, as the threads of a process do that is about to end.
+
+use super::crowd::{Crowd, Stage};
+use super::house::{Seen, Setup, split};
+use super::{Counts, Failure, Input, guarded, one_answer, setup_of};
+use crate::auditor::{Auditor, Ring, Violation};
+use crate::workload::Rng;
+use crate::world::Disk;
+use betring::{Client, Clock, Config, Control, Engine, Layout, Level, NotTaken, WaitStrategy};
+use betring_core::answer::{Answer, Reply};
+use betring_core::command::{Capacities, PriceFailure, rounding_mode};
+use betring_core::event::Events;
+use betring_core::id::{Seq, Token};
+use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::{SLOT, Slot};
+use betring_core::{HouseRules, Stamp, State};
+use betring_journal::{ReadLevel, Reader};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use zerocopy::FromBytes;
+
+/// Control handles wait for every answer; in a simulated disk's time that is at once.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+struct Open {
+    // Before the engine, so that their seats are given back before it ends.
+    clients: Vec<(usize, Client)>,
+    control: Control,
+    engine: Engine,
+}
+
+struct Whole {
+    setup: Setup,
+    disk: Disk,
+    clock: Clock,
+    open: Option<Open>,
+    auditor: Auditor,
+    history: Vec<(Timestamp, Vec<u8>, Vec<u8>)>,
+    /// By client and token: what the record of an attempt said, in this run.
+    decided: BTreeMap<(u16, u64), (Seq, Answer)>,
+    unanswered: Vec<VecDeque<(Token, Vec<u8>)>>,
+    unknown: Vec<(usize, Vec<u8>)>,
+    told: BTreeMap<(u64, u128), Answer>,
+    promised_durable: u64,
+    promised_process: u64,
+    may_fail: bool,
+    sync_failed: bool,
+    crashed: bool,
+    counts: Counts,
+}
+
+impl Stage for Whole {
+    fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    fn auditor(&self) -> &Auditor {
+        &self.auditor
+    }
+
+    fn unknown(&mut self) -> &mut Vec<(usize, Vec<u8>)> {
+        &mut self.unknown
+    }
+}
+
+fn slots_of(bytes: &[u8]) -> Vec<Slot> {
+    bytes.chunks_exact(SLOT).filter_map(|chunk| Slot::read_from_bytes(chunk).ok()).collect()
+}
+
+impl Whole {
+    fn new(seed: u64) -> Whole {
+        let setup = setup_of(seed);
+        let disk = Disk::new(seed ^ 0xd15c);
+        disk.write_back(Rng::new(seed ^ 0xbac4).pick(&[0, 20, 100]));
+        let seats = setup.seats.len();
+        Whole {
+            clock: Clock::manual(Timestamp(super::START)),
+            setup,
+            disk,
+            open: None,
+            auditor: Auditor::new(),
+            history: Vec::new(),
+            decided: BTreeMap::new(),
+            unanswered: vec![VecDeque::new(); seats],
+            unknown: Vec::new(),
+            told: BTreeMap::new(),
+            promised_durable: 0,
+            promised_process: 0,
+            may_fail: false,
+            sync_failed: false,
+            crashed: true,
+            counts: Counts { nights: 1, ..Counts::default() },
+        }
+    }
+
+    fn config(&self) -> Config {
+        let genesis = self.setup.genesis;
+        let offers = genesis.price_failure == PriceFailure::Offer as u8;
+        Config::at("nowhere")
+            .layout(Layout::Inline)
+            .wait(WaitStrategy::Park)
+            .clock(self.clock.clone())
+            .capacities(Capacities { keys: 2_048, ..self.setup.capacities })
+            .window(genesis.window)
+            .age_bound(genesis.age_bound)
+            .offer_ttl(genesis.offer_ttl)
+            .price_failure(if offers { PriceFailure::Offer } else { PriceFailure::Refuse })
+            .rounding(rounding_mode(genesis.rounding).unwrap_or_default())
+            .step_budget(genesis.step_budget)
+            .limits(genesis.limits)
+            .secret(genesis.secret)
+            .control_ring(256)
+            .bet_ring(256)
+            .clients(8, 64)
+            .segment_bytes(1 << 20)
+            .segments_ahead(0)
+            .events(64)
+            .answer_within(PATIENCE)
+    }
+
+    fn act(&mut self, input: &Input) -> Result<(), Violation> {
+        self.counts.inputs += 1;
+        match input {
+            Input::Publish { client, bytes } => self.publish(*client, bytes),
+            Input::Turn | Input::Cover => self.run(|open| open.engine.turn().map(|_| ())),
+            Input::Sync => self.run(|open| open.engine.run_until_idle().map(|_| ())),
+            Input::Poll { client, most } => self.poll(*client, *most),
+            Input::Advance(span) => {
+                self.clock.advance(Nanos(*span));
+                Ok(())
+            }
+            Input::WallJump(_) | Input::Lie { .. } => Ok(()),
+            Input::DieAfter(ops) => {
+                self.disk.die_after((*ops).max(1));
+                Ok(())
+            }
+            Input::FailAfter(ops, how) => {
+                self.may_fail = true;
+                self.disk.fail_after(*ops, *how);
+                Ok(())
+            }
+            Input::Crash { power, seed } => {
+                self.crash(*power, *seed);
+                Ok(())
+            }
+            Input::Open { die_after, seed } => self.start(*die_after, *seed),
+        }
+    }
+
+    fn publish(&mut self, client: usize, bytes: &[u8]) -> Result<(), Violation> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let slots = slots_of(bytes);
+        if slots.is_empty() {
+            return Ok(());
+        }
+        if self.setup.seats[client].ring == Ring::Control {
+            // A handle that waits: its reply is durable when it comes.
+            let Ok(ticket) = open.control.try_submit(&slots) else { return Ok(()) };
+            self.counts.attempts += 1;
+            let answered = open.control.wait(ticket, PATIENCE);
+            let after = self.after(Ok(()));
+            if let Ok(reply) = answered
+                && self.open.is_some()
+            {
+                self.counts.replies += 1;
+                self.promised_durable = self.promised_durable.max(reply.as_of.0);
+                self.check_reply(&reply, &slots[0])?;
+            }
+            return after;
+        }
+        let Some((_, handle)) = open.clients.iter_mut().find(|(seat, _)| *seat == client) else {
+            return Ok(());
+        };
+        let credit = self.setup.seats[client].credit;
+        let flying = self.unanswered[client].len();
+        let submitted = handle.submit_batch(&slots);
+        for at in 0..submitted.commands {
+            let token = Token(submitted.first.0 + at as u64);
+            self.unanswered[client].push_back((token, bytes.to_vec()));
+            self.counts.attempts += 1;
+        }
+        if credit < self.unanswered[client].len() {
+            return Err(format!(
+                "client {client} has {} attempts in flight, and its credit is {credit}",
+                self.unanswered[client].len()
+            ));
+        }
+        if let Some(NotTaken::TooManyInFlight { .. }) = submitted.refused {
+            self.counts.no_credit += 1;
+            if flying < credit {
+                return Err(format!("client {client} has {flying} of {credit} in flight, refused"));
+            }
+        }
+        self.counts.not_taken += u64::from(submitted.refused.is_some());
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        what: impl FnOnce(&Open) -> Result<(), betring::Error>,
+    ) -> Result<(), Violation> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let result = what(open);
+        self.after(result)
+    }
+
+    /// After the engine did something: what it recorded is checked; and if it stopped, it is gone.
+    fn after(&mut self, result: Result<(), betring::Error>) -> Result<(), Violation> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let stopped = result.is_err() || !open.clients.iter().all(|(_, client)| client.is_open());
+        if self.disk.is_dead() {
+            self.stop();
+            return Ok(());
+        }
+        self.read_records()?;
+        if !stopped {
+            return Ok(());
+        }
+        if !self.may_fail {
+            let why = result.err().map_or_else(|| "it is poisoned".to_owned(), |e| e.to_string());
+            return Err(format!("the engine stopped on a sound disk: {why}"));
+        }
+        for client in 2..self.setup.seats.len() {
+            self.poll(client, 64)?;
+        }
+        self.sync_failed = true;
+        self.counts.poisoned += 1;
+        // Nothing that it may do on its way out reaches the files any more.
+        self.disk.die();
+        self.stop();
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.open = None;
+        for (client, unanswered) in self.unanswered.iter_mut().enumerate() {
+            self.unknown.extend(unanswered.drain(..).map(|(_, bytes)| (client, bytes)));
+        }
+        self.decided.clear();
+    }
+
+    /// Reads what the engine has appended, from the journal.
+    fn read_records(&mut self) -> Result<(), Violation> {
+        let from = self.auditor.seq() + 1;
+        let disk = self.disk.aside();
+        let wrong = |e: betring_journal::Error| format!("the journal cannot be read: {e}");
+        let mut reader = Reader::open(disk, from, ReadLevel::Complete).map_err(wrong)?;
+        while let Some(record) = reader.next().map_err(wrong)? {
+            let Some((command, events)) = split(record.payload) else {
+                return Err(format!("#{} holds no command", record.meta.seq));
+            };
+            let (seq, at) = (Seq(record.meta.seq), Timestamp(record.meta.ts));
+            let answer = self.auditor.sequenced(seq, at, command, events)?;
+            self.counts.commands += 1;
+            if let Ok((first, _)) = Slot::read_from_prefix(command) {
+                let attempt = (first.header().client.0, first.token().0);
+                self.decided.insert(attempt, (seq, answer));
+            }
+            self.history.push((at, command.to_vec(), events.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, client: usize, most: usize) -> Result<(), Violation> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let Some((_, handle)) = open.clients.iter_mut().find(|(seat, _)| *seat == client) else {
+            return Ok(());
+        };
+        let mut replies = vec![Reply::default(); most.min(64)];
+        let count = handle.poll(&mut replies);
+        for reply in &replies[..count] {
+            self.counts.replies += 1;
+            let Some((token, bytes)) = self.unanswered[client].pop_front() else {
+                return Err(format!("client {client} got a reply to nothing: {reply:?}"));
+            };
+            if token != reply.token {
+                return Err(format!("client {client} waits for {token} and got {reply:?}"));
+            }
+            match self.setup.seats[client].level {
+                Seen::Durable => {
+                    self.promised_durable = self.promised_durable.max(reply.as_of.0);
+                    one_answer(&mut self.told, reply)?;
+                }
+                Seen::Process => {
+                    self.promised_process = self.promised_process.max(reply.as_of.0);
+                }
+                Seen::Applied => (),
+            }
+            let first = Slot::read_from_prefix(&bytes).map(|(slot, _)| slot).unwrap_or_default();
+            self.check_reply(reply, &first)?;
+        }
+        Ok(())
+    }
+
+    fn check_reply(&mut self, reply: &Reply, asked: &Slot) -> Result<(), Violation> {
+        if reply.key != asked.header().key {
+            return Err(format!("{reply:?} answers another request"));
+        }
+        let decided = self.decided.get(&(reply.client.0, reply.token.0));
+        match decided {
+            Some((seq, answer)) if reply.answer == *answer && reply.as_of == *seq => Ok(()),
+            Some((seq, answer)) => Err(format!(
+                "attempt {} of {} was answered {reply:?}, and its record says {answer:?} at {seq}",
+                reply.token, reply.client
+            )),
+            None => {
+                self.counts.unsequenced += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn crash(&mut self, power: bool, seed: u64) {
+        self.counts.crashes += 1;
+        self.disk.die();
+        self.stop();
+        self.disk = if power { self.disk.power_cut(seed) } else { self.disk.kill(seed) };
+        self.crashed = true;
+        if power {
+            self.promised_process = self.promised_durable;
+        }
+        self.may_fail = false;
+        self.disk.heal();
+    }
+
+    fn start(&mut self, die_after: u64, seed: u64) -> Result<(), Violation> {
+        if self.open.is_some() {
+            return Ok(());
+        }
+        if !self.crashed {
+            // A process that ended on its own leaves its stores, a machine does not.
+            let ended = self.sync_failed;
+            self.crash(!ended, seed);
+        }
+        if self.sync_failed {
+            self.promised_process = self.promised_durable;
+        }
+        if die_after != 0 {
+            // An engine's segments take more operations to make.
+            self.disk.die_after(die_after * 4);
+        }
+        let engine =
+            match Engine::open_on(self.disk.clone(), self.config(), HouseRules, &mut |_| {}) {
+                Ok(engine) => engine,
+                Err(_) if self.disk.is_dead() => {
+                    self.crashed = false;
+                    return self.look_back();
+                }
+                Err(e) => return Err(format!("the engine does not open over a sound disk: {e}")),
+            };
+        self.look_back()?;
+        // Attempts of an earlier run had the same numbers.
+        self.decided.clear();
+        self.counts.recoveries += u64::from(!engine.recovered().created);
+        self.counts.cuts += u64::from(engine.recovered().cut.is_some());
+        let mut clients = Vec::new();
+        for (seat, place) in self.setup.seats.iter().enumerate().skip(2) {
+            let level = match place.level {
+                Seen::Durable => Level::Durable,
+                Seen::Process => Level::ProcessCrashOnly,
+                Seen::Applied => Level::AppliedOnlyMayVanish,
+            };
+            match engine.client_at(place.credit, level) {
+                Ok(client) => clients.push((seat, client)),
+                Err(e) => return Err(format!("no seat for client {seat}: {e}")),
+            }
+        }
+        let control = match engine.control("anna") {
+            Ok(control) => control,
+            Err(_) if self.disk.is_dead() => {
+                self.crashed = false;
+                return Ok(());
+            }
+            Err(e) => return Err(format!("no control of an engine that opened: {e}")),
+        };
+        self.crashed = false;
+        self.sync_failed = false;
+        self.open = Some(Open { clients, control, engine });
+        self.after(Ok(()))
+    }
+
+    /// What the journal holds now has to be what was decided, up to some sequence that nobody was
+    /// promised more than; what follows is new.
+    fn look_back(&mut self) -> Result<(), Violation> {
+        let disk = self.disk.aside();
+        let Ok(mut reader) = Reader::open(disk, 1, ReadLevel::Complete) else {
+            return if self.history.is_empty() {
+                Ok(())
+            } else {
+                Err("the journal is gone".to_owned())
+            };
+        };
+        let mut kept = 0;
+        while let Ok(Some(record)) = reader.next() {
+            let Some((at, command, events)) = self.history.get(kept) else { break };
+            let Some(found) = split(record.payload) else { break };
+            if (record.meta.ts, found) != (at.0, (command.as_slice(), events.as_slice())) {
+                break;
+            }
+            kept += 1;
+        }
+        let promised = self.promised_durable.max(self.promised_process);
+        if (kept as u64) < promised {
+            return Err(format!(
+                "what was decided is kept up to #{kept}, and clients were told of #{promised} (durable \
+                 #{}, process #{})",
+                self.promised_durable, self.promised_process
+            ));
+        }
+        self.promised_process = self.promised_durable;
+        self.counts.records_lost += (self.history.len() - kept) as u64;
+        if kept < self.history.len() {
+            self.history.truncate(kept);
+            self.auditor = Auditor::new();
+            for (at, (moment, command, events)) in self.history.iter().enumerate() {
+                self.auditor.sequenced(Seq(at as u64 + 1), *moment, command, events)?;
+            }
+        }
+        self.read_records()
+    }
+
+    /// The state that the engine has is the state that its records make, and what the rules say.
+    fn compare(&mut self) -> Result<(), Violation> {
+        self.act(&Input::Sync)?;
+        let Some(open) = &self.open else { return Ok(()) };
+        let Ok((seq, digest, _)) = open.engine.digests() else { return Ok(()) };
+        let mut state = State::new(HouseRules);
+        let mut events = Events::new();
+        for (at, (moment, command, _)) in self.history.iter().enumerate() {
+            let stamp = Stamp { seq: Seq(at as u64 + 1), at: *moment };
+            state.replay(stamp, command, &mut events).map_err(|e| e.to_string())?;
+        }
+        if (state.seq(), state.digest()) != (seq, digest) {
+            return Err(format!(
+                "the engine is at {seq} with digest {digest}, its records make {} with {}",
+                state.seq(),
+                state.digest()
+            ));
+        }
+        self.auditor.compare(&state)?;
+        self.auditor.compare_requests(&state)
+    }
+}
+
+/// Plays the night of a seed with the whole engine.
+///
+/// # Errors
+/// The first thing that does not hold.
+pub fn night_of(seed: u64, steps: usize) -> Result<Counts, Box<Failure>> {
+    let mut machine = Whole::new(seed);
+    let mut crowd = Crowd::new(seed);
+    let mut inputs = Vec::with_capacity(steps);
+    let mut broken = None;
+    for _ in 0..steps {
+        let input = crowd.next(&mut machine);
+        inputs.push(input);
+        let Some(input) = inputs.last() else { continue };
+        if let Err(what) = guarded(|| machine.act(input)) {
+            broken = Some(what);
+            break;
+        }
+    }
+    if broken.is_none() {
+        broken = guarded(|| machine.compare()).err();
+    }
+    let mut counts = machine.counts.clone();
+    counts.disk.add(&machine.disk.counts());
+    counts.hits = machine.auditor.hits().clone();
+    match broken {
+        None => Ok(counts),
+        Some(what) => {
+            Err(Box::new(Failure { seed, step: inputs.len(), what, inputs, whole: true }))
+        }
+    }
+}

@@ -1,0 +1,809 @@
+//! Any sequence of commands: invariants after every one, and a replay that agrees.
+//!
+//! An input is eight bytes of choices for the journal, then commands of six bytes each: what, and
+//! five choices out of short lists, so that commands meet the same few accounts, markets and bets.
+//! A choice of 255 asks for eight bytes more, which may be any number.
+
+use betring_core::command::*;
+use betring_core::id::*;
+use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::{Body, HEADER, Header, Minor, SLOT, Slot, WirePrice, slots};
+use betring_pricing::{Money, RoundingMode, Stake};
+use zerocopy::IntoBytes;
+
+use crate::targets::desk::{self, Desk, plain};
+use crate::targets::tape::Tape;
+
+/// Commands of one input: more only make it slow.
+const COMMANDS_MAX: u32 = 400;
+/// Commands that may be asked again.
+const REMEMBERED: usize = 32;
+
+const WINDOW: i64 = 60_000_000_000;
+const SPANS: [i64; 12] = [
+    0,
+    1,
+    1_000_000,
+    1_000_000_000,
+    5_000_000_000,
+    WINDOW / 2,
+    WINDOW - 1,
+    WINDOW,
+    WINDOW + 1,
+    2 * WINDOW,
+    2 * WINDOW + 1,
+    10 * WINDOW,
+];
+const AMOUNTS: [i64; 12] = [
+    1,
+    7,
+    99,
+    100,
+    250,
+    1_000,
+    4_000,
+    100_000,
+    1_000_000_000,
+    Stake::MAX.money().minor(),
+    Money::MAX.minor(),
+    Money::MAX.minor() - 1,
+];
+const NUMBERS: [i64; 8] = [0, 1, 2, 3, 4, 5, 249, 250];
+
+/// Any sequence of commands, after which every invariant of the state holds.
+///
+/// After each one: the ledger is zero and equals the transfers told, a replay in a second state gives
+/// the same reply and events, and equal digests; a copy is answered the same; what is refused before
+/// it is sequenced changes nothing. At the end all work gets done.
+///
+/// # Panics
+/// If a rule is broken.
+pub fn state(data: &[u8]) {
+    let mut tape = Tape::new(data);
+    let mut night = Night::new(&mut tape);
+    for _ in 0..COMMANDS_MAX {
+        if tape.is_over() {
+            break;
+        }
+        night.command(&mut tape);
+    }
+    night.desk.finish();
+}
+
+/// An actor, two feeds' worth of markets, two accounts with money: so that a bet is a short way off.
+pub(crate) fn furnish(desk: &mut Desk) {
+    let until = Timestamp(desk.at.0 + 1_000_000_000);
+    let mut key = 1 << 64;
+    let mut trader = || {
+        key += 1;
+        Header::control(ActorId(1), RequestKey(key))
+    };
+    macro_rules! body {
+        ($name:ident { $($field:ident: $value:expr),* $(,)? }) => {
+            $name { valid_until: until, $($field: $value,)* ..$name::default() }
+        };
+    }
+    let mut give = |built: Result<Vec<Slot>, _>| {
+        let slots = built.expect("what the desk is furnished with is well formed");
+        let reply = desk.give(&slots);
+        assert!(reply.answer.reject().is_none(), "{reply}");
+    };
+    give(build::register_actor(trader().with_account(0), body!(RegisterActor {}), "trader"));
+    let silence_bound = Nanos::from_secs(5);
+    give(build::define_feed(trader(), body!(DefineFeed { silence_bound: silence_bound }), "feed"));
+    let fixed = MarketKind::Fixed as u8;
+    let manual = body!(DefineMarket { winners: 1, kind: fixed });
+    give(build::define_market(trader(), manual, "m0", &["a", "b", "c"]));
+    let fed = body!(DefineMarket { winners: 1, kind: fixed, feed: FeedId(1) });
+    give(build::define_market(trader(), fed, "m1", &["a", "b"]));
+    for market in [MarketId::new(0, 1), MarketId::new(1, 1)] {
+        give(Ok(plain(trader(), &body!(OpenMarket { market: market }))));
+    }
+    let price = |selection, e4| PriceEntry::new(SelectionIndex(selection), decimal(e4));
+    let prices = [price(0, 19_000), price(1, 35_000), price(2, 51_000)];
+    let set = body!(SetPrices { market: MarketId::new(0, 1) });
+    give(build::set_prices(trader(), set, &prices));
+    let feed = Header::control(ActorId(1), RequestKey::NONE);
+    let recovered = FeedRecovered { feed: FeedId(1), ..FeedRecovered::default() };
+    give(Ok(plain(feed, &recovered)));
+    let set = SetPrices { feed: FeedId(1), market: MarketId::new(1, 1), ..SetPrices::default() };
+    give(build::set_prices(feed, set, &prices[..2]));
+    for (reference, currency) in [(1, 826), (2, 978)] {
+        let open = body!(OpenAccount { reference: reference, currency: currency });
+        give(Ok(plain(trader().with_account(0), &open)));
+        let account = AccountId::new(reference as u32 - 1, 1);
+        let deposit = body!(Deposit { amount: Minor(100_000) });
+        give(Ok(plain(trader().with_account(account.raw()), &deposit)));
+    }
+}
+
+trait WithAccount {
+    fn with_account(self, account: u64) -> Header;
+}
+
+impl WithAccount for Header {
+    fn with_account(self, account: u64) -> Header {
+        Header { account, ..self }
+    }
+}
+
+const fn decimal(e4: u32) -> WirePrice {
+    WirePrice { e4, num: 0, den: 0 }
+}
+
+const PRICES: [WirePrice; 10] = [
+    decimal(19_000),
+    decimal(10_001),
+    decimal(10_100),
+    decimal(15_000),
+    decimal(20_000),
+    decimal(33_300),
+    decimal(10_000_000),
+    WirePrice { e4: 35_000, num: 5, den: 2 },
+    WirePrice { e4: 19_090, num: 10, den: 11 },
+    WirePrice::NONE,
+];
+
+const NAMES: [&str; 6] = ["m0", "m1", "m2", "m3", "trader", "feed"];
+
+struct Night {
+    desk: Desk,
+    next_key: u128,
+    /// The key of the next command, where one was chosen.
+    key: Option<u128>,
+    /// How far ahead time limits are.
+    valid_for: i64,
+    actor: u64,
+    synthetic: bool,
+    feed_seq: u64,
+    given: Vec<Vec<Slot>>,
+}
+
+impl Night {
+    fn new(tape: &mut Tape<'_>) -> Night {
+        let mut choice = [0; 8];
+        for byte in &mut choice {
+            *byte = tape.byte();
+        }
+        let modes =
+            [RoundingMode::Down, RoundingMode::Up, RoundingMode::HalfUp, RoundingMode::HalfEven];
+        let mut genesis = desk::genesis();
+        genesis.price_failure = 1 + choice[0] % 2;
+        genesis.rounding = rounding_code(modes[usize::from(choice[1]) % 4]);
+        genesis.step_budget = 1 + u16::from(choice[2]) % 64;
+        if choice[3] != 0 {
+            genesis.limits.max_liability = Minor(i64::from(choice[3]) * 100);
+        }
+        if choice[4] != 0 {
+            genesis.limits.max_payout = Minor(i64::from(choice[4]) * 100);
+            genesis.limits.max_stake = Minor(i64::from(choice[4]) * 50);
+        }
+        let mut capacities = desk::capacities();
+        if choice[5] != 0 {
+            let small = u32::from(choice[5]);
+            capacities.bets = 1 + small % 8;
+            capacities.keys = 16 + small % 32;
+            capacities.selections = 8 + small % 16;
+        }
+        let desk = Desk::new(genesis, capacities);
+        let mut night = Night {
+            desk,
+            next_key: 1,
+            key: None,
+            valid_for: WINDOW / 2,
+            actor: 1,
+            synthetic: false,
+            feed_seq: 0,
+            given: Vec::new(),
+        };
+        // An empty journal is the rarer case.
+        if choice[7] != 1 {
+            furnish(&mut night.desk);
+        }
+        night
+    }
+
+    fn give(&mut self, slots: Vec<Slot>) {
+        self.desk.give(&slots);
+        if self.given.len() == REMEMBERED {
+            self.given.remove(0);
+        }
+        self.given.push(slots);
+    }
+
+    fn header(&mut self, account: u64) -> Header {
+        let key = self.key.take().unwrap_or_else(|| {
+            self.next_key += 1;
+            self.next_key
+        });
+        let flags = if self.synthetic { Header::SYNTHETIC } else { 0 };
+        Header { account, key: RequestKey(key), flags, ..Header::default() }
+    }
+
+    fn until(&self) -> Timestamp {
+        self.desk.at.plus(Nanos(self.valid_for))
+    }
+
+    fn control<B: Body>(&mut self, body: &B) {
+        let header = self.header(self.actor);
+        self.give(slots(header, body, &[]));
+    }
+
+    fn customer<B: Body>(&mut self, account: u64, body: &B) {
+        let header = self.header(account);
+        self.give(slots(header, body, &[]));
+    }
+
+    /// A message of a feed: without key and time limit.
+    fn message<B: Body>(&mut self, body: &B) {
+        let header = Header::control(ActorId(self.actor), RequestKey::NONE);
+        self.give(slots(header, body, &[]));
+    }
+
+    fn next_feed_seq(&mut self, choice: u8) -> u64 {
+        match choice % 5 {
+            0 => 0,
+            1 => {
+                self.feed_seq += 1;
+                self.feed_seq
+            }
+            2 => self.feed_seq,
+            3 => {
+                self.feed_seq = self.feed_seq.saturating_add(2);
+                self.feed_seq
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    /// When a source says it sent something, a little ago or not at all.
+    fn source(&self, choice: u8) -> Timestamp {
+        match choice {
+            0 => Timestamp(0),
+            254 => Timestamp(i64::MAX),
+            ago => Timestamp(self.desk.at.0.saturating_sub(i64::from(ago) * 10_000_000).max(0)),
+        }
+    }
+
+    fn command(&mut self, tape: &mut Tape<'_>) {
+        let what = tape.byte();
+        let p = [tape.byte(), tape.byte(), tape.byte(), tape.byte(), tape.byte()];
+        let until = self.until();
+        macro_rules! body {
+            ($name:ident { $($field:ident: $value:expr),* $(,)? }) => {
+                $name { valid_until: until, $($field: $value,)* ..$name::default() }
+            };
+        }
+        match what % 38 {
+            op::WAIT => {
+                let span = tape.of(p[0], &SPANS);
+                self.desk.wait(span);
+            }
+            op::STEP => self.desk.step(),
+            op::TICK => self.desk.tick(),
+            op::WORK => self.desk.work(),
+            op::RESTART => {
+                self.desk.capacities.bets += u32::from(p[0] % 4);
+                self.desk.capacities.keys += u32::from(p[1] % 4);
+                self.desk.capacities.markets += u32::from(p[2] % 2);
+                self.desk.capacities.selections += u32::from(p[3] % 4);
+                self.desk.capacities.accounts += u32::from(p[4] % 2);
+                self.feed_seq = 0;
+                self.desk.restart();
+            }
+            op::CRASH => self.desk.crash(),
+            op::REGISTER => {
+                let header = self.header(u64::from(p[1] % 2));
+                let body = body!(RegisterActor {});
+                self.built(build::register_actor(header, body, NAMES[usize::from(p[0]) % 6]));
+            }
+            op::DEFINE_FEED => {
+                let header = self.header(self.actor);
+                let body = body!(DefineFeed {
+                    silence_bound: Nanos(tape.of(p[1], &SPANS)),
+                    delay_bound: Nanos(tape.of(p[2], &SPANS)),
+                });
+                self.built(build::define_feed(header, body, NAMES[usize::from(p[0]) % 6]));
+            }
+            op::DEFINE_FIXTURE => {
+                let header = self.header(self.actor);
+                let body = body!(DefineFixture { starts: Timestamp(tape.of(p[1], &SPANS)) });
+                self.built(build::define_fixture(header, body, NAMES[usize::from(p[0]) % 6]));
+            }
+            op::DEFINE_MARKET => {
+                let header = self.header(self.actor);
+                let body = body!(DefineMarket {
+                    feed: FeedId(u16::from(p[1] % 4)),
+                    winners: u16::from(p[2] % 4),
+                    fixture: FixtureId::new(u32::from(p[4] % 3), u32::from(p[4] / 3 % 3)),
+                    age_bound: Nanos(tape.of(p[4], &SPANS)),
+                    kind: 1 + p[2] / 4 % 2,
+                });
+                let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+                let selections = &names[..2 + usize::from(p[3]) % 7];
+                let name = NAMES[usize::from(p[0]) % 6];
+                self.built(build::define_market(header, body, name, selections));
+            }
+            op::OPEN => {
+                let market = market(tape, p[0]);
+                self.control(&body!(OpenMarket { market: market }));
+            }
+            op::CLOSE => {
+                let market = market(tape, p[0]);
+                self.control(&body!(CloseMarket { market: market }));
+            }
+            op::ARCHIVE => {
+                let market = market(tape, p[0]);
+                self.control(&body!(ArchiveMarket { market: market }));
+            }
+            op::SUSPEND => {
+                let (level, owner, id) = level(tape, p);
+                self.control(&body!(Suspend { level: level, owner: owner, id: id }));
+            }
+            op::RELEASE => {
+                let (level, owner, id) = level(tape, p);
+                self.control(&body!(Release { level: level, owner: owner, id: id }));
+            }
+            op::WITHDRAW_SELECTION => {
+                let body = body!(WithdrawSelection {
+                    market: market(tape, p[0]),
+                    selection: SelectionIndex(tape.of(p[1], &NUMBERS) as u16),
+                    withdrawn: p[2] % 2,
+                });
+                self.control(&body);
+            }
+            op::RESULT => {
+                let header = self.header(self.actor);
+                let body = body!(MarketResult { market: market(tape, p[0]) });
+                let entries: Vec<ResultEntry> = (0..2 + u16::from(p[2]) % 7)
+                    .map(|selection| {
+                        let outcome = match p[1].wrapping_sub(selection as u8) {
+                            0 => SelectionOutcome::Win,
+                            _ if p[3] >> (selection % 8) & 1 == 1 => SelectionOutcome::Void,
+                            _ if p[4] >> (selection % 8) & 1 == 1 => SelectionOutcome::Win,
+                            _ => SelectionOutcome::Lose,
+                        };
+                        ResultEntry::new(SelectionIndex(selection), outcome)
+                    })
+                    .collect();
+                self.built(build::result(header, body, &entries));
+            }
+            op::SET_LIMITS => {
+                let body = body!(SetLimits {
+                    scope: 1 + p[0] % 2,
+                    currency: currency(p[1]),
+                    market: if p[0].is_multiple_of(2) {
+                        MarketId::NONE
+                    } else {
+                        market(tape, p[2])
+                    },
+                    limits: Limits {
+                        min_stake: Minor(1),
+                        max_stake: Minor(tape.of(p[3], &AMOUNTS)),
+                        max_payout: Minor(tape.of(p[4], &AMOUNTS)),
+                        max_liability: Minor(tape.of(p[4], &AMOUNTS)),
+                    },
+                });
+                self.control(&body);
+            }
+            op::BLOCK => {
+                let account = AccountId::from_raw(account(tape, p[0]));
+                self.control(&body!(BlockAccount { account: account, blocked: p[1] % 2 }));
+            }
+            op::QUARANTINE => {
+                let (account, key) = (account(tape, p[0]), RequestKey(u128::from(p[1]) + 1));
+                self.desk.engine(&Quarantine { account, key, ..Quarantine::default() });
+            }
+            op::LIFT => {
+                let (account, key) = (account(tape, p[0]), RequestKey(u128::from(p[1]) + 1));
+                self.control(&body!(LiftQuarantine { account: account, key: key }));
+            }
+            op::SET_PRICES => {
+                let entries: Vec<PriceEntry> = (0..1 + u16::from(p[2] >> 4) % 4)
+                    .map(|n| {
+                        let price = usize::from(p[3]) + usize::from(n) * 7;
+                        let selection = SelectionIndex(n + u16::from(p[2] % 4));
+                        PriceEntry::new(selection, PRICES[price % PRICES.len()])
+                    })
+                    .collect();
+                let market = market(tape, p[0]);
+                if p[1].is_multiple_of(4) {
+                    let header = self.header(self.actor);
+                    self.built(build::set_prices(
+                        header,
+                        body!(SetPrices { market: market }),
+                        &entries,
+                    ));
+                } else {
+                    let set = SetPrices {
+                        feed: FeedId(u16::from(p[1] % 4)),
+                        market,
+                        feed_seq: self.next_feed_seq(p[4]),
+                        source: self.source(p[4] / 5),
+                        as_of: self.source(p[1] / 4),
+                        ..SetPrices::default()
+                    };
+                    let header = Header::control(ActorId(self.actor), RequestKey::NONE);
+                    self.built(build::set_prices(header, set, &entries));
+                }
+            }
+            op::HEARTBEAT | op::GAP | op::RECOVERED => {
+                let feed = FeedId(1 + u16::from(p[0] % 3));
+                let (feed_seq, source) = (self.next_feed_seq(p[1]), self.source(p[2]));
+                macro_rules! message {
+                    ($name:ident) => {
+                        self.message(&$name { feed, feed_seq, source, ..$name::default() })
+                    };
+                }
+                match what % 38 {
+                    op::HEARTBEAT => message!(FeedHeartbeat),
+                    op::GAP => message!(FeedGap),
+                    _ => message!(FeedRecovered),
+                }
+            }
+            op::OPEN_ACCOUNT => {
+                let body = body!(OpenAccount {
+                    reference: tape.of(p[0], &NUMBERS) as u64,
+                    currency: currency(p[1]),
+                });
+                self.customer(u64::from(p[2] % 2), &body);
+            }
+            op::DEPOSIT => {
+                let (account, amount) = (account(tape, p[0]), Minor(tape.of(p[1], &AMOUNTS)));
+                self.customer(account, &body!(Deposit { amount: amount }));
+            }
+            op::WITHDRAW => {
+                let (account, amount) = (account(tape, p[0]), Minor(tape.of(p[1], &AMOUNTS)));
+                self.customer(account, &body!(Withdraw { amount: amount }));
+            }
+            op::PLACE => {
+                let policy = 1 + p[4] % 4;
+                let asked = if policy == PricePolicy::Any as u8 && p[3] == 254 {
+                    WirePrice::NONE
+                } else {
+                    PRICES[usize::from(p[3]) % PRICES.len()]
+                };
+                let body = body!(Place {
+                    market: market(tape, p[1] % 8),
+                    selection: SelectionIndex(u16::from(p[1] / 8 % 6)),
+                    stake: Minor(tape.of(p[2], &AMOUNTS)),
+                    price: asked,
+                    version: PriceVersion(u64::from(p[4] / 16)),
+                    policy: policy,
+                    slippage: if policy == PricePolicy::Within as u8 {
+                        1 + u16::from(p[4] / 4) * 100
+                    } else {
+                        0
+                    },
+                });
+                let account = account(tape, p[0]);
+                self.customer(account, &body);
+            }
+            op::ACCEPT => {
+                let (account, bet) = (account(tape, p[0]), bet(tape, p[1]));
+                self.customer(account, &body!(AcceptOffer { bet: bet }));
+            }
+            op::DECLINE => {
+                let (account, bet) = (account(tape, p[0]), bet(tape, p[1]));
+                self.customer(account, &body!(DeclineOffer { bet: bet }));
+            }
+            op::RESOLVE => {
+                let back = tape.of(p[2], &SPANS);
+                let valid_until = Timestamp(until.0.saturating_sub(back));
+                self.key = Some(u128::from(p[1]) + 1);
+                let account = account(tape, p[0]);
+                self.customer(account, &Resolve { valid_until, ..Resolve::default() });
+            }
+            op::AGAIN => self.again(p),
+            op::ANY_BYTES => self.any_bytes(tape, p),
+            op::KEY => self.key = Some(u128::from(p[0])),
+            op::VALID_FOR => self.valid_for = tape.of(p[0], &SPANS),
+            op::ACTOR => self.actor = tape.of(p[0], &NUMBERS) as u64,
+            _ => self.synthetic = p[0] % 2 == 1,
+        }
+    }
+
+    fn built(&mut self, built: Result<Vec<Slot>, betring_core::reject::Malformed>) {
+        if let Ok(slots) = built {
+            self.give(slots);
+        }
+    }
+
+    /// An earlier command once more, as it was or with one byte changed.
+    fn again(&mut self, p: [u8; 5]) {
+        let Some(slots) = self.given.get(usize::from(p[0]) % REMEMBERED) else { return };
+        let mut slots = slots.clone();
+        if p[1] % 2 == 1 {
+            let bytes = slots.as_mut_slice().as_mut_bytes();
+            let at = usize::from(u16::from_le_bytes([p[2], p[3]])) % bytes.len();
+            // Not what says how many slots it takes: slots are cut before they are read.
+            if !(4..6).contains(&at) {
+                bytes[at] ^= p[4];
+            }
+        }
+        if !desk::is_engines(slots[0].0[0]) {
+            self.desk.give(&slots);
+        }
+    }
+
+    /// One slot whose body is whatever the tape says.
+    fn any_bytes(&mut self, tape: &mut Tape<'_>, p: [u8; 5]) {
+        let kinds: Vec<u8> = Kind::ALL.iter().map(|kind| *kind as u8).collect();
+        let kind = kinds[usize::from(p[0]) % kinds.len()];
+        if desk::is_engines(kind) {
+            return;
+        }
+        let keyless = p[1].is_multiple_of(4);
+        let account = if p[2].is_multiple_of(2) { self.actor } else { account(tape, p[3]) };
+        let mut header = self.header(account);
+        if keyless {
+            header.key = RequestKey::NONE;
+        }
+        let mut slot = Slot::default();
+        slot.0[..HEADER].copy_from_slice(header.as_bytes());
+        (slot.0[0], slot.0[1], slot.0[4]) = (kind, 1, 1);
+        let limit = if keyless { 0 } else { self.until().0 };
+        slot.0[HEADER..HEADER + 8].copy_from_slice(&limit.to_le_bytes());
+        let body = tape.bytes(SLOT - HEADER - 16);
+        slot.0[HEADER + 16..HEADER + 16 + body.len()].copy_from_slice(body);
+        self.give(vec![slot]);
+    }
+}
+
+/// What the first byte of a command asks for.
+mod op {
+    pub(super) const WAIT: u8 = 0;
+    pub(super) const STEP: u8 = 1;
+    pub(super) const TICK: u8 = 2;
+    pub(super) const WORK: u8 = 3;
+    pub(super) const RESTART: u8 = 4;
+    pub(super) const CRASH: u8 = 5;
+    pub(super) const REGISTER: u8 = 6;
+    pub(super) const DEFINE_FEED: u8 = 7;
+    pub(super) const DEFINE_FIXTURE: u8 = 8;
+    pub(super) const DEFINE_MARKET: u8 = 9;
+    pub(super) const OPEN: u8 = 10;
+    pub(super) const CLOSE: u8 = 11;
+    pub(super) const ARCHIVE: u8 = 12;
+    pub(super) const SUSPEND: u8 = 13;
+    pub(super) const RELEASE: u8 = 14;
+    pub(super) const WITHDRAW_SELECTION: u8 = 15;
+    pub(super) const RESULT: u8 = 16;
+    pub(super) const SET_LIMITS: u8 = 17;
+    pub(super) const BLOCK: u8 = 18;
+    pub(super) const QUARANTINE: u8 = 19;
+    pub(super) const LIFT: u8 = 20;
+    pub(super) const SET_PRICES: u8 = 21;
+    pub(super) const HEARTBEAT: u8 = 22;
+    pub(super) const GAP: u8 = 23;
+    pub(super) const RECOVERED: u8 = 24;
+    pub(super) const OPEN_ACCOUNT: u8 = 25;
+    pub(super) const DEPOSIT: u8 = 26;
+    pub(super) const WITHDRAW: u8 = 27;
+    pub(super) const PLACE: u8 = 28;
+    pub(super) const ACCEPT: u8 = 29;
+    pub(super) const DECLINE: u8 = 30;
+    pub(super) const RESOLVE: u8 = 31;
+    pub(super) const AGAIN: u8 = 32;
+    pub(super) const ANY_BYTES: u8 = 33;
+    pub(super) const KEY: u8 = 34;
+    pub(super) const VALID_FOR: u8 = 35;
+    pub(super) const ACTOR: u8 = 36;
+}
+
+fn account(tape: &mut Tape<'_>, choice: u8) -> u64 {
+    match choice {
+        crate::targets::tape::ANYTHING => tape.u64(),
+        254 => 0,
+        choice => AccountId::new(u32::from(choice % 4), 1).raw(),
+    }
+}
+
+/// A market by place and generation: the first ones, and some that do not exist.
+fn market(tape: &mut Tape<'_>, choice: u8) -> MarketId {
+    match choice {
+        crate::targets::tape::ANYTHING => MarketId::from_raw(tape.u64()),
+        254 => MarketId::NONE,
+        choice => MarketId::new(u32::from(choice % 4), 1 + u32::from(choice / 4 % 3)),
+    }
+}
+
+fn bet(tape: &mut Tape<'_>, choice: u8) -> BetId {
+    match choice {
+        crate::targets::tape::ANYTHING => BetId::from_raw(tape.u64()),
+        254 => BetId::NONE,
+        choice => BetId::new(u32::from(choice % 16), 1 + u32::from(choice / 16 % 3)),
+    }
+}
+
+fn currency(choice: u8) -> u16 {
+    [826, 978, 840, 392][usize::from(choice) % 4]
+}
+
+fn level(tape: &mut Tape<'_>, p: [u8; 5]) -> (u8, u8, u64) {
+    let level = 1 + p[0] % 4;
+    let id = match Level::from_code(level) {
+        Some(Level::Engine) => u64::from(p[2] == 254),
+        Some(Level::Feed) => u64::from(p[2] % 4),
+        Some(Level::Fixture) => FixtureId::new(u32::from(p[2] % 3), 1).raw(),
+        Some(Level::Market) | None => market(tape, p[2]).raw(),
+    };
+    (level, 1 + p[1] % 4, id)
+}
+
+/// Nights in a few lines, each to an end that random bytes rarely find.
+pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    use op::*;
+    let night =
+        |choices: [u8; 8], commands: &[[u8; 6]]| [&choices[..], commands.as_flattened()].concat();
+    // Whose, market + 8 × selection, stake, price, policy: any price, market m0, selection a.
+    let place = |account, selection: u8, stake| [PLACE, account, 8 * selection, stake, 0, 3];
+    let house = [0; 8];
+    let offers = [1, 0, 0, 0, 0, 0, 0, 0];
+    vec![
+        (
+            "bets-and-a-result",
+            night(
+                house,
+                &[
+                    place(0, 0, 5),
+                    place(0, 1, 4),
+                    place(1, 2, 3),
+                    [AGAIN, 0, 0, 0, 0, 0],
+                    [RESULT, 0, 0, 1, 0, 0],
+                    [STEP, 0, 0, 0, 0, 0],
+                    [AGAIN, 1, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [ARCHIVE, 0, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [AGAIN, 0, 0, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "offers-taken-and-not",
+            night(
+                offers,
+                &[
+                    [PLACE, 0, 0, 5, 4, 0],
+                    [PLACE, 0, 8, 5, 6, 1],
+                    [PLACE, 0, 16, 5, 6, 2],
+                    [ACCEPT, 0, 0, 0, 0, 0],
+                    [DECLINE, 0, 1, 0, 0, 0],
+                    [WAIT, 5, 0, 0, 0, 0],
+                    [TICK, 0, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [ACCEPT, 0, 2, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "a-feed-falls-silent",
+            night(
+                house,
+                &[
+                    [HEARTBEAT, 0, 1, 1, 0, 0],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [WAIT, 5, 0, 0, 0, 0],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [SET_PRICES, 1, 1, 16, 1, 1],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [RECOVERED, 0, 1, 1, 0, 0],
+                    [SET_PRICES, 1, 1, 16, 1, 1],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [GAP, 0, 0, 0, 0, 0],
+                    [PLACE, 1, 1, 3, 0, 3],
+                ],
+            ),
+        ),
+        (
+            "suspended-withdrawn-blocked",
+            night(
+                house,
+                &[
+                    place(0, 0, 5),
+                    [SUSPEND, 3, 1, 0, 0, 0],
+                    place(0, 0, 5),
+                    [RELEASE, 3, 1, 0, 0, 0],
+                    [SUSPEND, 0, 3, 0, 0, 0],
+                    place(0, 0, 5),
+                    [RELEASE, 0, 3, 0, 0, 0],
+                    [WITHDRAW_SELECTION, 0, 0, 1, 0, 0],
+                    place(0, 0, 5),
+                    [WITHDRAW_SELECTION, 0, 0, 0, 0, 0],
+                    [BLOCK, 0, 1, 0, 0, 0],
+                    place(0, 0, 5),
+                    [WITHDRAW, 0, 1, 0, 0, 0],
+                    [CLOSE, 0, 0, 0, 0, 0],
+                    [RESULT, 0, 1, 1, 5, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "restarts-and-crashes",
+            night(
+                house,
+                &[
+                    place(0, 0, 5),
+                    [CRASH, 0, 0, 0, 0, 0],
+                    [RESTART, 3, 3, 1, 3, 1],
+                    [OPEN, 0, 0, 0, 0, 0],
+                    place(0, 1, 5),
+                    [RESULT, 0, 0, 1, 0, 0],
+                    [RESTART, 0, 0, 0, 0, 0],
+                    [STEP, 0, 0, 0, 0, 0],
+                    [CRASH, 0, 0, 0, 0, 0],
+                    [AGAIN, 0, 0, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "keys-resolved-and-forgotten",
+            night(
+                house,
+                &[
+                    [KEY, 9, 0, 0, 0, 0],
+                    place(0, 0, 5),
+                    [RESOLVE, 0, 8, 0, 0, 0],
+                    [RESOLVE, 0, 11, 0, 0, 0],
+                    [KEY, 12, 0, 0, 0, 0],
+                    place(0, 0, 5),
+                    [QUARANTINE, 0, 12, 0, 0, 0],
+                    [KEY, 13, 0, 0, 0, 0],
+                    place(0, 0, 5),
+                    [LIFT, 0, 12, 0, 0, 0],
+                    [WAIT, 9, 0, 0, 0, 0],
+                    [TICK, 0, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [AGAIN, 0, 0, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "limits-and-capacities",
+            night(
+                [0, 3, 1, 50, 80, 2, 0, 0],
+                &[
+                    place(0, 0, 5),
+                    place(0, 1, 4),
+                    place(0, 2, 3),
+                    place(0, 0, 5),
+                    [SET_LIMITS, 1, 0, 0, 4, 5],
+                    place(0, 0, 4),
+                    [DEPOSIT, 0, 10, 0, 0, 0],
+                    [WITHDRAW, 0, 6, 0, 0, 0],
+                    place(0, 0, 9),
+                ],
+            ),
+        ),
+        (
+            "from-an-empty-journal",
+            night(
+                [0, 0, 0, 0, 0, 0, 0, 1],
+                &[
+                    [REGISTER, 4, 0, 0, 0, 0],
+                    [DEFINE_FEED, 5, 4, 0, 0, 0],
+                    [DEFINE_FIXTURE, 0, 0, 0, 0, 0],
+                    [DEFINE_MARKET, 0, 0, 1, 1, 0],
+                    [DEFINE_MARKET, 1, 1, 2, 6, 3],
+                    [OPEN_ACCOUNT, 1, 0, 0, 0, 0],
+                    [OPEN_ACCOUNT, 1, 0, 0, 0, 0],
+                    [DEPOSIT, 0, 7, 0, 0, 0],
+                    [OPEN, 0, 0, 0, 0, 0],
+                    [SET_PRICES, 0, 0, 48, 0, 0],
+                    place(0, 0, 5),
+                ],
+            ),
+        ),
+        (
+            "any-bytes",
+            [
+                &night(house, &[[ANY_BYTES, 26, 1, 1, 0, 0]])[..],
+                &[0, 0, 0, 0, 1, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0],
+                &[0; 32],
+            ]
+            .concat(),
+        ),
+    ]
+}

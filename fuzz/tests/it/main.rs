@@ -1,0 +1,5 @@
+//! The simulator, the auditor and the nights, as tests.
+
+mod found;
+mod nights;
+mod world;
