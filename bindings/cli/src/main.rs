@@ -1,2 +1,78 @@
-//! The program `betring`.
-fn main() {}
+//! The program `betring`: plays a matchday, audits and shows journals, checks feeds, runs scripts.
+#![forbid(unsafe_code)]
+
+mod acks;
+mod audit;
+mod describe;
+mod drill;
+mod error;
+mod feed;
+mod fold;
+mod journal;
+mod life;
+mod matchday;
+mod out;
+mod replay;
+mod report;
+mod script;
+mod source;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The low-latency core of a bookmaker: play a matchday, then prove what was journaled.
+#[derive(Parser)]
+#[command(name = "betring", version, arg_required_else_help = true, after_help = EXAMPLES,
+    max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Cmd,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  betring matchday                            a derby night in about 20 seconds
+  betring audit ./betring-run-1               prove every accepted bet, price and basis
+  betring audit ./betring-run-1 --bet B7      one bet's whole life in plain words
+  betring journal tail ./betring-run-1 -f     what is being decided, a line each
+  betring drill restore                       backup, wipe, restore: the same state as before
+  betring feed check recording.bz2            what a stream recording holds
+  betring script night.script                 run a script of the test language
+
+Exit status: 0 all is well, 1 a check failed, 2 the command could not be carried out.";
+
+#[derive(Subcommand)]
+enum Cmd {
+    /// Play a matchday from a seed or from recordings, measure it, and audit it.
+    Matchday(Box<matchday::Args>),
+    /// Prove from a journal that every accepted bet has its price and its basis, in two ways.
+    Audit(audit::Args),
+    /// Look into a journal and look after it: inspect, tail, verify, replay, snapshot, archive.
+    Journal(journal::Args),
+    /// Practise what has to work on a bad day.
+    Drill(drill::Args),
+    /// Read feed recordings.
+    Feed(feed::Args),
+    /// Run scripts of the test language.
+    Script(script::Args),
+}
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Cmd::Matchday(args) => matchday::run(*args),
+        Cmd::Audit(args) => audit::run(args),
+        Cmd::Journal(args) => journal::run(args),
+        Cmd::Drill(args) => drill::run(args),
+        Cmd::Feed(args) => feed::run(args),
+        Cmd::Script(args) => script::run(args),
+    };
+    ended.unwrap_or_else(|error| {
+        if error.is_broken_pipe() {
+            // Whoever read us has seen enough: `betring journal tail DIR | head` is no failure.
+            return ExitCode::SUCCESS;
+        }
+        // Nothing is left to tell if standard error is gone too.
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("error: {error}\n"));
+        ExitCode::from(2)
+    })
+}

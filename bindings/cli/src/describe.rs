@@ -1,0 +1,602 @@
+//! Records in plain words: one sentence a command, one an event, and the names behind the handles.
+
+use crate::fold::Entry;
+use betring_benches::recorder::Count;
+use betring_core::answer::{Answer, AnswerKind};
+use betring_core::command::{
+    Command, Kind, Level, LimitScope, Owner, PricePolicy, SelectionOutcome, decode, rounding_mode,
+};
+use betring_core::event::*;
+use betring_core::id::*;
+use betring_core::reject::Reject;
+use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::{Header, Minor, Slot, WirePrice};
+use betring_pricing::Currency;
+use std::collections::HashMap;
+use zerocopy::FromBytes;
+
+/// A record that was read.
+pub(crate) struct Told<'a> {
+    pub(crate) seq: Seq,
+    pub(crate) at: Timestamp,
+    pub(crate) kind: Kind,
+    token: Token,
+    pub(crate) header: Header,
+    pub(crate) command: Command<'a>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl<'a> Told<'a> {
+    /// Reads a record; what is wrong with it, if it is none.
+    pub(crate) fn read(entry: &Entry<'a>) -> Result<Told<'a>, String> {
+        let (bytes, events) =
+            entry.parts().ok_or("the record is shorter than its command".to_owned())?;
+        let (header, command) = decode(bytes).map_err(|what| format!("not a command: {what}"))?;
+        let kind = Kind::from_code(header.kind).ok_or("unknown kind of command".to_owned())?;
+        let events = EventReader::new(events).collect::<Result<_, _>>();
+        let events = events.map_err(|what: NotAnEvent| what.to_string())?;
+        let token = Slot::read_from_prefix(bytes).map_or(Token(0), |(slot, _)| slot.token());
+        Ok(Told { seq: entry.seq, at: entry.at, kind, token, header, command, events })
+    }
+
+    /// The client's number of the attempt.
+    pub(crate) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// The answer of the command's key, if it has one.
+    pub(crate) fn answer(&self) -> Option<&Answer> {
+        self.events.iter().find_map(|event| match event {
+            Event::Answered(answered) => Some(&answered.answer),
+            _ => None,
+        })
+    }
+
+    /// Whether the record has to do with a bet.
+    pub(crate) fn is_about(&self, bet: BetId) -> bool {
+        self.events.iter().any(|event| bet_of(event) == Some(bet))
+            || matches!(self.command, Command::AcceptOffer(body) if body.bet == bet)
+            || matches!(self.command, Command::DeclineOffer(body) if body.bet == bet)
+    }
+
+    /// One sentence: who asks for what, and what came of it.
+    pub(crate) fn sentence(&self) -> String {
+        let asked = self.asked();
+        match (self.came_of_it(), self.answer()) {
+            (Some(came), _) => format!("{asked} → {came}"),
+            (None, Some(answer)) => match answer.kind() {
+                AnswerKind::Done => asked,
+                _ => format!("{asked} → {}", outcome(answer)),
+            },
+            (None, None) => asked,
+        }
+    }
+
+    fn asked(&self) -> String {
+        let actor = ActorId(self.header.account);
+        let account = AccountId::from_raw(self.header.account);
+        match &self.command {
+            Command::Genesis(genesis) => format!(
+                "the journal begins: keys {} ahead, prices at most {} old, offers stand {}, rounding {}",
+                span(genesis.window),
+                span(genesis.age_bound),
+                span(genesis.offer_ttl),
+                rounding_mode(genesis.rounding).map_or("unknown".into(), |mode| mode.to_string()),
+            ),
+            Command::EpochOpened(run) => format!(
+                "run {} begins after {}, logic {}, rules {} v{}{}",
+                run.epoch,
+                run.kept_seq,
+                run.logic_version,
+                run.rules_id,
+                run.rules_version,
+                match run.cut_bytes {
+                    0 => String::new(),
+                    bytes => format!(
+                        "; {bytes} torn bytes were cut from segment {} at offset {}",
+                        run.cut_segment, run.cut_offset
+                    ),
+                }
+            ),
+            Command::Step(step) => format!("a step of up to {} units of work", step.budget),
+            Command::Tick(_) => "time passed".into(),
+            Command::Quarantine(body) => {
+                format!("request {} of {} is set aside", body.key, party(body.account))
+            }
+            Command::RegisterActor(_, names) => format!("\"{}\" registers as actor", names.first()),
+            Command::DefineFeed(body, names) => format!(
+                "{actor} defines feed \"{}\", silent after {}",
+                names.first(),
+                span(body.silence_bound)
+            ),
+            Command::DefineFixture(_, names) => {
+                format!("{actor} defines fixture \"{}\"", names.first())
+            }
+            Command::DefineMarket(body, names) => format!(
+                "{actor} defines market \"{}\" with {} selections, priced by {}",
+                names.first(),
+                body.selections,
+                feed(body.feed)
+            ),
+            Command::OpenMarket(body) => format!("{actor} opens {}", body.market),
+            Command::CloseMarket(body) => format!("{actor} closes {}", body.market),
+            Command::ArchiveMarket(body) => format!("{actor} archives {}", body.market),
+            Command::Suspend(body) => format!(
+                "{actor} suspends {} for the {}",
+                level(body.level, body.id),
+                owner(body.owner)
+            ),
+            Command::Release(body) => format!(
+                "{actor} releases {} for the {}",
+                level(body.level, body.id),
+                owner(body.owner)
+            ),
+            Command::WithdrawSelection(body) => {
+                let what = if body.withdrawn == 1 { "withdraws" } else { "brings back" };
+                format!("{actor} {what} {} {}", body.market, body.selection)
+            }
+            Command::MarketResult(body, entries) => {
+                let count = |outcome| entries.iter().filter(|e| e.outcome() == outcome).count();
+                let won = entries.iter().filter(|e| e.outcome() == SelectionOutcome::Win);
+                let won: Vec<String> = won.map(|e| e.selection.to_string()).collect();
+                let void = count(SelectionOutcome::Void);
+                let void = if void == 0 { String::new() } else { format!(", {void} void") };
+                let won = if won.is_empty() { "nobody".into() } else { won.join(" ") };
+                format!("{actor} gives the result of {}: {won} won{void}", body.market)
+            }
+            Command::SetLimits(body) => {
+                let scope = match LimitScope::from_code(body.scope) {
+                    Some(LimitScope::Market) => body.market.to_string(),
+                    Some(LimitScope::Currency) | None => "every market".into(),
+                };
+                format!(
+                    "{actor} limits {scope} in {}: stakes {} to {}, payout {}, liability {}",
+                    currency(body.currency),
+                    body.limits.min_stake,
+                    body.limits.max_stake,
+                    body.limits.max_payout,
+                    body.limits.max_liability
+                )
+            }
+            Command::BlockAccount(body) => {
+                let what = if body.blocked == 1 { "blocks" } else { "lets in" };
+                format!("{actor} {what} {}", body.account)
+            }
+            Command::LiftQuarantine(body) => {
+                format!("{actor} lets request {} of {} in again", body.key, party(body.account))
+            }
+            Command::SetPrices(body, entries) => {
+                const SHOWN: usize = 6;
+                let prices = entries.iter().take(SHOWN);
+                let prices: Vec<String> =
+                    prices.map(|e| format!("{} {}", e.selection, e.price)).collect();
+                let more = entries.iter().len().saturating_sub(SHOWN);
+                let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                let who =
+                    if body.feed == FeedId::MANUAL { actor.to_string() } else { feed(body.feed) };
+                format!("{who} prices {}: {}{more}", body.market, prices.join(", "))
+            }
+            Command::FeedHeartbeat(body) => format!("{} is alive", feed(body.feed)),
+            Command::FeedGap(body) => format!("{} has missed something", feed(body.feed)),
+            Command::FeedRecovered(body) => {
+                format!("{} has sent everything again", feed(body.feed))
+            }
+            Command::OpenAccount(body) => {
+                format!(
+                    "customer {} opens an account in {}",
+                    body.reference,
+                    currency(body.currency)
+                )
+            }
+            Command::Deposit(body) => format!("{account} deposits {}", body.amount),
+            Command::Withdraw(body) => format!("{account} withdraws {}", body.amount),
+            Command::Place(body) => format!(
+                "{account} asks for {} on {} {} {}",
+                body.stake,
+                body.market,
+                body.selection,
+                wish(body.price, body.policy, body.slippage)
+            ),
+            Command::AcceptOffer(body) => format!("{account} takes the offer {}", body.bet),
+            Command::DeclineOffer(body) => format!("{account} declines the offer {}", body.bet),
+            Command::Resolve(_) => {
+                format!(
+                    "what became of request {} of {}?",
+                    self.header.key,
+                    party(self.header.account)
+                )
+            }
+        }
+    }
+
+    /// What the events say beyond the answer, where that is the point of the record.
+    fn came_of_it(&self) -> Option<String> {
+        let refused = self.answer().is_some_and(|answer| answer.kind() == AnswerKind::Refused);
+        if refused {
+            return None;
+        }
+        let mut said = Vec::new();
+        let (mut settled, mut paid, mut confirmed) = (0_u64, 0_i64, 0_u64);
+        for event in &self.events {
+            match event {
+                Event::BetOpened(bet) => said.push(format!(
+                    "{} at {} ({}, {} old), returns {}",
+                    bet.bet,
+                    bet.price,
+                    bet.version,
+                    span(bet.price_age),
+                    bet.returns
+                )),
+                Event::BetOffered(bet) => said.push(format!(
+                    "offered {} at {} ({}, {} old) until {}",
+                    bet.bet,
+                    bet.price,
+                    bet.version,
+                    span(bet.price_age),
+                    utc(bet.until)
+                )),
+                Event::BetSettled(bet) => {
+                    settled += 1;
+                    paid = paid.saturating_add(bet.paid.0);
+                    if settled <= 3 {
+                        said.push(event_words(event));
+                    }
+                }
+                Event::PriceSet(price) => {
+                    confirmed += 1;
+                    if confirmed == 1 {
+                        said.push(format!("version {}", price.version));
+                    }
+                }
+                Event::Answered(_) | Event::Transfer(_) | Event::RunBegan(_) => (),
+                Event::EventHash(_) | Event::FeedHeard(_) => (),
+                Event::LevelSuspended(e) => said.push(format!("held by {}", owners(e.owners))),
+                Event::LevelReleased(e) => said.push(format!("held by {}", owners(e.owners))),
+                other => said.push(event_words(other)),
+            }
+        }
+        if 3 < settled {
+            said.truncate(3);
+            said.push(format!("{settled} bets in all, {} paid", Minor(paid)));
+        }
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+}
+
+/// What an answer says, in words.
+pub(crate) fn outcome(answer: &Answer) -> String {
+    match (answer.kind(), answer.reject()) {
+        (AnswerKind::Refused, Some(Reject::StalePrice)) => {
+            format!("refused: StalePrice, {} old", span(answer.age()))
+        }
+        (AnswerKind::Refused, _) => format!("refused: {answer}"),
+        (AnswerKind::NeverPlaced, _) => "never placed, and now it never will be".into(),
+        (AnswerKind::Started, _) => format!("job {} has begun", JobId(answer.id)),
+        _ => answer.to_string(),
+    }
+}
+
+/// The bet that an event is about.
+pub(crate) fn bet_of(event: &Event) -> Option<BetId> {
+    let bet = match event {
+        Event::BetOpened(e) => e.bet,
+        Event::BetOffered(e) => e.bet,
+        Event::OfferEnded(e) => e.bet,
+        Event::BetSettled(e) => e.bet,
+        Event::Transfer(e) => e.bet,
+        _ => return None,
+    };
+    (bet != BetId::NONE).then_some(bet)
+}
+
+/// An event, in words.
+pub(crate) fn event_words(event: &Event) -> String {
+    match event {
+        Event::Answered(e) => {
+            let sealed = if e.sealed == 1 { ", sealed" } else { "" };
+            format!(
+                "request {} of {} is answered{sealed}: {}",
+                e.key,
+                party(e.account),
+                outcome(&e.answer)
+            )
+        }
+        Event::BetOpened(e) => format!(
+            "{} of {} is open: {} on {} {} at {} ({}, {} old, {}), returns {}; asked for {}",
+            e.bet,
+            e.account,
+            e.stake,
+            e.market,
+            e.selection,
+            e.price,
+            e.version,
+            span(e.price_age),
+            basis(e.basis),
+            e.returns,
+            wish(e.requested, e.policy, e.slippage)
+        ),
+        Event::BetOffered(e) => format!(
+            "{} of {} is offered: {} on {} {} at {} ({}, {} old) until {}; asked for {}",
+            e.bet,
+            e.account,
+            e.stake,
+            e.market,
+            e.selection,
+            e.price,
+            e.version,
+            span(e.price_age),
+            utc(e.until),
+            wish(e.requested, e.policy, e.slippage)
+        ),
+        Event::OfferEnded(e) => {
+            let why = OfferEnd::from_code(e.why).map_or("ended".into(), |why| lower(&why));
+            format!("the offer {} of {} is {why}", e.bet, e.account)
+        }
+        Event::BetSettled(e) => {
+            let outcome = BetOutcome::from_code(e.outcome).map_or("settled".into(), |o| lower(&o));
+            format!("{} of {} {outcome}, paid {}", e.bet, e.account, e.paid)
+        }
+        Event::Transfer(e) => {
+            let why = TransferWhy::from_code(e.why).map_or("moved".into(), |why| lower(&why));
+            let bet = if e.bet == BetId::NONE { String::new() } else { format!(" for {}", e.bet) };
+            let code = currency(e.currency);
+            format!("{} {code} from {} to {} ({why}{bet})", e.amount, e.from, e.to)
+        }
+        Event::AccountOpened(e) => {
+            format!("{} of customer {} is open in {}", e.account, e.reference, currency(e.currency))
+        }
+        Event::AccountChanged(e) => {
+            format!("{} is {}", e.account, if e.blocked == 1 { "blocked" } else { "let in" })
+        }
+        Event::MarketDefined(e) => {
+            format!("{} exists, {} selections, {}", e.market, e.selections, feed(e.feed))
+        }
+        Event::MarketChanged(e) => {
+            let status = MarketStatus::from_code(e.status).map_or("changed".into(), |s| lower(&s));
+            format!("{} is {status}", e.market)
+        }
+        Event::LevelSuspended(e) => format!(
+            "{} is suspended for the {}, held by {}",
+            level(e.level, e.id),
+            owner(e.owner),
+            owners(e.owners)
+        ),
+        Event::LevelReleased(e) => format!(
+            "{} is released for the {}, held by {}",
+            level(e.level, e.id),
+            owner(e.owner),
+            owners(e.owners)
+        ),
+        Event::PriceSet(e) => {
+            format!(
+                "{} {} is at {} ({}) by {}",
+                e.market,
+                e.selection,
+                e.price,
+                e.version,
+                feed(e.feed)
+            )
+        }
+        Event::FeedChanged(e) => {
+            let status = FeedStatus::from_code(e.status).map_or("changed".into(), |s| lower(&s));
+            let why = FeedWhy::from_code(e.why).map_or("unknown".into(), |why| lower(&why));
+            format!("{} is {status} ({why})", feed(e.feed))
+        }
+        Event::FeedHeard(e) => format!("{} was heard", feed(e.feed)),
+        Event::SelectionChanged(e) => {
+            let what = if e.withdrawn == 1 { "withdrawn" } else { "back" };
+            format!("{} {} is {what}", e.market, e.selection)
+        }
+        Event::ResultRecorded(e) => {
+            format!("{} has a result, settlement {} by job {}", e.market, e.settlement, e.job)
+        }
+        Event::JobStarted(e) => format!("job {} on {} begins: {}", e.job, e.market, job(e.kind)),
+        Event::JobEnded(e) => {
+            format!("job {} on {} ends: {} of {} bets", e.job, e.market, job(e.kind), e.bets)
+        }
+        Event::Named(e) => match Kind::from_code(e.kind) {
+            Some(Kind::DefineFeed) => format!("it is F{}", e.id),
+            Some(Kind::DefineFixture) => format!("it is {}", FixtureId::from_raw(e.id)),
+            _ => format!("it is {}", ActorId(e.id)),
+        },
+        Event::LimitsChanged(e) => format!("limits in {} apply", currency(e.currency)),
+        Event::KeysForgotten(e) => format!("{} keys are forgotten", e.count),
+        Event::QuarantineChanged(e) => {
+            let what = if e.held == 1 { "set aside" } else { "let in" };
+            format!("request {} of {} is {what}", e.key, party(e.account))
+        }
+        Event::EventHash(e) => format!("{} events so far hash to {:016x}", e.events, e.hash),
+        Event::RunBegan(e) => format!("run {} has begun", e.epoch),
+    }
+}
+
+/// What a customer asked for.
+pub(crate) fn wish(price: WirePrice, policy: u8, slippage: u16) -> String {
+    match PricePolicy::from_code(policy) {
+        Some(PricePolicy::Exact) => format!("at {price} exactly"),
+        Some(PricePolicy::Better) => format!("at {price} or better"),
+        Some(PricePolicy::Within) => {
+            let (whole, part) = (slippage / 100, slippage % 100);
+            let part = if part == 0 { String::new() } else { format!(".{part:02}") };
+            format!("at {price} or at most {whole}{part} % lower")
+        }
+        Some(PricePolicy::Any) if price.is_none() => "at any price".into(),
+        Some(PricePolicy::Any) => format!("at any price, {price} seen"),
+        None => format!("at {price} by policy {policy}"),
+    }
+}
+
+/// A span with one decimal, in the unit that keeps a whole part.
+pub(crate) fn span(span: Nanos) -> String {
+    let ns = span.0;
+    let (unit, name) = match ns.unsigned_abs() {
+        1_000_000_000.. => (1_000_000_000, "s"),
+        1_000_000.. => (1_000_000, "ms"),
+        1_000.. => (1_000, "us"),
+        _ => return format!("{ns} ns"),
+    };
+    let (whole, tenth) = (ns / unit, (ns % unit * 10 / unit).unsigned_abs());
+    if tenth == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenth} {name}") }
+}
+
+/// So many of something: `1 run`, `1,234 runs`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", Count(count))
+}
+
+/// A bet as people name it: `B7`, or only its number.
+pub(crate) fn bet_named(text: &str) -> Result<BetId, String> {
+    let bare = text.starts_with(|c: char| c.is_ascii_digit());
+    let named = if bare { format!("B{text}") } else { text.to_owned() };
+    named.parse().map_err(|_| {
+        format!("`{text}` is not a bet: write B7, or B7.2 for the second use of its place")
+    })
+}
+
+/// A moment as a date, UTC, to the microsecond.
+pub(crate) fn utc(at: Timestamp) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(at.0)) {
+        Ok(moment) => format!("{moment:.6}"),
+        Err(_) => at.to_string(),
+    }
+}
+
+/// Whose request: a customer's account has a generation in its upper half, an actor's number does not.
+pub(crate) fn party(account: u64) -> String {
+    match account {
+        0 => "nobody yet".into(),
+        actor if actor >> 32 == 0 => ActorId(actor).to_string(),
+        account => AccountId::from_raw(account).to_string(),
+    }
+}
+
+/// Who holds a suspension: one bit an owner.
+pub(crate) fn owners(held: u8) -> String {
+    let names = Owner::ALL.iter().filter(|owner| held & 1 << **owner as u8 != 0);
+    let names: Vec<String> = names.map(|owner| owner.to_string().to_lowercase()).collect();
+    if names.is_empty() { "nobody".into() } else { names.join(" and ") }
+}
+
+/// A currency's code, or its number if we do not know it.
+pub(crate) fn currency(number: u16) -> String {
+    Currency::from_numeric(number).map_or(format!("currency {number}"), |c| c.to_string())
+}
+
+/// Which basis a bet has.
+pub(crate) fn basis(code: u8) -> String {
+    use betring_core::answer::Basis;
+    match Basis::from_code(code) {
+        Some(Basis::InForce) => "in force".into(),
+        Some(Basis::Offer) => "as offered".into(),
+        Some(Basis::Trader) => "given by a trader".into(),
+        Some(Basis::Held) => "held for the wallet".into(),
+        None => format!("basis {code}"),
+    }
+}
+
+fn lower(name: &dyn std::fmt::Display) -> String {
+    name.to_string().to_lowercase()
+}
+
+fn job(code: u8) -> &'static str {
+    match JobKind::from_code(code) {
+        Some(JobKind::Settle) => "settlement",
+        Some(JobKind::Archive) => "archiving",
+        None => "unknown work",
+    }
+}
+
+fn feed(feed: FeedId) -> String {
+    if feed == FeedId::MANUAL { "a person".into() } else { feed.to_string() }
+}
+
+fn owner(code: u8) -> String {
+    Owner::from_code(code).map_or(format!("owner {code}"), |owner| lower(&owner))
+}
+
+fn level(code: u8, id: u64) -> String {
+    match Level::from_code(code) {
+        Some(Level::Engine) => "everything".into(),
+        Some(Level::Feed) => format!("all markets of F{id}"),
+        Some(Level::Fixture) => format!("all markets of {}", FixtureId::from_raw(id)),
+        Some(Level::Market) => MarketId::from_raw(id).to_string(),
+        None => format!("level {code} of {id}"),
+    }
+}
+
+/// The names behind the handles, as far as the records so far have given them.
+#[derive(Default)]
+pub(crate) struct Names {
+    actors: HashMap<u64, String>,
+    feeds: HashMap<u64, String>,
+    fixtures: HashMap<u64, String>,
+    markets: HashMap<u64, Vec<String>>,
+}
+
+impl Names {
+    /// Learns what a record names.
+    pub(crate) fn learn(&mut self, told: &Told<'_>) {
+        let names = match &told.command {
+            Command::RegisterActor(_, names)
+            | Command::DefineFeed(_, names)
+            | Command::DefineFixture(_, names)
+            | Command::DefineMarket(_, names) => names,
+            _ => return,
+        };
+        for event in &told.events {
+            match event {
+                Event::Named(named) => {
+                    let table = match told.kind {
+                        Kind::DefineFeed => &mut self.feeds,
+                        Kind::DefineFixture => &mut self.fixtures,
+                        _ => &mut self.actors,
+                    };
+                    table.insert(named.id, names.first().to_owned());
+                }
+                Event::MarketDefined(market) => {
+                    let all = names.iter().map(str::to_owned).collect();
+                    self.markets.insert(market.market.raw(), all);
+                }
+                _ => (),
+            }
+        }
+    }
+
+    /// The actor's name.
+    pub(crate) fn actor(&self, id: u64) -> String {
+        self.actors.get(&id).map_or_else(|| ActorId(id).to_string(), |name| format!("\"{name}\""))
+    }
+
+    /// The feed's name.
+    pub(crate) fn feed(&self, id: FeedId) -> String {
+        match self.feeds.get(&u64::from(id.0)) {
+            Some(name) => format!("feed \"{name}\""),
+            None if id == FeedId::MANUAL => "a person".into(),
+            None => id.to_string(),
+        }
+    }
+
+    /// The fixture's name.
+    pub(crate) fn fixture(&self, id: FixtureId) -> String {
+        let name = self.fixtures.get(&id.raw());
+        name.map_or_else(|| id.to_string(), |name| format!("\"{name}\""))
+    }
+
+    /// The market's name with its handle.
+    pub(crate) fn market(&self, id: MarketId) -> String {
+        match self.markets.get(&id.raw()).and_then(|names| names.first()) {
+            Some(name) => format!("{id} \"{name}\""),
+            None => id.to_string(),
+        }
+    }
+
+    /// The selection's name.
+    pub(crate) fn selection(&self, market: MarketId, selection: SelectionIndex) -> String {
+        let names = self.markets.get(&market.raw());
+        match names.and_then(|names| names.get(1 + usize::from(selection.0))) {
+            Some(name) => format!("\"{name}\""),
+            None => selection.to_string(),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What the journal says of a run afterwards: odds, settlement, exposure, and that nobody was paid
+//! twice.
+
+use crate::error::CliError;
+use crate::fold::Entry;
+use crate::matchday::tally::SLICES;
+use crate::source::Source;
+use betring_benches::recorder::Recorder;
+use betring_core::command::{Command, Kind, decode};
+use betring_core::event::{Event, EventReader, JobKind, TransferWhy};
+use betring_core::id::{BetId, JobId, MarketId, Seq};
+use betring_core::time::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// What is to be read: the records behind `after`, of a run that began at `base` and whose clock ran
+/// `speed` times as fast as ours.
+pub(crate) struct Range {
+    pub(crate) after: Seq,
+    pub(crate) base: Timestamp,
+    pub(crate) length_ns: u64,
+    pub(crate) speed: f64,
+}
+
+/// What a run left in the journal.
+pub(crate) struct Scan {
+    /// From when a price was to be sent to the first sequence that can bind it.
+    pub(crate) odds: Recorder,
+    /// From a result to the last bet of its market.
+    pub(crate) settlement: Recorder,
+    /// Bets that were settled.
+    pub(crate) settled: u64,
+    /// Bets that were paid, or given their stake back, more than once: has to stay 0.
+    pub(crate) paid_twice: u64,
+    pub(crate) records: u64,
+    pub(crate) record_bytes: u64,
+    pub(crate) bets: u64,
+    pub(crate) last: Seq,
+    /// Markets by the number of their bets, the busiest first.
+    pub(crate) markets: Vec<MarketLife>,
+    length_ns: u64,
+}
+
+/// What a market would have lost over time.
+#[derive(Clone, Debug)]
+pub(crate) struct MarketLife {
+    pub(crate) name: String,
+    pub(crate) bets: u64,
+    /// The largest loss of its worst outcome in each slice of the day, in minor units.
+    pub(crate) worst: Vec<Option<i64>>,
+    /// The largest of all.
+    pub(crate) worst_max: i64,
+}
+
+impl Scan {
+    pub(crate) fn read(dir: &Path, range: &Range) -> Result<Scan, CliError> {
+        let mut scan = Scan {
+            odds: Recorder::new(),
+            settlement: Recorder::new(),
+            settled: 0,
+            paid_twice: 0,
+            records: 0,
+            record_bytes: 0,
+            bets: 0,
+            last: range.after,
+            markets: Vec::new(),
+            length_ns: range.length_ns.max(1),
+        };
+        let mut seen = Seen::default();
+        // From the first record: markets that a resumed run goes on with were named before it.
+        let mut source = Source::open(dir, 1, "reading what was journaled")?;
+        while let Some((_, entry)) = source.next()? {
+            scan.take(&entry, range, &mut seen);
+        }
+        scan.paid_twice = seen.paid.values().filter(|times| 1 < **times).count() as u64;
+        scan.markets = seen.markets.into_values().filter(|market| 0 < market.bets).collect();
+        scan.markets.sort_by(|a, b| b.bets.cmp(&a.bets).then(a.name.cmp(&b.name)));
+        Ok(scan)
+    }
+
+    /// How long each point of [`MarketLife::worst`] stands for.
+    pub(crate) fn slice_ns(&self) -> u64 {
+        self.length_ns.div_ceil(SLICES as u64)
+    }
+
+    fn take(&mut self, entry: &Entry<'_>, range: &Range, seen: &mut Seen) {
+        let is_new = range.after < entry.seq;
+        let Some((command, events)) = entry.parts() else { return };
+        self.last = self.last.max(entry.seq);
+        if is_new {
+            self.records += 1;
+            self.record_bytes += entry.payload.len() as u64;
+            self.odds_of(entry, command, range);
+        }
+        // Bytes that are no events are the audit's to report.
+        for event in EventReader::new(events).map_while(Result::ok) {
+            match event {
+                Event::MarketDefined(defined) => {
+                    seen.markets.entry(defined.market).or_insert_with(|| MarketLife {
+                        name: market_name(command).unwrap_or_else(|| defined.market.to_string()),
+                        bets: 0,
+                        worst: vec![None; SLICES],
+                        worst_max: 0,
+                    });
+                }
+                Event::BetOpened(bet) if is_new => {
+                    self.bets += 1;
+                    let slice = self.slice_of(entry.at, range);
+                    if let Some(market) = seen.markets.get_mut(&bet.market) {
+                        market.bets += 1;
+                        let worst = market.worst[slice].unwrap_or(bet.market_worst.0);
+                        market.worst[slice] = Some(worst.max(bet.market_worst.0));
+                        market.worst_max = market.worst_max.max(bet.market_worst.0);
+                    }
+                }
+                Event::BetSettled(_) if is_new => self.settled += 1,
+                Event::Transfer(transfer) => {
+                    let pays = [TransferWhy::Pay as u8, TransferWhy::Return as u8];
+                    if pays.contains(&transfer.why) && transfer.bet != BetId::NONE {
+                        *seen.paid.entry(transfer.bet).or_default() += 1;
+                    }
+                }
+                Event::JobStarted(job) if job.kind == JobKind::Settle as u8 => {
+                    seen.jobs.insert(job.job, entry.at);
+                }
+                Event::JobEnded(job) => {
+                    let slice = self.slice_of(entry.at, range);
+                    if let Some(market) = seen.markets.get_mut(&job.market).filter(|_| is_new) {
+                        // Settled, it cannot lose any more.
+                        if let Some(next) = market.worst.get_mut(slice + 1) {
+                            *next = Some(0);
+                        }
+                    }
+                    if let Some(began) = seen.jobs.remove(&job.job).filter(|_| is_new) {
+                        self.settlement.record(real(entry.at.since(began).0, range.speed));
+                    }
+                }
+                _ => (),
+            }
+        }
+    }
+
+    fn odds_of(&mut self, entry: &Entry<'_>, command: &[u8], range: &Range) {
+        if entry.kind != Kind::SetPrices as u16 {
+            return;
+        }
+        if let Ok((_, Command::SetPrices(prices, _))) = decode(command)
+            && prices.source != Timestamp::default()
+        {
+            // Our feeds say when they meant to send, on the engine's own clock.
+            self.odds.record(real(entry.at.since(prices.source).0, range.speed));
+        }
+    }
+
+    fn slice_of(&self, at: Timestamp, range: &Range) -> usize {
+        let since = u64::try_from(at.since(range.base).0).unwrap_or(0);
+        usize::try_from(since / self.slice_ns()).unwrap_or(usize::MAX).min(SLICES - 1)
+    }
+}
+
+/// A span of the engine's clock in our own time.
+pub(crate) fn real(ns: i64, speed: f64) -> i64 {
+    if speed == 1.0 { ns } else { (ns as f64 / speed) as i64 }
+}
+
+#[derive(Default)]
+struct Seen {
+    markets: BTreeMap<MarketId, MarketLife>,
+    jobs: HashMap<JobId, Timestamp>,
+    /// How often money went to the customer for each settled bet.
+    paid: HashMap<BetId, u32>,
+}
+
+fn market_name(command: &[u8]) -> Option<String> {
+    match decode(command).ok()?.1 {
+        Command::DefineMarket(_, names) => Some(names.first().to_owned()),
+        _ => None,
+    }
+}

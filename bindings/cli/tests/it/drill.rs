@@ -1,0 +1,152 @@
+//! Snapshots, the archive, and the drill, on journals that an engine wrote.
+
+use crate::book::*;
+use betring::{Config, Currency, Engine, Layout, Reference, key, money};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Goes on with a journal for one run of two commands, and says where it ended and in which state.
+fn run(book: &Path, reference: u64) -> (u64, String) {
+    let config = Config::at(book)
+        .layout(Layout::Inline)
+        .capacities(betring::Capacities {
+            accounts: 64,
+            markets: 4,
+            selections: 16,
+            bets: 64,
+            keys: 256,
+            feeds: 2,
+            fixtures: 2,
+            actors: 4,
+            currencies: 2,
+            quarantined: 2,
+        })
+        .clients(2, 64)
+        .segment_bytes(1 << 20)
+        .segments_ahead(0);
+    let engine = Engine::open(config).expect("it opens");
+    let mut client = engine.client(16).expect("a seat");
+    let account = client.open_account(Reference(reference), Currency::GBP).expect("opened");
+    client.deposit(account, money!(5.00), key(1)).expect("paid in");
+    let closed = engine.shutdown().expect("in order");
+    (closed.last_seq.0, closed.digest.to_string())
+}
+
+fn archived(book: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(book.join("archive")) else { return Vec::new() };
+    entries.map(|entry| entry.expect("listed").path()).collect()
+}
+
+#[test]
+fn a_journal_gets_snapshots_and_its_first_segments_go_to_the_archive() {
+    let dir = tempfile::tempdir().expect("a directory for a test");
+    let book = dir.path().join("book");
+    let (seq, digest) = run(&book, 1);
+    let said = betring_on(&["journal", "snapshot", "--json"], &book);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let made: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((made["seq"].as_u64(), made["digest"].as_str()), (Some(seq), Some(&digest[..])));
+    assert_eq!(made["from_seq"], Value::Null);
+
+    let said = betring_on(&["journal", "archive"], &book);
+    let none = "nothing can go to the archive: there are fewer than two snapshots that are right in \
+                every byte\n";
+    assert_eq!((said.code, said.out.as_str()), (Some(0), none));
+
+    run(&book, 2);
+    let said = betring_on(&["journal", "snapshot"], &book);
+    assert!(said.out.starts_with("snapshot at #7, 3 records after that at #4, "), "{}", said.out);
+    let (_, last) = run(&book, 3);
+    let said = betring_on(&["journal", "snapshot"], &book);
+    assert!(said.out.starts_with("snapshot at #10, 3 records after that at #7, "), "{}", said.out);
+    let said = betring_on(&["journal", "archive", "--dry-run"], &book).at(&book, "BOOK");
+    let moves = "moved to BOOK/archive: seg-00000000000000000001.jnl, 1048576 bytes, before the \
+                 snapshot at sequence 7\n";
+    assert_eq!(said.out, format!("would be {moves}"));
+    assert_eq!(archived(&book), Vec::<PathBuf>::new());
+    let said = betring_on(&["journal", "archive"], &book).at(&book, "BOOK");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), moves));
+    assert_eq!(archived(&book).len(), 1);
+
+    // Everybody still reads all of it.
+    let said = betring_on(&["journal", "replay"], &book);
+    assert!(said.out.starts_with("10 records to #10 replayed in "), "{}", said.out);
+    assert!(said.out.contains(&format!("state digest  {last}\n")), "{}", said.out);
+    let said = betring_on(&["audit"], &book);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let said = betring_on(&["journal", "tail", "--from", "1", "--json"], &book);
+    assert_eq!(said.out.lines().count(), 10);
+    let said = betring_on(&["journal", "inspect"], &book);
+    for line in
+        ["archive/seg-00000000000000000001.jnl  no 1", "snap-00000000000000000010.snp  epoch 3"]
+    {
+        assert!(said.out.lines().any(|found| found.starts_with(line)), "{line}\n{}", said.out);
+    }
+    assert!(!said.out.contains("also here: archive"), "{}", said.out);
+
+    let snapshot = book.join("snap-00000000000000000010.snp");
+    let mut bytes = std::fs::read(&snapshot).expect("there");
+    bytes[5000] ^= 1;
+    std::fs::write(&snapshot, bytes).expect("it is ours");
+    let said = betring_on(&["journal", "verify"], &book).at(&book, "BOOK");
+    assert_eq!(said.code, Some(1), "a damaged snapshot is damage");
+    let line = "BOOK/snap-00000000000000000010.snp cannot be used: the checksum of chunk 0 does not \
+                match, at offset 4096; nothing is lost by it";
+    assert!(said.out.lines().any(|found| found == line), "{}", said.out);
+}
+
+#[test]
+fn a_snapshot_of_no_journal_and_of_a_running_one_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory for a test");
+    let said = betring_on(&["journal", "snapshot"], &dir.path().join("nothing"));
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.starts_with("error: there is no journal in "), "{}", said.err);
+    let book = dir.path().join("book");
+    run(&book, 1);
+    let store = betring_journal::DirStore::existing(&book).expect("there");
+    let lock = betring_journal::Store::lock(&store).expect("nobody has it");
+    for args in [&["journal", "snapshot"][..], &["journal", "archive"], &["drill", "restore"]] {
+        let said = betring_on(args, &book).at(&book, "BOOK");
+        let text = "error: BOOK/LOCK is locked: another process has this journal open; stop it, or \
+                    use another directory\n";
+        assert_eq!((said.code, said.err.as_str()), (Some(2), text), "{args:?}");
+    }
+    drop(lock);
+}
+
+#[test]
+fn a_drill_restores_a_journal_of_its_own_to_the_same_state() {
+    let said = betring(["drill", "restore"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let starts = ["journal", "replay", "backup", "verify", "wipe", "restore", "recover", "PASS"];
+    let words: Vec<&str> = said.out.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(words, starts, "{}", said.out);
+    assert!(said.out.contains("\nwipe      the journal is gone\n"), "{}", said.out);
+    assert!(said.out.contains(" replayed after the snapshot at #"), "{}", said.out);
+}
+
+#[test]
+fn a_drill_on_somebodys_journal_never_changes_it() {
+    let dir = tempfile::tempdir().expect("a directory for a test");
+    let book = dir.path().join("book");
+    run(&book, 1);
+    let (seq, digest) = run(&book, 2);
+    let files = || {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(&book).expect("there") {
+            let path = entry.expect("listed").path();
+            all.push((path.clone(), std::fs::read(path).expect("a file")));
+        }
+        all.sort();
+        all
+    };
+    let before = files();
+    let said = betring_on(&["drill", "restore", "--json"], &book);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let told: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((told["last_seq"].as_u64(), told["same"].as_bool()), (Some(seq), Some(true)));
+    assert_eq!(told["restored_digest"], digest);
+    assert!(files() == before, "the journal is as it was");
+    let left = std::fs::read_dir(dir.path()).expect("there").count();
+    assert_eq!(left, 1, "the copies are gone");
+}

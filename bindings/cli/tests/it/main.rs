@@ -1,0 +1,8 @@
+//! What the program says, asked as an operator would ask it.
+
+mod audit;
+mod book;
+mod drill;
+mod journal;
+mod nights;
+mod program;
