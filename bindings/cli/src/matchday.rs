@@ -101,7 +101,7 @@ pub(crate) struct Args {
     /// stands still between two acts [default: 1; with --feed max].
     #[arg(long, value_name = "X|max")]
     speed: Option<Speed>,
-    /// The journal's directory [default: a fresh ./betring-run-<time>].
+    /// The journal's directory [default: a fresh ./betring-run-TIME].
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Go on in a directory that has a journal.

@@ -3,7 +3,7 @@
 use crate::error::CliError;
 use std::io::Write;
 
-/// Standard output, buffered; flush it with [`Out::done`].
+/// Standard output, buffered; flush it with [`Out::flush`].
 pub(crate) struct Out(std::io::BufWriter<std::io::Stdout>);
 
 impl Out {
