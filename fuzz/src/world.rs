@@ -575,7 +575,10 @@ impl Disk {
             let bit = 1 << rng.below(8);
             let bytes = &mut world.files[file];
             bytes.live[at] ^= bit;
-            bytes.durable[at] ^= bit;
+            // What was never synced has no byte on the device yet.
+            if let Some(byte) = bytes.durable.get_mut(at) {
+                *byte ^= bit;
+            }
             world.counts.flips += 1;
             return Some(Lied { lie, file: name, offset: at as u64, to: None });
         }

@@ -127,3 +127,14 @@ fn every_lie_changes_what_is_read_and_the_same_seed_tells_the_same() {
         }
     }
 }
+
+#[test]
+fn a_bit_may_flip_in_what_was_never_synced() {
+    for seed in 0..50 {
+        let disk = Disk::new(seed);
+        let mut file = disk.create_new("a").unwrap();
+        file.write_at(0, &[7; SECTOR]).unwrap();
+        assert!(disk.lie(Lie::Flip, seed).is_some(), "seed {seed}");
+        assert_ne!(content(&disk, "a").unwrap(), [7; SECTOR], "seed {seed}");
+    }
+}
