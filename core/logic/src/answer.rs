@@ -135,7 +135,7 @@ impl Answer {
         Answer { detail: what as u8, ..Answer::refused(Reject::Malformed, Seq(0)) }
     }
 
-    /// The same with a basis and the age of the price.
+    /// The same with a price, its version, and why it is that one.
     pub fn with_price(self, basis: Basis, price: WirePrice, version: PriceVersion) -> Answer {
         Answer { basis: basis as u8, price, version, ..self }
     }

@@ -6,8 +6,8 @@
 //! comparing with now; Steps only give its place back.
 
 use crate::answer::{Answer, AnswerKind};
+use crate::grid::reserve_touched;
 use crate::id::{RequestKey, Seq};
-use crate::risk::reserve_touched;
 use crate::table::Table;
 use crate::time::{Nanos, Timestamp};
 

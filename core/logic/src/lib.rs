@@ -24,6 +24,7 @@ mod check;
 mod define;
 mod digest;
 mod feed;
+mod grid;
 mod idempotency;
 mod ledger;
 mod market;
