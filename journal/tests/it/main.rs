@@ -5,6 +5,7 @@ mod damage;
 mod directory;
 mod epochs;
 mod errors;
+mod exhaustive;
 mod follow;
 mod look;
 mod model;
