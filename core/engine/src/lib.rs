@@ -97,6 +97,8 @@ mod poison;
 
 mod recover;
 
+mod diff;
+
 mod snapshot;
 
 mod pin;
@@ -118,6 +120,7 @@ pub use config::{
 };
 pub use control::{Control, Market, MarketTerms, Scope};
 pub use decide::{Closed, Turn};
+pub use diff::{AccountDifference, Compared, Difference, Sums, diff};
 pub use engine::{Engine, SCHEMA_HASH};
 pub use error::{Error, NotTaken};
 pub use feed::Feed;
@@ -143,7 +146,7 @@ pub use betring_core::id::{
 pub use betring_core::reject::{Malformed, Reject};
 pub use betring_core::time::{Nanos, Timestamp};
 pub use betring_core::wire::{Minor, Slot, WirePrice};
-pub use betring_core::{Digest, HouseRules, Rules, Stamp, State};
+pub use betring_core::{BetFacts, Digest, HouseRules, Rules, Ruling, Stamp, State};
 pub use betring_pricing::{Currency, Money, Price, RoundingMode, Stake, money, price};
 
 /// The README's program, run as a test.

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
+use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::{Command, Kind, decode};
 use betring_core::event::Events;
 use betring_core::id::{Epoch, RequestKey, Seq};
@@ -140,6 +141,8 @@ pub(crate) struct Replayer<R: Rules> {
     pub(crate) state: State<R>,
     pub(crate) records: u64,
     pub(crate) epochs: u32,
+    /// Of the last record.
+    pub(crate) answer: Answer,
     /// The version of the logic that decided the run in which it stands.
     logic: u32,
     events: Events,
@@ -152,7 +155,8 @@ impl<R: Rules> Replayer<R> {
 
     /// One that goes on from a state which this version of the logic has come to.
     pub(crate) fn of(state: State<R>, logic: u32) -> Replayer<R> {
-        Replayer { state, records: 0, epochs: 0, logic, events: Events::new() }
+        let answer = Answer::of(AnswerKind::Done, state.seq());
+        Replayer { state, records: 0, epochs: 0, answer, logic, events: Events::new() }
     }
 
     /// Decides one record again, and compares what it causes with what was recorded. The stamp, the
@@ -180,7 +184,7 @@ impl<R: Rules> Replayer<R> {
         let (state, events) = (&mut self.state, &mut self.events);
         let decided = catch_unwind(AssertUnwindSafe(|| state.replay(stamp, command, events)));
         match decided {
-            Ok(Ok(_)) => (),
+            Ok(Ok(reply)) => self.answer = reply.answer,
             Ok(Err(e)) => return Err(Error::NotReproduced { seq, what: e.to_string() }),
             Err(panic) => {
                 let kind = Kind::from_code(command[0]).map_or("record", Kind::name);

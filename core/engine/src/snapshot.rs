@@ -173,7 +173,12 @@ pub(crate) fn take<S: Store, R: Rules>(
     let (seq, digest, replayed) = (replayer.state.seq(), replayer.state.digest(), replayer.records);
     let bytes = if replayed == 0 && from == Some(seq) {
         let found = betring_journal::verify_snapshot(store, &manifest, seq.0);
-        found.map_err(|bad| Error::NoSnapshot { what: bad.to_string() })?.file_bytes()
+        let found = found.map_err(|bad| Error::NoSnapshot { what: bad.to_string() })?;
+        // Whoever made it may have failed before its name was durable.
+        store.sync_dir().map_err(|e| Error::NoSnapshot {
+            what: format!("{} cannot be synced: {e}", store.place("")),
+        })?;
+        found.file_bytes()
     } else {
         let Some(position) = position.filter(|position| position.seq == seq.0) else {
             return Err(Error::NoSnapshot { what: format!("no frame ends with {seq}") });
