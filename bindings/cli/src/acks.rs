@@ -3,7 +3,7 @@
 
 use crate::describe::{Told as Record, party};
 use crate::error::CliError;
-use betring_core::answer::{Answer, Reply};
+use betring_core::answer::{Answer, AnswerKind, Reply};
 use betring_core::event::{Answered, Event};
 use betring_core::id::{Epoch, RequestKey, Seq};
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,10 @@ pub(crate) struct AckSummary {
     pub(crate) refused_before: u64,
     /// Answers told at Applied only that the journal does not have: withdrawn, as that level says.
     pub(crate) withdrawn: u64,
+    /// Promised answers that the journal does not have.
+    pub(crate) lost: u64,
+    /// Answers that are another one in the journal.
+    pub(crate) contradicted: u64,
     /// Lines cut off at the end of the file, by a kill.
     pub(crate) cut_lines: u64,
 }
@@ -241,15 +245,25 @@ impl Acks {
                 // A feed's message has no key and no stored answer: its sequence is what it was told.
                 Ended::Open if told.key == RequestKey::NONE && told.answer.seq <= last => (),
                 _ if !promised => summary.withdrawn += 1,
-                Ended::Contradicted(journal) => findings(format!(
-                    "{name}: {kind} told was `{}` at {}, the journal has `{journal}` at {}",
-                    told.answer, told.answer.seq, journal.seq
-                )),
-                Ended::Open | Ended::BetAfterAll(_) => findings(format!(
-                    "{name}: {kind} told was `{}` at {}, the journal has none: an acknowledged \
-                     answer is lost",
-                    told.answer, told.answer.seq
-                )),
+                Ended::Contradicted(journal) => {
+                    // Closed as never seen: there was no answer left to contradict.
+                    match journal.kind() {
+                        AnswerKind::NeverPlaced => summary.lost += 1,
+                        _ => summary.contradicted += 1,
+                    }
+                    findings(format!(
+                        "{name}: {kind} told was `{}` at {}, the journal has `{journal}` at {}",
+                        told.answer, told.answer.seq, journal.seq
+                    ));
+                }
+                Ended::Open | Ended::BetAfterAll(_) => {
+                    summary.lost += 1;
+                    findings(format!(
+                        "{name}: {kind} told was `{}` at {}, the journal has none: an acknowledged \
+                         answer is lost",
+                        told.answer, told.answer.seq
+                    ));
+                }
             }
         }
         summary

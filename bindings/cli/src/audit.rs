@@ -166,6 +166,17 @@ impl Audit {
         self.broken[rule as usize]
     }
 
+    /// Of the acknowledgements: promised answers, those that are lost, and those that the journal
+    /// has otherwise.
+    pub(crate) fn acks_counted(&self) -> (u64, u64, u64) {
+        self.acks.as_ref().map_or((0, 0, 0), |a| (a.promised, a.lost, a.contradicted))
+    }
+
+    /// Answers told at Applied that the journal does not have.
+    pub(crate) fn withdrawn(&self) -> u64 {
+        self.acks.as_ref().map_or(0, |acks| acks.withdrawn)
+    }
+
     /// What was counted on the way.
     pub(crate) fn counts(&self) -> &Counts {
         &self.counts

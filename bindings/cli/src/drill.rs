@@ -1,6 +1,8 @@
-//! The drill that every backup needs: backup, wipe, restore, recover, and the same state as before.
+//! What has to work on a bad day, practised: a backup restored, a process killed over and
+//! over, the power cut.
 
 use crate::error::CliError;
+use crate::matchday::{power, rounds};
 use crate::out::Out;
 use crate::source;
 use betring::{
@@ -18,7 +20,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
-#[command(after_help = "Example: betring drill restore ./book")]
+#[command(after_help = "\
+Examples:
+  betring drill restore ./book     the way back from a backup
+  betring drill kill --rounds 500  kill -9, over and over: nothing told is lost
+  betring drill power-cut          what reached the disk, and nothing else, is there after it")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Cmd,
@@ -28,6 +34,10 @@ pub(crate) struct Args {
 enum Cmd {
     /// Back up, wipe, restore and recover a journal, and compare the digests.
     Restore(RestoreArgs),
+    /// Kill a playing process over and over, reopen its book, and check every promise.
+    Kill(rounds::Args),
+    /// Cut the power of a disk in a file under a playing process, and check every promise. For root.
+    PowerCut(power::Args),
 }
 
 #[derive(clap::Args)]
@@ -50,6 +60,8 @@ struct RestoreArgs {
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Cmd::Restore(args) => restore(&args),
+        Cmd::Kill(args) => rounds::run(&args),
+        Cmd::PowerCut(args) => power::run(&args),
     }
 }
 

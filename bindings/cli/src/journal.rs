@@ -3,6 +3,7 @@
 //! needless for opening.
 
 use crate::describe::{self, Told, bet_of, event_words, span, utc};
+use crate::diff;
 use crate::error::{CliError, program};
 use crate::fold::Entry;
 use crate::out::Out;
@@ -34,6 +35,7 @@ Examples:
   betring journal tail ./book --follow       a line for every record as it is written
   betring journal verify ./book              check every byte; damage is named by place
   betring journal replay ./book              decide everything again and compare
+  betring journal replay ./book --rules new.toml --diff    what other rules would have decided
   betring journal snapshot ./book            so that the next opening begins here
   betring journal archive ./book --dry-run   what opening no longer needs
 
@@ -118,13 +120,45 @@ struct VerifyArgs {
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: betring journal replay ./book
+Examples:
+  betring journal replay ./book                            decide everything again and compare
+  betring journal replay ./book --rules new.toml --diff    what other rules would have decided
+  betring journal replay ./book --logic 1 --diff           a version of the logic that is built in
 
 The state digest stands for everything that decides, the money digest for balances and bets only.
-Both are the same on every machine and in every build.")]
+Both are the same on every machine and in every build.
+
+--diff lists every command that is answered otherwise, and what it does to the money. A file for
+--rules has any of these lines; they refuse or reduce bets and cannot let in what was refused:
+  currency = \"GBP\"             only bets in this currency; left out: all
+  max_stake = \"500.00\"         a larger stake is refused
+  reduce = true                with max_stake: not refused, but reduced to it
+  max_payout = \"20000.00\"      a bet that would return more is refused
+  shortest_price = \"1.05\"      at a shorter price nothing is taken
+  longest_price = \"51.00\"      at a longer price nothing is taken
+  no_bets_after_minute = 85    of the fixture, from when it starts; 0: nothing in-play
+
+Answers depend on the state: after the first difference the other side goes its own way. A bet that
+is refused there leaves its stake with the customer and its liability to the next bet, so later bets
+may be accepted that were refused, too. And customers are not asked again: what they would have done
+had they been told otherwise, no journal knows. Requests that never got a sequence are not in it.
+
+Exit status: 0 all is the same, 1 something differs, 2 it could not be compared.")]
 struct ReplayArgs {
     /// The journal's directory.
     dir: PathBuf,
+    /// With --diff: decide under the rules of this file, too.
+    #[arg(long, value_name = "FILE.toml", requires = "diff")]
+    rules: Option<PathBuf>,
+    /// With --diff: decide by this version of the logic, too.
+    #[arg(long, value_name = "V", requires = "diff")]
+    logic: Option<u32>,
+    /// List what would be decided otherwise.
+    #[arg(long)]
+    diff: bool,
+    /// With --diff: show so many of the commands; all are counted.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    lines: usize,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -572,6 +606,18 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, CliError> {
 }
 
 fn replay(args: &ReplayArgs) -> Result<ExitCode, CliError> {
+    if args.diff {
+        if args.rules.is_none() && args.logic.is_none() {
+            return Err(CliError::new(
+                "there is nothing to compare with",
+                "--diff",
+                "add --rules FILE.toml, or --logic V",
+            ));
+        }
+        let (rules, logic) = (args.rules.as_deref(), args.logic);
+        let ReplayArgs { dir, lines, json, .. } = args;
+        return diff::run(&diff::Ask { dir, rules, logic, lines: *lines, json: *json });
+    }
     let began = Instant::now();
     let mut source = Source::open(&args.dir, 1, "replaying")?;
     let mut replay = Replay::new();

@@ -4,6 +4,7 @@
 mod acks;
 mod audit;
 mod describe;
+mod diff;
 mod drill;
 mod error;
 mod feed;
@@ -14,6 +15,7 @@ mod matchday;
 mod out;
 mod replay;
 mod report;
+mod rules;
 mod script;
 mod source;
 
@@ -35,6 +37,7 @@ Examples:
   betring audit ./betring-run-1               prove every accepted bet, price and basis
   betring audit ./betring-run-1 --bet B7      one bet's whole life in plain words
   betring journal tail ./betring-run-1 -f     what is being decided, a line each
+  betring drill kill                          kill -9, over and over: nothing told is lost
   betring drill restore                       backup, wipe, restore: the same state as before
   betring feed check recording.bz2            what a stream recording holds
   betring script night.script                 run a script of the test language

@@ -5,7 +5,9 @@ mod floor;
 mod gateway;
 mod kill;
 mod play;
+pub(crate) mod power;
 mod results;
+pub(crate) mod rounds;
 mod scan;
 mod space;
 mod tally;
@@ -126,6 +128,9 @@ pub(crate) struct Args {
     /// This is the process that is going to be killed.
     #[arg(long, hide = true)]
     victim: bool,
+    /// How large a segment is, for drills that want many ends of them.
+    #[arg(long, hide = true, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    segment_mib: Option<u64>,
 }
 
 /// How fast a day is played.
@@ -152,6 +157,27 @@ impl std::str::FromStr for Speed {
 }
 
 impl Args {
+    /// A night without recordings that is going to be killed.
+    fn killed(seed: u64, rate: u64, seconds: u64) -> Args {
+        Args {
+            feed: Vec::new(),
+            seed: Some(seed),
+            rate: Some(rate),
+            spike: SPIKE,
+            seconds: Some(seconds),
+            speed: None,
+            dir: None,
+            resume: false,
+            level: None,
+            acks: None,
+            kill: true,
+            report: None,
+            json: true,
+            victim: false,
+            segment_mib: None,
+        }
+    }
+
     fn seed(&self) -> u64 {
         self.seed.unwrap_or(SEED)
     }
@@ -326,6 +352,10 @@ pub(crate) fn config(args: &Args, dir: &Path, acts: &mut Acts, asks: u64) -> Con
         .offer_ttl(Nanos::from_secs(2))
         .outputs_level(outputs)
         .clients(1_024, CREDIT);
+    let config = match args.segment_mib {
+        Some(mib) => config.segment_bytes(mib << 20),
+        None => config,
+    };
     // Of a virtual day nothing is left to chance: the same seed, the same journal.
     if args.speed() == Speed::Max { config.secret(secret) } else { config }
 }

@@ -150,3 +150,54 @@ fn a_drill_on_somebodys_journal_never_changes_it() {
     let left = std::fs::read_dir(dir.path()).expect("there").count();
     assert_eq!(left, 1, "the copies are gone");
 }
+
+#[test]
+fn a_drill_that_kills_at_every_level_loses_nothing_it_told_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().expect("a directory for a test");
+    let above = dir.path().join("rounds");
+    let args =
+        ["drill", "kill", "--rounds", "3", "--seed", "11", "--rate", "300", "--json", "--dir"];
+    let said = betring_on(&args, &above);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let told: Value = serde_json::from_str(&said.out).expect("JSON");
+    let all = &told["all"];
+    assert_eq!((told["passed"].as_bool(), all["rounds"].as_u64()), (Some(true), Some(3)));
+    assert_eq!(
+        (all["lost"].as_u64(), all["answered_twice_differently"].as_u64()),
+        (Some(0), Some(0))
+    );
+    assert_eq!((all["unresolved"].as_u64(), all["failed"].as_u64()), (Some(0), Some(0)));
+    for level in ["durable", "process", "applied"] {
+        let sum = &told["levels"][level];
+        assert_eq!(sum["rounds"], 1, "{level}");
+        assert!(0 < sum["acknowledged"].as_u64().unwrap_or(0), "{level}: {sum}");
+        // What is told at applied is promised to nobody.
+        let promised = sum["promised"].as_u64().unwrap_or(0);
+        assert_eq!(0 < promised, level != "applied", "{level}: {sum}");
+    }
+    assert!(!above.exists(), "every book is removed, and the directory that was made for them");
+
+    let said = betring(["drill", "kill", "--rounds", "1", "--level", "safe"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("write durable, process or applied"), "{}", said.err);
+}
+
+#[test]
+fn a_power_cut_loses_what_only_the_page_cache_had_and_nothing_that_was_durable() {
+    // It mounts file systems, as root: nobody expects that of a test who did not ask for it.
+    if std::env::var_os("BETRING_POWER_CUT").is_none() {
+        println!(
+            "SKIPPED: set BETRING_POWER_CUT=1 and run as root to cut the power of a disk in a file"
+        );
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory for a test");
+    let above = dir.path().join("power");
+    let args = ["drill", "power-cut", "--rounds", "1", "--seed", "5", "--json", "--dir"];
+    let said = betring_on(&args, &above);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let told: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((told["passed"].as_bool(), told["lost"].as_u64()), (Some(true), Some(0)));
+    assert!(0 < told["promised"].as_u64().unwrap_or(0), "{told}");
+    assert!(!above.exists(), "everything is unmounted and removed");
+}

@@ -2,6 +2,7 @@
 
 mod audit;
 mod book;
+mod diff;
 mod drill;
 mod journal;
 mod nights;
