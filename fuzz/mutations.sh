@@ -86,9 +86,29 @@ mutate non-runner-is-void core/logic/src/settlement.rs \
     's/match selection\.withdrawn \{/match selection.withdrawn \&\& false {/' --bare --runs 2000 --steps 600
 mutate run-without-a-first-record core/logic/src/state.rs \
     's/self\.seq != Seq\(0\) && self\.epoch < body\.epoch,/self.seq != Seq(0) \&\& body.epoch.0 == self.epoch.0 + 1,/' "${bare[@]}"
+mutate snapshot-checksums journal/src/snapshot_file.rs \
+    's/if end\[\.\.4\] != index\.to_le_bytes\(\) \|\| end\[4\.\.\] != crc\.to_le_bytes\(\) \{/if false \&\& end[4..] != crc.to_le_bytes() {/; s/if bytes != expected\.as_bytes\(\) \{/if false \&\& bytes != expected.as_bytes() {/' "${bare[@]}"
+mutate snapshot-digest core/logic/src/snapshot.rs \
+    's/if found != expected \{/if false \&\& found != expected {/' "${bare[@]}"
+mutate snapshot-sync journal/src/snapshot_file.rs \
+    's/file\.sync\(\)\.map_err\(at\("sync"\)\)\n\}/Ok(())\n}/' "${bare[@]}"
+mutate snapshot-directory-sync journal/src/snapshot_file.rs \
+    's/store\.sync_dir\(\)\.map_err\(Error::at\(store, &name, "sync the directory of", 0\)\)/Ok(())/' "${bare[@]}"
+mutate two-snapshots-are-kept journal/src/snapshot_file.rs \
+    's/if valid == SNAPSHOTS_KEPT \{/if valid == 1 {/' "${bare[@]}"
+mutate snapshot-ahead journal/src/recovery.rs \
+    's/if self\.left == 0 \{/if true {/' "${bare[@]}"
+mutate snapshot-elsewhere journal/src/recovery.rs \
+    's/if in_frame && anchor\.position/if false \&\& in_frame \&\& anchor.position/' "${bare[@]}"
+mutate archive-behind-the-older journal/src/archive.rs \
+    's/kept\.get\(SNAPSHOTS_KEPT - 1\)/kept.first()/' "${bare[@]}"
+mutate archive-without-the-record journal/src/archive.rs \
+    's/&here\[\.\.with_record\]/\&here[..=with_record]/' "${bare[@]}"
 mutate level-gate core/engine/src/egress.rs \
     's/\.is_some_and\(\|r\| r\.as_of\.0 <= released\)/.is_some_and(|r| r.as_of.0 <= released || true)/' "${whole[@]}"
 mutate credit core/engine/src/egress.rs \
     's/if self\.credit <= self\.asked\.len\(\) \+ commands \{/if false \&\& self.credit <= self.asked.len() + commands {/' "${whole[@]}"
+mutate snapshot-of-what-is-durable core/engine/src/engine.rs \
+    's/self\.snapshots\.take\(Seq\(self\.shared\.durable\.get\(\)\)\)/self.snapshots.take(Seq(self.shared.decided.load(Ordering::Acquire)))/' "${whole[@]}"
 
 exit $missed

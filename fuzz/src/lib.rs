@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auditor;
+pub mod linear;
 pub mod minimize;
 pub mod night;
 pub mod sim;

@@ -81,7 +81,13 @@ pub fn script(failure: &Failure) -> String {
         let of_the_disk = |input: &&Input| {
             matches!(
                 input,
-                Input::Crash { .. } | Input::DieAfter(_) | Input::FailAfter(..) | Input::Lie { .. }
+                Input::Crash { .. }
+                    | Input::DieAfter(_)
+                    | Input::FailAfter(..)
+                    | Input::Lie { .. }
+                    | Input::Snapshot { .. }
+                    | Input::Stop { .. }
+                    | Input::Spoil { .. }
             )
         };
         if let Some(input) = input.filter(of_the_disk) {
@@ -157,6 +163,12 @@ fn price(price: WirePrice) -> String {
 fn label(letter: char, raw: u64) -> String {
     let (index, generation) = (raw & 0xffff_ffff, raw >> 32);
     format!("{letter}{}", (index + 1) % 1_000 + 1_000 * generation.saturating_sub(1).min(900))
+}
+
+/// Keys of scripts have at most 15 letters and digits; one that somebody's garbage made may have more.
+fn key_name(key: RequestKey) -> String {
+    const SHORT: u128 = 100_000_000_000_000;
+    if key.0 < SHORT { key.to_string() } else { format!("x{:014x}", key.0 % (1 << 56)) }
 }
 
 fn currency(number: u16) -> String {
@@ -274,7 +286,7 @@ impl Lines {
         let name = self.actors.get(&header.account).cloned();
         let mut words = format!(" by {}", name.unwrap_or_else(|| "nobody".to_owned()));
         if header.key != RequestKey::NONE {
-            let _ = write!(words, " key {}", header.key);
+            let _ = write!(words, " key {}", key_name(header.key));
         }
         words
     }
@@ -288,7 +300,7 @@ impl Lines {
     ) -> Option<String> {
         let own = |valid_until| self.envelope(at, header, valid_until);
         let control = |valid_until| self.by(header) + &self.envelope(at, header, valid_until);
-        let key = header.key;
+        let key = key_name(header.key);
         let customer = label('A', header.account);
         let market = |id: MarketId| label('M', id.raw());
         let bet = |id: BetId| {
@@ -308,7 +320,7 @@ impl Lines {
                 Command::Step(body) => format!("step {}", body.budget),
                 Command::Tick(_) => "tick".to_owned(),
                 Command::Quarantine(body) => {
-                    format!("quarantine {} {}", label('A', body.account), body.key)
+                    format!("quarantine {} {}", label('A', body.account), key_name(body.key))
                 }
                 Command::RegisterActor(body, names) => {
                     let line =
@@ -400,7 +412,7 @@ impl Lines {
                 Command::LiftQuarantine(body) => format!(
                     "lift {} {}{}",
                     label('A', body.account),
-                    body.key,
+                    key_name(body.key),
                     control(body.valid_until)
                 ),
                 Command::SetPrices(body, entries) => {

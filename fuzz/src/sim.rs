@@ -12,6 +12,7 @@
 
 pub(crate) mod crowd;
 pub mod house;
+pub mod snapshots;
 pub mod whole;
 
 use crate::auditor::{Auditor, Hits, Ring, Violation};
@@ -24,7 +25,8 @@ use betring_core::id::{RequestKey, Seq, Token};
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Minor, Slot};
 use betring_pricing::RoundingMode;
-use house::{Found, House, NotTaken, Said, Seat, Seen, Setup};
+use house::{Found, House, Kept, NotTaken, Said, Seat, Seen, Setup};
+use snapshots::{Made, Shelf, Spoil};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zerocopy::FromBytes;
 
@@ -85,6 +87,29 @@ pub enum Input {
         /// Where.
         seed: u64,
     },
+    /// A snapshot is made beside the loop.
+    Snapshot {
+        /// Whether segments behind the older of two go to the archive.
+        archive: bool,
+        /// The machine stops so many operations after its file was begun; 0: it does not.
+        die_after: u64,
+    },
+    /// A clean stop, with a snapshot of the state as it is.
+    Stop {
+        /// Whether segments behind the older of two go to the archive.
+        archive: bool,
+        /// The machine stops so many operations after its file was begun; 0: it does not.
+        die_after: u64,
+    },
+    /// Somebody damages snapshots of a copy of the journal, or the journal beside them, and that is opened.
+    Spoil {
+        /// How.
+        spoil: Spoil,
+        /// Whether the night goes on with damaged snapshots.
+        stays: bool,
+        /// Where.
+        seed: u64,
+    },
 }
 
 impl std::fmt::Display for Input {
@@ -135,6 +160,24 @@ pub struct Counts {
     pub damage_harmless: u64,
     /// Damage to the very last frame, which one copy cannot tell from a torn tail.
     pub damage_torn: u64,
+    /// Snapshots that were made.
+    pub snapshots_made: u64,
+    /// Those of them that were made at a clean stop.
+    pub snapshots_at_stop: u64,
+    /// Snapshots that an error or a crash kept from being made.
+    pub snapshots_failed: u64,
+    /// Openings that went on from a snapshot.
+    pub snapshots_used: u64,
+    /// Openings, of copies too, that went on from an older snapshot because a newer one was damaged.
+    pub fell_back: u64,
+    /// Openings, of copies too, that decided everything again because no snapshot could be used.
+    pub fell_through: u64,
+    /// Segments that went to the archive.
+    pub archived: u64,
+    /// Times that snapshots were damaged, or the journal beside them.
+    pub spoiled: u64,
+    /// Journals that ended before a snapshot of theirs, or went on otherwise, and were refused.
+    pub rewound_refused: u64,
     /// What was done to the disks.
     pub disk: DiskCounts,
     /// How often which step of a life cycle was taken.
@@ -162,6 +205,15 @@ impl Counts {
             damage_refused,
             damage_harmless,
             damage_torn,
+            snapshots_made,
+            snapshots_at_stop,
+            snapshots_failed,
+            snapshots_used,
+            fell_back,
+            fell_through,
+            archived,
+            spoiled,
+            rewound_refused,
             disk,
             hits,
         } = other;
@@ -182,6 +234,15 @@ impl Counts {
         self.damage_refused += damage_refused;
         self.damage_harmless += damage_harmless;
         self.damage_torn += damage_torn;
+        self.snapshots_made += snapshots_made;
+        self.snapshots_at_stop += snapshots_at_stop;
+        self.snapshots_failed += snapshots_failed;
+        self.snapshots_used += snapshots_used;
+        self.fell_back += fell_back;
+        self.fell_through += fell_through;
+        self.archived += archived;
+        self.spoiled += spoiled;
+        self.rewound_refused += rewound_refused;
         self.disk.add(disk);
         self.hits.add(hits);
     }
@@ -230,6 +291,21 @@ impl std::fmt::Display for Counts {
             disk.failed_calls,
             disk.dropped_syncs
         )?;
+        writeln!(
+            f,
+            "{} snapshots made ({} at a clean stop), {} not made for a crash or an error, {} segments \
+             archived; {} recoveries went on from a snapshot; snapshots damaged {} times: {} fell back to \
+             an older one, {} to everything, {} journals that are not those of their snapshots refused",
+            self.snapshots_made,
+            self.snapshots_at_stop,
+            self.snapshots_failed,
+            self.archived,
+            self.snapshots_used,
+            self.spoiled,
+            self.fell_back,
+            self.fell_through,
+            self.rewound_refused
+        )?;
         write!(
             f,
             "{} lies ({} flips, {} misdirected or lost, {} stale reads): {} refused, {} harmless, {} in the \
@@ -251,6 +327,16 @@ struct Entry {
     at: Timestamp,
     command: Vec<u8>,
     events: Vec<u8>,
+}
+
+impl Entry {
+    fn is(&self, (at, command, events): &Kept) -> bool {
+        (*at, command, events) == (self.at, &self.command, &self.events)
+    }
+}
+
+fn borrowed((at, command, events): &Kept) -> (Timestamp, &[u8], &[u8]) {
+    (*at, command, events)
 }
 
 /// One night: the house, its disk, its clients, and whoever checks them.
@@ -281,6 +367,7 @@ pub struct Machine {
     told: BTreeMap<(u64, u128), Answer>,
     /// Requests whose fate their clients do not know.
     unknown: Vec<(usize, Vec<u8>)>,
+    shelf: Shelf,
     counts: Counts,
     broke_at: Option<(Timestamp, Vec<u8>)>,
 }
@@ -315,6 +402,7 @@ impl Machine {
             refused: BTreeSet::new(),
             told: BTreeMap::new(),
             unknown: Vec::new(),
+            shelf: Shelf::default(),
             counts: Counts { nights: 1, ..Counts::default() },
             broke_at: None,
         }
@@ -410,6 +498,16 @@ impl Machine {
             }
             Input::Open { die_after, seed } => self.open(*die_after, *seed),
             Input::Lie { lie, seed } => self.lie(*lie, *seed),
+            Input::Snapshot { archive, die_after } => self.snapshot(*archive, *die_after),
+            Input::Stop { archive, die_after } => self.stop(*archive, *die_after),
+            Input::Spoil { spoil, stays, seed } => {
+                let segment_bytes = self.setup.segment_bytes;
+                let open = |disk: Disk| {
+                    house::recover(disk, &HouseRules, segment_bytes).map_err(|e| e.to_string())
+                };
+                let how = (*spoil, *stays, *seed);
+                self.shelf.spoil(&self.disk, how, &mut self.counts, open)
+            }
         }
     }
 
@@ -608,6 +706,65 @@ impl Machine {
         self.disk.heal();
     }
 
+    fn snapshot(&mut self, archive: bool, die_after: u64) -> Result<(), Violation> {
+        let Some(house) = &self.house else { return Ok(()) };
+        if house.durable() == Seq(0) {
+            return Ok(());
+        }
+        let before = self.shelf.sound(&self.disk);
+        self.disk.die_in_snapshot(die_after);
+        let made = house.snapshot(archive);
+        self.made(&before, made, archive).map(|_| ())
+    }
+
+    /// Whether somebody was told that it was made.
+    fn made(
+        &mut self,
+        before: &[u64],
+        made: Result<Made, String>,
+        archive: bool,
+    ) -> Result<bool, Violation> {
+        self.disk.die_in_snapshot(0);
+        if self.disk.is_dead() {
+            self.counts.snapshots_failed += 1;
+            self.house = None;
+            self.forget_clients();
+            return Ok(false);
+        }
+        match made {
+            Ok(made) => {
+                let how = (archive, !self.may_fail);
+                self.shelf.made(&self.disk, (before, made), how, &mut self.counts)?;
+                Ok(true)
+            }
+            Err(_) if self.may_fail => {
+                self.counts.snapshots_failed += 1;
+                Ok(false)
+            }
+            Err(why) => Err(format!("no snapshot could be made on a sound disk: {why}")),
+        }
+    }
+
+    fn stop(&mut self, archive: bool, die_after: u64) -> Result<(), Violation> {
+        let Some(house) = self.house.take() else { return Ok(()) };
+        self.forget_clients();
+        let before = self.shelf.sound(&self.disk);
+        self.disk.die_in_snapshot(die_after);
+        match house.stop(archive) {
+            Ok(made) => {
+                // What was closed in order is durable, whatever became of the snapshot.
+                if !self.disk.is_dead() {
+                    self.promised_durable = self.history.len() as u64;
+                }
+                let was_made = self.made(&before, made, archive)?;
+                self.counts.snapshots_at_stop += u64::from(was_made);
+                Ok(())
+            }
+            Err(_) if self.disk.is_dead() => Ok(()),
+            Err(why) => self.stopped(&why.to_string()),
+        }
+    }
+
     fn open(&mut self, die_after: u64, seed: u64) -> Result<(), Violation> {
         if self.house.is_some() {
             return Ok(());
@@ -634,7 +791,7 @@ impl Machine {
         if let Some(found) = found {
             self.recovered(&found)?;
             if opened.is_ok() {
-                self.counts.recoveries += u64::from(!found.records.is_empty());
+                self.counts.recoveries += u64::from(found.last != 0);
                 self.counts.cuts += u64::from(found.cut);
                 self.counts.kept += u64::from(found.kept);
             }
@@ -664,18 +821,29 @@ impl Machine {
     /// What was recovered has to be what was decided, up to some sequence that nobody was promised more
     /// than.
     fn recovered(&mut self, found: &Found) -> Result<(), Violation> {
-        let kept = found.records.len();
+        let kept = found.last as usize;
         if self.history.len() < kept {
             return Err(format!(
                 "{kept} records were recovered, and only {} were ever decided",
                 self.history.len()
             ));
         }
-        for (at, ((moment, command, events), entry)) in
-            found.records.iter().zip(&self.history).enumerate()
-        {
-            if *moment != entry.at || *command != entry.command || *events != entry.events {
+        let records = house::read(self.disk.aside(), found.last)
+            .map_err(|e| format!("what was recovered cannot be read: {e}"))?;
+        for (at, (record, entry)) in records.iter().zip(&self.history).enumerate() {
+            if !entry.is(record) {
                 return Err(format!("record #{} is not what was decided", at + 1));
+            }
+        }
+        let opened = (found.base, found.passed_over.as_slice());
+        self.shelf.recovered(&self.disk, opened, &mut self.counts)?;
+        if let (Some(base), Some(digest)) = (found.base, found.digest) {
+            let replayed = house::digest_of(HouseRules, records.iter().map(borrowed))?;
+            if replayed != digest {
+                return Err(format!(
+                    "the snapshot at #{base} and the journal make {digest} at #{kept}, and all records \
+                     {replayed}"
+                ));
             }
         }
         let promised = self.promised_process.max(self.promised_durable);
@@ -709,37 +877,16 @@ impl Machine {
         // A sound copy says what there is, and which frame is the last.
         let sound = copy.kill(seed);
         let Ok(found) = house::look(sound, self.setup.segment_bytes) else { return Ok(()) };
-        let all = found.records.len() as u64;
+        let all = found.len() as u64;
         let last_frame = last_frame(&copy);
+        // One is read from its first record on, the other from its newest snapshot.
+        let other = copy.kill(seed);
         let before = copy.counts();
         let Some(lied) = copy.lie(lie, seed) else { return Ok(()) };
-        let damaged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            house::look(copy.clone(), self.setup.segment_bytes)
-        }));
         let after = copy.counts();
         self.counts.disk.flips += after.flips - before.flips;
         self.counts.disk.misdirected += after.misdirected - before.misdirected;
         self.counts.disk.stale_reads += after.stale_reads - before.stale_reads;
-        let Ok(damaged) = damaged else {
-            return Err(format!("{lied}: opening panicked"));
-        };
-        let Ok(damaged) = damaged else {
-            self.counts.damage_refused += 1;
-            return Ok(());
-        };
-        for (at, (record, sound)) in damaged.records.iter().zip(&found.records).enumerate() {
-            if record != sound {
-                return Err(format!("{lied}: record #{} was read with other content", at + 1));
-            }
-        }
-        let kept = damaged.records.len() as u64;
-        if all < kept {
-            return Err(format!("{lied}: {kept} records were read of {all}"));
-        }
-        if kept == all {
-            self.counts.damage_harmless += 1;
-            return Ok(());
-        }
         // A write that takes the very last frame away, or lands on it, and damages the one before it with its
         // other end leaves nothing of the one that could prove the other.
         let ends = [Some(lied.offset), lied.to];
@@ -747,7 +894,53 @@ impl Machine {
             && ends.into_iter().flatten().any(|offset| {
                 last_frame.as_ref().is_some_and(|last| last.holds(&lied.file, offset))
             });
-        if took_the_last || last_frame.as_ref().is_none_or(|last| last.first_seq <= kept + 1) {
+        let may_be_torn = |kept: u64| {
+            took_the_last || last_frame.as_ref().is_none_or(|last| last.first_seq <= kept + 1)
+        };
+        if other.lie(lie, seed).is_some() {
+            let recovered = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                house::recover(other.clone(), &HouseRules, self.setup.segment_bytes)
+            }));
+            let Ok(recovered) = recovered else {
+                return Err(format!("{lied}: recovery panicked"));
+            };
+            if let Ok(came) = recovered {
+                if all < came.last || (came.last < all && !may_be_torn(came.last)) {
+                    return Err(format!(
+                        "{lied}: recovery came to #{} of #{all} without a word",
+                        came.last
+                    ));
+                }
+                let records = found.iter().take(came.last as usize).map(borrowed);
+                if house::digest_of(HouseRules, records)? != came.digest {
+                    return Err(format!("{lied}: recovery at #{} made another state", came.last));
+                }
+            }
+        }
+        let damaged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            house::look(copy.clone(), self.setup.segment_bytes)
+        }));
+        let Ok(damaged) = damaged else {
+            return Err(format!("{lied}: opening panicked"));
+        };
+        let Ok(damaged) = damaged else {
+            self.counts.damage_refused += 1;
+            return Ok(());
+        };
+        for (at, (record, sound)) in damaged.iter().zip(&found).enumerate() {
+            if record != sound {
+                return Err(format!("{lied}: record #{} was read with other content", at + 1));
+            }
+        }
+        let kept = damaged.len() as u64;
+        if all < kept {
+            return Err(format!("{lied}: {kept} records were read of {all}"));
+        }
+        if kept == all {
+            self.counts.damage_harmless += 1;
+            return Ok(());
+        }
+        if may_be_torn(kept) {
             self.counts.damage_torn += 1;
             return Ok(());
         }
@@ -785,16 +978,22 @@ impl Machine {
             }
         }
         self.auditor.nothing_is_left()?;
-        let Some(house) = self.house.take() else { return Ok(()) };
-        self.auditor.compare_requests(house.state())?;
-        let digest = house.state().digest();
-        house.close().map_err(|e| format!("the journal does not close: {e}"))?;
-        // What was closed in order is all there, whatever the power does.
-        self.crash(true, 3);
-        self.open(0, 4)?;
         let Some(house) = &self.house else { return Ok(()) };
-        let _ = (digest, house);
-        Ok(())
+        self.auditor.compare_requests(house.state())?;
+        let (digest, last) = (house.state().digest(), house.state().seq().0);
+        self.act(&Input::Stop { archive: true, die_after: 0 })?;
+        // What was closed in order is all there, whatever the power does, and nothing is decided again.
+        self.crash(true, 3);
+        let disk = self.disk.kill(4);
+        let came = house::recover(disk, &HouseRules, self.setup.segment_bytes)
+            .map_err(|e| format!("what was closed in order does not open: {e}"))?;
+        if (came.last, came.digest) != (last, digest) {
+            return Err(format!(
+                "it was closed at #{last} with {digest}, and opened at #{} with {}",
+                came.last, came.digest
+            ));
+        }
+        self.open(0, 4)
     }
 }
 

@@ -12,7 +12,7 @@
 //! between two stores into a map too.
 //!
 //! *What a journal has to notice.* A bit is another one; a sector was written to another place, or
-//! never; a read returns what a sector held before.
+//! never; a read returns what a sector held before; a file is shorter, other or gone.
 
 use crate::workload::Rng;
 use betring_journal::{Store, StoreFile, StoreMap};
@@ -59,6 +59,8 @@ pub struct DiskCounts {
     pub misdirected: u64,
     /// Reads that returned what a sector held before.
     pub stale_reads: u64,
+    /// Files that were changed behind everybody's back.
+    pub hurt: u64,
 }
 
 impl DiskCounts {
@@ -80,6 +82,7 @@ impl DiskCounts {
             flips,
             misdirected,
             stale_reads,
+            hurt,
         } = other;
         self.ops += ops;
         self.syncs += syncs;
@@ -96,6 +99,7 @@ impl DiskCounts {
         self.flips += flips;
         self.misdirected += misdirected;
         self.stale_reads += stale_reads;
+        self.hurt += hurt;
     }
 
     /// Everything that was done to files against their will.
@@ -110,6 +114,7 @@ impl DiskCounts {
             + self.flips
             + self.misdirected
             + self.stale_reads
+            + self.hurt
     }
 }
 
@@ -158,6 +163,26 @@ impl std::fmt::Display for Lied {
     }
 }
 
+/// What is done to one file at rest, in the page cache and on the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hurt {
+    /// A bit of a byte is another one.
+    Flip {
+        /// Which byte, from the start of the file.
+        at: u64,
+        /// Which of its bits, from 0 to 7.
+        bit: u8,
+    },
+    /// It ends here, in bytes.
+    Truncate(u64),
+    /// It is zero from this byte on.
+    Zero(u64),
+    /// It holds something else.
+    Content(Vec<u8>),
+    /// It has no name any more.
+    Gone,
+}
+
 /// A directory on a disk that lies. Clones are the same directory.
 #[derive(Clone, Debug)]
 pub struct Disk {
@@ -178,6 +203,8 @@ struct World {
     /// How many operations in a thousand are followed by the write-back of some dirty sector.
     write_back: u64,
     die_at: Option<u64>,
+    /// The machine stops so many operations after a snapshot began to be written.
+    die_in_snapshot: Option<u64>,
     dead: bool,
     fail: Option<(u64, Failing)>,
     full: bool,
@@ -390,6 +417,14 @@ impl World {
         for (at, change) in pending.into_iter().enumerate() {
             let kept = prefix.map_or_else(|| rng.permille(500), |prefix| (at as u64) < prefix);
             if kept {
+                let change = match change {
+                    // From one directory to another: the new one may be written, and the old one not.
+                    NameChange::Rename(_, to, id) if to.contains('/') && rng.permille(200) => {
+                        self.counts.names_lost += 1;
+                        NameChange::Set(to, id)
+                    }
+                    change => change,
+                };
                 World::apply(&mut self.durable_names, change);
             } else {
                 self.counts.names_lost += 1;
@@ -468,6 +503,7 @@ impl Disk {
             rng: Rng::new(seed),
             write_back: 0,
             die_at: None,
+            die_in_snapshot: None,
             dead: false,
             fail: None,
             full: false,
@@ -504,6 +540,12 @@ impl Disk {
         world.die_at = Some(world.counts.ops + ops);
     }
 
+    /// The machine stops so many operations behind the one that creates the next snapshot's file; 0: it does
+    /// not.
+    pub fn die_in_snapshot(&self, ops: u64) {
+        self.world().die_in_snapshot = (ops != 0).then_some(ops);
+    }
+
     /// The machine stops now.
     pub fn die(&self) {
         self.world().dead = true;
@@ -524,6 +566,7 @@ impl Disk {
     pub fn heal(&self) {
         let mut world = self.world();
         world.die_at = None;
+        world.die_in_snapshot = None;
         world.full = false;
         world.fail = None;
     }
@@ -536,7 +579,14 @@ impl Disk {
     fn after(&self, crash: impl FnOnce(&mut World)) -> Disk {
         let mut world = self.world().clone();
         crash(&mut world);
-        let world = World { locked: false, die_at: None, dead: false, stale: None, ..world };
+        let world = World {
+            locked: false,
+            die_at: None,
+            die_in_snapshot: None,
+            dead: false,
+            stale: None,
+            ..world
+        };
         Disk::of(world)
     }
 
@@ -624,6 +674,38 @@ impl Disk {
         Some(lied)
     }
 
+    /// Does this to a file, wherever its bytes are; nothing if it is not there.
+    pub fn hurt(&self, name: &str, how: &Hurt) {
+        let mut world = self.world();
+        let Ok(id) = world.id(name) else { return };
+        world.counts.hurt += 1;
+        if *how == Hurt::Gone {
+            world.names.remove(name);
+            world.durable_names.remove(name);
+            return;
+        }
+        let Bytes { live, durable, .. } = &mut world.files[id];
+        for bytes in [live, durable] {
+            match how {
+                Hurt::Flip { at, bit } => {
+                    if let Some(byte) = bytes.get_mut(*at as usize) {
+                        *byte ^= 1 << (bit % 8);
+                    }
+                }
+                Hurt::Truncate(len) => bytes.truncate(*len as usize),
+                Hurt::Zero(from) => bytes.iter_mut().skip(*from as usize).for_each(|b| *b = 0),
+                Hurt::Content(content) => bytes.clone_from(content),
+                Hurt::Gone => (),
+            }
+        }
+    }
+
+    /// What a file holds, as a program sees it.
+    pub fn content(&self, name: &str) -> Option<Vec<u8>> {
+        let world = self.world();
+        world.id(name).ok().map(|id| world.files[id].live.clone())
+    }
+
     /// Names and contents, as a program sees them.
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
         let world = self.world();
@@ -672,6 +754,11 @@ impl Store for Disk {
         if world.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        if name.starts_with("snap-")
+            && let Some(ops) = world.die_in_snapshot.take()
+        {
+            world.die_at = Some(world.counts.ops + ops);
+        }
         let id = world.files.len();
         world.files.push(Bytes::default());
         world.names.insert(name.into(), id);
@@ -694,6 +781,10 @@ impl Store for Disk {
         let mut world = self.world();
         world.call(self.aside, false, false)?;
         let id = world.id(from)?;
+        if world.names.get(to) == Some(&id) {
+            // Two names of one file: nothing is done, and both stay.
+            return Ok(());
+        }
         let change = NameChange::Rename(from.into(), to.into(), id);
         World::apply(&mut world.names, change.clone());
         world.pending_names.push(change);

@@ -1,5 +1,6 @@
 //! `cargo sim [SEED] [--runs N] [--steps N]`: nights of crashes, each decided by one number.
 
+use betring_fuzz::linear;
 use betring_fuzz::minimize;
 use betring_fuzz::sim::{self, Counts, Failure};
 use clap::Parser;
@@ -41,6 +42,27 @@ struct Args {
     /// How many threads play.
     #[arg(long, default_value_t = 2)]
     threads: u64,
+    /// No nights: callers race each other on the engine's threads, and the history of their calls and returns
+    /// has to be that of one order. `--steps` is how often they ask.
+    #[arg(long, conflicts_with_all = ["engine", "bare", "tables"])]
+    race: bool,
+}
+
+/// Races of callers, one after the other: each has threads of its own.
+fn race(seed: u64, runs: u64, attempts: usize) -> ExitCode {
+    for run in 0..runs {
+        let seed = seed.wrapping_add(run);
+        let history = linear::race().seed(seed).record(attempts);
+        let checked = history.and_then(|history| history.check().map_err(|e| e.to_string()));
+        match checked {
+            Ok(checked) => println!("{seed:#x}: {checked}"),
+            Err(what) => {
+                println!("VIOLATION\n{what}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn main() -> ExitCode {
@@ -56,6 +78,10 @@ fn main() -> ExitCode {
             clock.map_or(1, |since| since.as_nanos() as u64)
         }
     };
+    if args.race {
+        println!("seed {seed:#x}, {} races of {} attempts", args.runs, args.steps);
+        return race(seed, args.runs, args.steps);
+    }
     println!("seed {seed:#x}, {} nights of {} inputs", args.runs, args.steps);
     // A broken assertion is told as a violation, once.
     std::panic::set_hook(Box::new(|_| ()));

@@ -2,6 +2,7 @@
 //! that stall and miss messages, an operator who starts the engine again, and the power company.
 
 use super::house::Setup;
+use super::snapshots::Spoil;
 use super::{Input, START};
 use crate::auditor::Auditor;
 use crate::night::Weights;
@@ -121,14 +122,23 @@ impl Crowd {
             return match self.rng.below(100) {
                 0..=9 => Input::Crash { power: true, seed },
                 10..=12 => Input::Lie { lie: self.lie(), seed },
-                13..=30 => Input::Open { die_after: 1 + self.rng.below(90), seed },
+                13..=15 => self.spoil(seed),
+                16..=30 => Input::Open { die_after: 1 + self.rng.below(90), seed },
                 _ => Input::Open { die_after: 0, seed },
             };
         }
         let seed = self.rng.next();
         match self.rng.below(1_000) {
             0..=469 => self.publish(machine),
-            470..=689 => Input::Turn,
+            470..=677 => Input::Turn,
+            678..=687 => {
+                let (archive, die_after) = self.snapshot();
+                Input::Snapshot { archive, die_after }
+            }
+            688..=689 => {
+                let (archive, die_after) = self.snapshot();
+                Input::Stop { archive, die_after }
+            }
             690..=779 => Input::Sync,
             780..=789 => Input::Cover,
             790..=879 => {
@@ -150,8 +160,27 @@ impl Crowd {
                 let how = self.rng.pick(&[Failing::Error, Failing::SyncDrops, Failing::NoSpace]);
                 Input::FailAfter(1 + self.rng.below(40), how)
             }
-            _ => Input::Lie { lie: self.lie(), seed },
+            988..=994 => Input::Lie { lie: self.lie(), seed },
+            _ => self.spoil(seed),
         }
+    }
+
+    /// Whether a snapshot archives, and after how many operations it is cut short.
+    fn snapshot(&mut self) -> (bool, u64) {
+        let archive = self.rng.permille(700);
+        // Its file is written, synced and named in the first ten; then it is read back and the others are
+        // checked, and segments are moved.
+        let die_after = match self.rng.below(100) {
+            0..=9 => 1 + self.rng.below(12),
+            10..=19 => 1 + self.rng.below(70),
+            _ => 0,
+        };
+        (archive, die_after)
+    }
+
+    fn spoil(&mut self, seed: u64) -> Input {
+        let spoil = self.rng.pick(&Spoil::ALL);
+        Input::Spoil { spoil, stays: self.rng.permille(300), seed }
     }
 
     fn lie(&mut self) -> Lie {

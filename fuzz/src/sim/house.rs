@@ -4,6 +4,7 @@
 //! take, so that a crash and the recovery after it cost microseconds. What it leaves out (the rings
 //! themselves, the handles in front of them) the other backend brings.
 
+use super::snapshots::{self, Came, Made};
 use crate::auditor::Ring;
 use betring_core::answer::Reply;
 use betring_core::command::{Capacities, EpochOpened, Genesis, Kind, Lane, Step, Tick, decode};
@@ -12,9 +13,10 @@ use betring_core::id::{ClientId, Epoch, Seq, Token};
 use betring_core::reject::Malformed;
 use betring_core::time::Timestamp;
 use betring_core::wire::{self, Body, Header, SLOT, Slot};
-use betring_core::{Admission, LOGIC_VERSION, Rules, Stamp, State};
+use betring_core::{Admission, Digest, LOGIC_VERSION, Rules, Stamp, State};
 use betring_journal::{
-    EpochInfo, Error, Journal, Options, RecordMeta, Store, Writer, record_bytes,
+    EpochInfo, Error, Journal, Options, ReadLevel, Reader, RecordMeta, SnapshotHeader, Store,
+    Writer, record_bytes,
 };
 use std::collections::VecDeque;
 use zerocopy::{FromBytes, IntoBytes};
@@ -108,6 +110,8 @@ struct Place {
 /// The loop over a store.
 pub struct House<R: Rules, S: Store> {
     setup: Setup,
+    store: S,
+    rules: R,
     state: State<R>,
     events: Events,
     writer: Writer<S>,
@@ -122,10 +126,20 @@ pub struct House<R: Rules, S: Store> {
     tick: [u8; SLOT],
 }
 
+/// A record: its moment, its command, its events.
+pub type Kept = (Timestamp, Vec<u8>, Vec<u8>);
+
 /// What opening found, before it changed anything that is served.
+#[derive(Debug)]
 pub struct Found {
-    /// The records that were kept: moment, command, events.
-    pub records: Vec<(Timestamp, Vec<u8>, Vec<u8>)>,
+    /// The snapshot that was gone on from.
+    pub base: Option<u64>,
+    /// The snapshots that could not be used.
+    pub passed_over: Vec<u64>,
+    /// The last sequence that was kept.
+    pub last: u64,
+    /// The state at it, if it could be decided again.
+    pub digest: Option<Digest>,
     /// Whether a tail was cut.
     pub cut: bool,
     /// Whether records of an unsealed frame were kept.
@@ -167,25 +181,112 @@ pub(crate) fn split(payload: &[u8]) -> Option<(&[u8], &[u8])> {
     payload.split_at_checked(usize::from(slots) * SLOT)
 }
 
-/// Opens the journal, checks it, and returns every record in it.
+/// Opens the journal, checks every byte of it, and returns every record in it.
 ///
 /// # Errors
 /// What the journal says.
-pub fn look<S: Store>(store: S, segment_bytes: u64) -> Result<Found, NotOpen> {
+pub fn look<S: Store>(store: S, segment_bytes: u64) -> Result<Vec<Kept>, NotOpen> {
     let mut opened = Journal::open(store, Options::small(segment_bytes), SCHEMA, &mut |_| {})?;
-    read(&mut opened)
-}
-
-fn read<S: Store>(opened: &mut betring_journal::Opened<S>) -> Result<Found, NotOpen> {
     let mut records = Vec::new();
     while let Some(record) = opened.next_record()? {
-        let seq = record.meta.seq;
-        let Some((command, events)) = split(record.payload) else {
-            return Err(NotOpen::NotReproduced(format!("#{seq} holds no command")));
-        };
-        records.push((Timestamp(record.meta.ts), command.to_vec(), events.to_vec()));
+        records.push(kept(&record)?);
     }
-    Ok(Found { records, cut: opened.torn.is_some(), kept: opened.kept.is_some() })
+    Ok(records)
+}
+
+/// The first so many records, read beside whoever has the journal open, those in the archive too.
+///
+/// # Errors
+/// What the journal says, and if there are fewer.
+pub fn read<S: Store>(store: S, many: u64) -> Result<Vec<Kept>, NotOpen> {
+    let mut records = Vec::new();
+    if many == 0 {
+        return Ok(records);
+    }
+    let mut reader = Reader::open(store, 1, ReadLevel::Complete)?;
+    while (records.len() as u64) < many {
+        let Some(record) = reader.next()? else {
+            let what = format!("only {} of {many} records can be read", records.len());
+            return Err(NotOpen::NotReproduced(what));
+        };
+        records.push(kept(&record)?);
+    }
+    Ok(records)
+}
+
+fn kept(record: &betring_journal::Record<'_>) -> Result<Kept, NotOpen> {
+    let Some((command, events)) = split(record.payload) else {
+        return Err(NotOpen::NotReproduced(format!("#{} holds no command", record.meta.seq)));
+    };
+    Ok((Timestamp(record.meta.ts), command.to_vec(), events.to_vec()))
+}
+
+/// The digest of the state that these records make.
+///
+/// # Errors
+/// If they cannot be decided again.
+pub fn digest_of<'a, R: Rules>(
+    rules: R,
+    records: impl Iterator<Item = (Timestamp, &'a [u8], &'a [u8])>,
+) -> Result<Digest, String> {
+    let (mut state, mut events) = (State::new(rules), Events::new());
+    for (record, seq) in records.zip(1..) {
+        snapshots::again(&mut state, &mut events, seq, record)?;
+    }
+    Ok(state.digest())
+}
+
+type Recovered<R, S> = (betring_journal::Opened<S>, State<R>, Found, Option<String>);
+
+/// Opens the journal from its newest snapshot and decides the rest again, and says what is wrong with that.
+fn recovered<R: Rules, S: Store>(
+    store: S,
+    rules: &R,
+    segment_bytes: u64,
+) -> Result<Recovered<R, S>, NotOpen> {
+    let mut base = None;
+    let mut accept = |header: &SnapshotHeader, image: Vec<u8>| {
+        base = Some(snapshots::load(rules.clone(), header, &image)?);
+        Ok(())
+    };
+    let options = Options::small(segment_bytes);
+    let mut opened = Journal::open_from(store, options, SCHEMA, &mut |_| {}, &mut accept)?;
+    let mut state = base.unwrap_or_else(|| State::new(rules.clone()));
+    let (mut events, mut wrong) = (Events::new(), None);
+    let mut last = state.seq().0;
+    while let Some(record) = opened.next_record()? {
+        last = record.meta.seq;
+        if wrong.is_none() {
+            let (at, command, told) = kept(&record)?;
+            let record = (at, command.as_slice(), told.as_slice());
+            wrong = snapshots::again(&mut state, &mut events, last, record).err();
+        }
+    }
+    let found = Found {
+        base: opened.base.map(|base| base.position.seq),
+        passed_over: opened.passed_over.iter().map(|bad| bad.seq).collect(),
+        last,
+        digest: wrong.is_none().then(|| state.digest()),
+        cut: opened.torn.is_some(),
+        kept: opened.kept.is_some(),
+    };
+    Ok((opened, state, found, wrong))
+}
+
+/// Recovers a journal as an opening does, and begins nothing.
+///
+/// # Errors
+/// What the journal says, and if it cannot be decided again.
+pub(crate) fn recover<R: Rules, S: Store>(
+    store: S,
+    rules: &R,
+    segment_bytes: u64,
+) -> Result<Came, NotOpen> {
+    let (_, _, found, wrong) = recovered(store, rules, segment_bytes)?;
+    match (found.digest, wrong) {
+        (Some(digest), None) => Ok(Came { base: found.base, last: found.last, digest }),
+        (_, wrong) => Err(NotOpen::NotReproduced(wrong.unwrap_or_default())),
+    }
 }
 
 impl<R: Rules, S: Store> House<R, S> {
@@ -202,25 +303,9 @@ impl<R: Rules, S: Store> House<R, S> {
         found: &mut Option<Found>,
         said: &mut Vec<Said>,
     ) -> Result<House<R, S>, NotOpen> {
-        let options = Options::small(setup.segment_bytes);
-        let mut opened = Journal::open(store, options, SCHEMA, &mut |_| {})?;
+        let (opened, state, what, wrong) = recovered(store.clone(), &rules, setup.segment_bytes)?;
         let torn = opened.torn;
-        let kept = read(&mut opened)?;
-        let mut state = State::new(rules);
-        let mut events = Events::new();
-        let mut wrong = None;
-        for (at, (moment, command, told)) in kept.records.iter().enumerate() {
-            let stamp = Stamp { seq: Seq(at as u64 + 1), at: *moment };
-            match state.replay(stamp, command, &mut events) {
-                Err(e) => wrong = Some(e.to_string()),
-                Ok(_) if events.as_bytes() != told.as_slice() => {
-                    wrong = Some(format!("#{} now tells other events than its record", at + 1));
-                }
-                Ok(_) => continue,
-            }
-            break;
-        }
-        *found = Some(kept);
+        *found = Some(what);
         if let Some(what) = wrong {
             return Err(NotOpen::NotReproduced(what));
         }
@@ -235,8 +320,10 @@ impl<R: Rules, S: Store> House<R, S> {
         let step = Step { budget: setup.genesis.step_budget, ..Step::default() };
         let mut house = House {
             now: wall.max(state.now()),
+            store,
+            rules,
             state,
-            events,
+            events: Events::new(),
             writer,
             control: VecDeque::new(),
             bets: VecDeque::new(),
@@ -481,12 +568,26 @@ impl<R: Rules, S: Store> House<R, S> {
         self.control.is_empty() && self.bets.is_empty() && !self.state.has_work() && !due
     }
 
-    /// Closes the journal in order.
+    /// The last sequence that is durable.
+    pub fn durable(&self) -> Seq {
+        Seq(self.writer.durable_seq().get())
+    }
+
+    /// Makes a snapshot of everything that is durable, beside the loop.
     ///
     /// # Errors
-    /// What the journal says.
-    pub fn close(mut self) -> Result<(), Error> {
+    /// Why there is none; the house goes on.
+    pub fn snapshot(&self, to_archive: bool) -> Result<Made, String> {
+        snapshots::by_replica(&self.store, &self.rules, self.durable(), to_archive)
+    }
+
+    /// Closes the journal in order, and makes a snapshot of the state as it is then.
+    ///
+    /// # Errors
+    /// What the journal says. Why there is no snapshot stands in what is returned.
+    pub fn stop(mut self, to_archive: bool) -> Result<Result<Made, String>, Error> {
         self.sync()?;
-        self.writer.close()
+        self.writer.close()?;
+        Ok(snapshots::of_state(&self.store, &self.rules, &self.state, to_archive))
     }
 }

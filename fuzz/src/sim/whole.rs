@@ -5,12 +5,16 @@
 //! error of the disk clients poll once more, as the threads of a process do that is about to end.
 
 use super::crowd::{Crowd, Stage};
-use super::house::{Seen, Setup, split};
+use super::house::{Seen, Setup, digest_of, split};
+use super::snapshots::{Came, Made, Shelf};
 use super::{Counts, Failure, Input, guarded, one_answer, setup_of};
 use crate::auditor::{Auditor, Ring, Violation};
 use crate::workload::Rng;
 use crate::world::Disk;
-use betring::{Client, Clock, Config, Control, Engine, Layout, Level, NotTaken, WaitStrategy};
+use betring::{
+    Client, Clock, Config, Control, Engine, Layout, Level, NotTaken, Recovered, Snapshot,
+    WaitStrategy,
+};
 use betring_core::answer::{Answer, Reply};
 use betring_core::command::{Capacities, PriceFailure, rounding_mode};
 use betring_core::event::Events;
@@ -50,6 +54,9 @@ struct Whole {
     may_fail: bool,
     sync_failed: bool,
     crashed: bool,
+    /// Whether segments behind the older of two snapshots go to the archive.
+    archive: bool,
+    shelf: Shelf,
     counts: Counts,
 }
 
@@ -101,6 +108,8 @@ impl Whole {
             may_fail: false,
             sync_failed: false,
             crashed: true,
+            archive: Rng::new(seed ^ 0xa3c4).permille(700),
+            shelf: Shelf::default(),
             counts: Counts { nights: 1, ..Counts::default() },
         }
     }
@@ -128,6 +137,8 @@ impl Whole {
             .segments_ahead(0)
             .events(64)
             .answer_within(PATIENCE)
+            .snapshot_at_stop(1)
+            .archive(self.archive)
     }
 
     fn act(&mut self, input: &Input) -> Result<(), Violation> {
@@ -156,6 +167,88 @@ impl Whole {
                 Ok(())
             }
             Input::Open { die_after, seed } => self.start(*die_after, *seed),
+            Input::Snapshot { die_after, .. } => self.snapshot(*die_after),
+            Input::Stop { die_after, .. } => self.shutdown(*die_after),
+            Input::Spoil { spoil, stays, seed } => {
+                let config = self.config().snapshot_at_stop(0);
+                let open = |disk: Disk| {
+                    let engine = Engine::open_on(disk, config.clone(), HouseRules, &mut |_| {});
+                    let engine = engine.map_err(|e| e.to_string())?;
+                    let found = engine.recovered();
+                    let (base, last) = (found.snapshot.map(|seq| seq.0), found.kept_seq.0);
+                    Ok(Came { base, last, digest: found.digest })
+                };
+                let how = (*spoil, *stays, *seed);
+                self.shelf.spoil(&self.disk, how, &mut self.counts, open)
+            }
+        }
+    }
+
+    fn snapshot(&mut self, die_after: u64) -> Result<(), Violation> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let before = self.shelf.sound(&self.disk);
+        self.disk.die_in_snapshot(die_after);
+        let made = open.engine.snapshot();
+        self.disk.die_in_snapshot(0);
+        if self.disk.is_dead() {
+            self.counts.snapshots_failed += 1;
+            self.stop();
+            return Ok(());
+        }
+        self.made(&before, made.map_err(|e| e.to_string())).map(|_| ())
+    }
+
+    /// Whether somebody was told that it was made.
+    fn made(&mut self, before: &[u64], made: Result<Snapshot, String>) -> Result<bool, Violation> {
+        match made {
+            Ok(made) => {
+                let archived = made.archived.as_ref().map_or(0, |a| a.segments.len() as u64);
+                let is_new = made.from != Some(made.seq);
+                let made = Made { seq: made.seq.0, is_new, archived };
+                let how = (self.archive, !self.may_fail);
+                self.shelf.made(&self.disk, (before, made), how, &mut self.counts)?;
+                Ok(true)
+            }
+            Err(_) if self.may_fail => {
+                self.counts.snapshots_failed += 1;
+                Ok(false)
+            }
+            Err(why) => Err(format!("no snapshot could be made on a sound disk: {why}")),
+        }
+    }
+
+    /// A clean stop: what was asked is decided, everything is durable, and a snapshot is made.
+    fn shutdown(&mut self, die_after: u64) -> Result<(), Violation> {
+        let Some(Open { clients, control, engine }) = self.open.take() else { return Ok(()) };
+        drop((clients, control));
+        let before = self.shelf.sound(&self.disk);
+        self.disk.die_in_snapshot(die_after);
+        let closed = engine.shutdown();
+        self.disk.die_in_snapshot(0);
+        self.stop();
+        if self.disk.is_dead() {
+            self.counts.snapshots_failed += 1;
+            return Ok(());
+        }
+        self.read_records()?;
+        self.decided.clear();
+        match closed {
+            Ok(closed) => {
+                // What was closed in order is durable, whatever became of the snapshot.
+                self.promised_durable = closed.last_seq.0;
+                let was_made = match closed.snapshot {
+                    Some(made) => self.made(&before, made)?,
+                    None => false,
+                };
+                self.counts.snapshots_at_stop += u64::from(was_made);
+                Ok(())
+            }
+            Err(_) if self.may_fail => {
+                self.sync_failed = true;
+                self.counts.poisoned += 1;
+                Ok(())
+            }
+            Err(why) => Err(format!("the engine did not stop in order on a sound disk: {why}")),
         }
     }
 
@@ -361,6 +454,7 @@ impl Whole {
                 Err(e) => return Err(format!("the engine does not open over a sound disk: {e}")),
             };
         self.look_back()?;
+        self.same_as_everything(engine.recovered())?;
         // Attempts of an earlier run had the same numbers.
         self.decided.clear();
         self.counts.recoveries += u64::from(!engine.recovered().created);
@@ -429,6 +523,33 @@ impl Whole {
             }
         }
         self.read_records()
+    }
+
+    /// What was recovered from a snapshot and what came after it is what all records make.
+    fn same_as_everything(&mut self, found: &Recovered) -> Result<(), Violation> {
+        let all = betring_journal::snapshots(&self.disk.aside()).unwrap_or_default();
+        let told = |seq: &u64| {
+            let name = betring_journal::snapshot_name(*seq);
+            found.passed_over.iter().any(|why| why.contains(&name))
+        };
+        let passed_over: Vec<u64> = all.into_iter().filter(told).collect();
+        let base = found.snapshot.map(|seq| seq.0);
+        self.shelf.recovered(&self.disk, (base, &passed_over), &mut self.counts)?;
+        let Some(base) = base else { return Ok(()) };
+        let kept = found.kept_seq.0 as usize;
+        let records = self
+            .history
+            .iter()
+            .take(kept)
+            .map(|(at, command, events)| (*at, command.as_slice(), events.as_slice()));
+        let replayed = digest_of(HouseRules, records)?;
+        if replayed != found.digest {
+            return Err(format!(
+                "the snapshot at #{base} and the journal make {} at #{kept}, and all records {replayed}",
+                found.digest
+            ));
+        }
+        Ok(())
     }
 
     /// The state that the engine has is the state that its records make, and what the rules say.

@@ -129,3 +129,36 @@ fn an_engine_that_stops_anywhere_in_its_starts_can_be_started_again() {
         assert!(opened.is_ok(), "stopped twice at operation {dies}: {}", opened.unwrap_err());
     }
 }
+
+/// A snapshot got its name, and the sync of the directory failed: nobody was told of it. The next one that was
+/// asked for was the same, was there already, and was told of; the next power cut took its name.
+#[test]
+fn a_snapshot_that_was_there_already_is_durable_when_it_is_told_of() {
+    let mut told = 0;
+    for fails in 1..60 {
+        let disk = Disk::new(fails);
+        let config = Config::at("nowhere")
+            .layout(Layout::Inline)
+            .clock(Clock::manual(Timestamp(sim::START)))
+            .secret([7; 16])
+            .clients(2, 64)
+            .segment_bytes(1 << 20)
+            .segments_ahead(0)
+            .capacities(sim::setup_of(1).capacities);
+        let engine = Engine::open_on(disk.clone(), config, HouseRules, &mut |_| {}).unwrap();
+        disk.fail_after(fails, Failing::Error);
+        let first = engine.snapshot();
+        disk.heal();
+        let there = betring_journal::snapshots(&disk.aside()).unwrap();
+        let second = engine.snapshot().unwrap();
+        if first.is_ok() || there.is_empty() {
+            continue;
+        }
+        told += 1;
+        for seed in 0..10 {
+            let left = betring_journal::snapshots(&disk.power_cut(seed)).unwrap();
+            assert_eq!(left, [second.seq.0], "failed at operation {fails}, power cut {seed}");
+        }
+    }
+    assert!(0 < told, "it failed once between the name and the sync of the directory");
+}

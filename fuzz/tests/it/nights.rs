@@ -17,15 +17,22 @@ fn nights_of_crashes_on_a_lying_disk_hold() {
     }
     assert!(100 < counts.crashes && 1_000 < counts.commands, "{counts}");
     assert!(0 < counts.cuts && 0 < counts.kept && 0 < counts.records_lost, "{counts}");
+    assert!(50 < counts.snapshots_made && 0 < counts.snapshots_failed, "{counts}");
+    assert!(50 < counts.snapshots_used && 50 < counts.archived, "{counts}");
+    assert!(0 < counts.fell_back && 0 < counts.fell_through, "{counts}");
+    assert!(0 < counts.rewound_refused, "{counts}");
 }
 
 #[test]
 fn nights_with_the_whole_engine_hold() {
-    for seed in 0..3 {
-        if let Err(failure) = sim::whole::night_of(seed, 150) {
-            panic!("{failure}");
+    let mut counts = sim::Counts::default();
+    for seed in 0..4 {
+        match sim::whole::night_of(seed, 150) {
+            Ok(night) => counts.add(&night),
+            Err(failure) => panic!("{failure}"),
         }
     }
+    assert!(0 < counts.snapshots_made && 0 < counts.snapshots_used, "{counts}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The disk lies as it says, and repeats every lie for the same seed.
 
-use betring_fuzz::world::{Disk, Failing, Lie, SECTOR};
+use betring_fuzz::world::{Disk, Failing, Hurt, Lie, SECTOR};
 use betring_journal::{Store, StoreFile, StoreMap};
 
 fn written(disk: &Disk, name: &str, bytes: &[u8]) {
@@ -137,4 +137,49 @@ fn a_bit_may_flip_in_what_was_never_synced() {
         assert!(disk.lie(Lie::Flip, seed).is_some(), "seed {seed}");
         assert_ne!(content(&disk, "a").unwrap(), [7; SECTOR], "seed {seed}");
     }
+}
+
+#[test]
+fn a_file_that_moves_to_another_directory_may_have_both_names_after_a_power_cut_and_never_none() {
+    let disk = Disk::new(1);
+    written(&disk, "a", &[1; SECTOR]);
+    disk.rename("a", "archive/a").unwrap();
+    let there = |seed, name| content(&disk.power_cut(seed), name).is_some();
+    assert!((0..200).all(|seed| there(seed, "a") || there(seed, "archive/a")));
+    let both = (0..200).find(|&seed| there(seed, "a") && there(seed, "archive/a"));
+    let disk = disk.power_cut(both.expect("both in one of 200 power cuts"));
+    disk.rename("a", "archive/a").unwrap();
+    assert!(content(&disk, "a").is_some(), "two names of one file: nothing is done");
+}
+
+#[test]
+fn what_is_hurt_at_rest_is_hurt_on_the_device_too() {
+    let sound = [7; 2 * SECTOR];
+    let at = SECTOR as u64;
+    let zeroed = [[7; SECTOR], [0; SECTOR]].concat();
+    let flipped = [[7; SECTOR].as_slice(), &[3], &[7; SECTOR - 1]].concat();
+    let hurts = [
+        (Hurt::Flip { at, bit: 2 }, Some(flipped)),
+        (Hurt::Truncate(at), Some(vec![7; SECTOR])),
+        (Hurt::Zero(at), Some(zeroed)),
+        (Hurt::Content(vec![9]), Some(vec![9])),
+        (Hurt::Gone, None),
+    ];
+    for (how, expected) in hurts {
+        let disk = Disk::new(1);
+        written(&disk, "a", &sound);
+        disk.hurt("a", &how);
+        assert_eq!(content(&disk, "a"), expected, "{how:?}");
+        assert_eq!(content(&disk.power_cut(1), "a"), expected, "{how:?}, after a power cut");
+    }
+}
+
+#[test]
+fn the_machine_stops_inside_the_next_snapshot_and_not_before() {
+    let disk = Disk::new(1);
+    disk.die_in_snapshot(2);
+    written(&disk, "a", &[7; SECTOR]);
+    let mut file = disk.create_new("snap-1.tmp").unwrap();
+    assert!(file.write_at(0, &[7; SECTOR]).is_ok());
+    assert!(file.sync().is_err() && disk.is_dead(), "the second operation behind its beginning");
 }
