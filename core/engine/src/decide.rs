@@ -380,11 +380,14 @@ impl<R: Rules, S: Store> Core<R, S> {
     pub(crate) fn run(mut self, mut idle: Idle) -> Option<Closed> {
         let shared = self.logic.shared.clone();
         shared.sleeps_here();
-        while let Some(turn) = self.guarded(Core::cycle) {
+        loop {
+            // Read before the rings are: whatever was published before the stop is found by this turn.
+            let stopping = shared.is_stopping();
+            let Some(turn) = self.guarded(Core::cycle) else { break };
             if shared.is_poisoned() {
                 break;
             }
-            if shared.is_stopping() && turn.commands == 0 && !turn.stalled {
+            if stopping && turn.commands == 0 && !turn.stalled {
                 break;
             }
             if turn.is_idle() {

@@ -170,7 +170,7 @@ impl Shared {
 
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
-        self.status.load(Ordering::Relaxed) == STOPPING
+        self.status.load(Ordering::Acquire) == STOPPING
     }
 
     /// Asks the loop to finish what it has and to close.
