@@ -1,12 +1,22 @@
 #!/usr/bin/env bash
 # Takes one guard after the other out of a copy of the tree, and shows that the simulator or the auditor
-# notices each. A line that says MISSED is a hole in the tests.
+# says so, or the test that is named. A line that says MISSED is a hole in the tests; one that says BROKE is a
+# simulator that ended in another way than with a violation, which shows nothing.
 #
-#   fuzz/mutations.sh [NAME...]       all of them, or those named
+#   fuzz/mutations.sh [NAME...]             all of them, or those named
+#   MUTATIONS_RANDOM=N fuzz/mutations.sh    so many, drawn by chance and printed
 #
 # The copy and its build live in $MUTATIONS_DIR (a new directory under /tmp unless it is set, then it is kept
 # and the next run builds faster). The working tree is never touched.
 set -u
+case ${1:-} in
+-h | --help)
+    sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+    echo "They are:"
+    sed -nE 's/^(mutate|fails) ([a-z-]+) .*/  \2/p' "$0"
+    exit
+    ;;
+esac
 cd "$(dirname "$0")/.."
 kept=${MUTATIONS_DIR:-}
 dir=${kept:-$(mktemp -d)}
@@ -21,34 +31,90 @@ copy() {
 
 sim() {
     (cd "$dir/tree" && cargo build -q --release -p betring-fuzz --bin sim) > "$dir/build.log" 2>&1 || return 9
-    "$CARGO_TARGET_DIR/release/sim" "$@" > "$dir/sim.log" 2>&1
+    # What a mutant does for ever, it does no longer than this: 124 is how `timeout` tells.
+    timeout 900 "$CARGO_TARGET_DIR/release/sim" "$@" > "$dir/sim.log" 2>&1
 }
 
 missed=0
 row() { printf '| %-34s | %-9s | %s |\n' "$1" "$2" "$3"; }
 
-# mutate NAME FILE PERL SIM-ARGUMENTS…
+# wanted NAME: whether it is to be run.
+wanted() { [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $1 "* ]]; }
+
+# change NAME FILE PERL: changes the copy, if there is something to change.
+change() {
+    cp "$dir/tree/$2" "$dir/sound"
+    perl -0pi -e "$3" "$dir/tree/$2"
+    if cmp -s "$dir/tree/$2" "$dir/sound"; then
+        row "$1" NOT-FOUND "the guard is not in $2 as it was: mend this script"
+        missed=1
+        return 1
+    fi
+}
+
+# mutate NAME FILE PERL SIM-ARGUMENTS…: the simulator says VIOLATION, and which.
 mutate() {
-    local name=$1 file=$2 change=$3
+    local name=$1 file=$2
+    wanted "$name" || return
+    change "$name" "$file" "$3" || return
     shift 3
-    if [ ${#only[@]} -gt 0 ] && [[ ! " ${only[*]} " == *" $name "* ]]; then return; fi
-    cp "$dir/tree/$file" "$dir/sound"
-    perl -0pi -e "$change" "$dir/tree/$file"
-    if cmp -s "$dir/tree/$file" "$dir/sound"; then
-        row "$name" NOT-FOUND "the guard is not in $file as it was: mend this script"
+    sim 0x5eed --threads 2 --quick "$@"
+    local status=$?
+    local said=$(grep -A1 -m1 '^VIOLATION$' "$dir/sim.log" | tail -1 | cut -c1-110)
+    if [ $status -eq 9 ]; then
+        row "$name" NO-BUILD "$(grep -m1 '^error' "$dir/build.log")"
+        missed=1
+    elif [ $status -eq 0 ]; then
+        row "$name" MISSED "$(grep -o '^[0-9]* nights: [0-9]* crashes' "$dir/sim.log")"
+        missed=1
+    elif [ $status -eq 1 ] && [ -n "$said" ]; then
+        row "$name" caught "$said"
+    else
+        row "$name" BROKE "the simulator ended with $status: $(tail -1 "$dir/sim.log" | cut -c1-80)"
+        missed=1
+    fi
+    cp "$dir/sound" "$dir/tree/$file"
+}
+
+# fails NAME FILE PERL PACKAGE TARGET TEST: for what the simulator does not come to, this test fails, by its
+# own assertion, and passes without the change.
+fails() {
+    local name=$1 file=$2 package=$4 target=$5 test=$6
+    wanted "$name" || return
+    run_test() {
+        (cd "$dir/tree" && timeout 900 cargo test -q --release -p "$package" --test "$target" -- "$test") > "$dir/test.log" 2>&1
+    }
+    if ! run_test || ! grep -q 'test result: ok\. [1-9]' "$dir/test.log"; then
+        row "$name" BROKE "on the sound tree $test does not pass"
         missed=1
         return
     fi
-    sim 0x5eed --threads 2 --quick "$@"
-    case $? in
-    0) row "$name" MISSED "$(grep -o '^[0-9]* nights: [0-9]* crashes' "$dir/sim.log")"; missed=1 ;;
-    9) row "$name" NO-BUILD "$(grep -m1 '^error' "$dir/build.log")"; missed=1 ;;
-    *) row "$name" caught "$(grep -A1 -m1 VIOLATION "$dir/sim.log" | tail -1 | cut -c1-110)" ;;
-    esac
+    change "$name" "$file" "$3" || return
+    if run_test; then
+        row "$name" MISSED "$test passes"
+        missed=1
+    elif grep -q 'test result: FAILED' "$dir/test.log"; then
+        row "$name" caught "$test: $(grep -A1 -m1 ' panicked at ' "$dir/test.log" | tail -1 | cut -c1-80)"
+    else
+        row "$name" NO-BUILD "$(grep -m1 '^error' "$dir/test.log")"
+        missed=1
+    fi
     cp "$dir/sound" "$dir/tree/$file"
 }
 
 only=("$@")
+if [ "${MUTATIONS_RANDOM-1}" = 0 ]; then
+    echo "MUTATIONS_RANDOM=0 draws none, which shows nothing"
+    exit 2
+fi
+names=$(sed -nE 's/^(mutate|fails) ([a-z-]+) .*/\2/p' fuzz/mutations.sh)
+for name in "${only[@]}"; do
+    grep -qxF -- "$name" <<< "$names" || { echo "there is no mutation $name; there are:" $names; exit 2; }
+done
+if [ -n "${MUTATIONS_RANDOM:-}" ]; then
+    mapfile -t only < <(shuf -n "$MUTATIONS_RANDOM" <<< "$names")
+    echo "drawn: ${only[*]}"
+fi
 bare=(--bare --runs 400 --steps 600)
 whole=(--engine --runs 400 --steps 300)
 copy
@@ -80,10 +146,14 @@ mutate staleness core/logic/src/place.rs \
     's/if too_old \|\| too_slow \{/if false \&\& (too_old || too_slow) {/' "${bare[@]}"
 mutate one-side-of-a-posting core/logic/src/ledger.rs \
     's/let to = self\.post\(book, to, amount, currency\);/let to = self.post(book, to, 0 * amount, currency);/' "${bare[@]}"
-mutate market-settles-once core/logic/src/market.rs \
-    's/\(Defined \| Open \| Closed, MarketStep::Result\)/(Defined | Open | Closed | Settled, MarketStep::Result)/' "${bare[@]}"
+mutate settlement-version core/logic/src/settlement.rs \
+    's/self\.reverse\(index, cause, events\);/return;/' "${bare[@]}"
+mutate cancelled-window core/logic/src/settlement.rs \
+    's/if self\.windows\.covers\(market\.windows, bet\.placed_at\) \{/if false \&\& self.windows.covers(market.windows, bet.placed_at) {/' "${bare[@]}"
+mutate cash-out-freeze core/logic/src/cashout.rs \
+    's/if self\.freezes\(index\)\.iter\(\)\.any\(\|level\| level\.holds\(\)\) \{/if false \&\& self.freezes(index).iter().any(|level| level.holds()) {/' --bare --runs 2000 --steps 600
 mutate non-runner-is-void core/logic/src/settlement.rs \
-    's/match selection\.withdrawn \{/match selection.withdrawn \&\& false {/' --bare --runs 2000 --steps 600
+    's/if selection\.withdrawn \{/if selection.withdrawn \&\& false {/' --bare --runs 2000 --steps 600
 mutate run-without-a-first-record core/logic/src/state.rs \
     's/self\.seq != Seq\(0\) && self\.epoch < body\.epoch,/self.seq != Seq(0) \&\& body.epoch.0 == self.epoch.0 + 1,/' "${bare[@]}"
 mutate snapshot-checksums journal/src/snapshot_file.rs \
@@ -108,7 +178,17 @@ mutate level-gate core/engine/src/egress.rs \
     's/\.is_some_and\(\|r\| r\.as_of\.0 <= released\)/.is_some_and(|r| r.as_of.0 <= released || true)/' "${whole[@]}"
 mutate credit core/engine/src/egress.rs \
     's/if self\.credit <= self\.asked\.len\(\) \+ commands \{/if false \&\& self.credit <= self.asked.len() + commands {/' "${whole[@]}"
+mutate answer-of-another-key core/logic/src/state.rs \
+    's/let reply = self\.reply\(at, header, token, entry\.answer\);/let before = RequestKey(header.key.0.wrapping_sub(1)); let other = self.keys.find(at, self.key_hash(header.account, before), header.account, before); let reply = self.reply(at, header, token, other.map_or(entry.answer, |other| other.answer));/' "${whole[@]}"
 mutate snapshot-of-what-is-durable core/engine/src/engine.rs \
     's/self\.snapshots\.take\(Seq\(self\.shared\.durable\.get\(\)\)\)/self.snapshots.take(Seq(self.shared.decided.load(Ordering::Acquire)))/' "${whole[@]}"
+fails overdrawn core/logic/src/place.rs \
+    's/if funds < stake\.minor\(\) \{/if false \&\& funds < stake.minor() {/' betring-core it a_bet_needs_its_whole_stake
+fails exposure core/logic/src/settlement.rs \
+    's/self\.risk\.count\(at_place\(&bet, &leg, place\), withdrawn, sign\);/let _ = (at_place(\&bet, \&leg, place), withdrawn);/' betring-core it a_market_may_lose_its_limit_and_not_a_penny_more
+fails refusal-changes-nothing core/logic/src/place.rs \
+    's/Err\(answer\) => Err\(answer\),(\s+\};\s+self\.scratch = scratch;)/Err(answer) => { let of = self.ledger.accounts[account as usize]; if 0 < of.balance { self.ledger.transfer(of.currency, Side::Customer(account), Side::House(HouseAccount::Escrow), of.balance, TransferWhy::Stake, BetId::NONE, events); } Err(answer) }$1/' betring-core it of_two_gates_that_fail_the_earlier_answers
+fails account-room core/logic/src/place.rs \
+    's/if !account\.has_room_for\(returns\) \{/if false \&\& !account.has_room_for(returns) {/' betring-core it no_bet_is_taken_whose_winnings_an_account_could_not_hold
 
 exit $missed

@@ -136,6 +136,7 @@ impl Book {
             actors: 4,
             currencies: 1,
             quarantined: 1,
+            legs: most,
         };
         let opened = command::EpochOpened {
             epoch: Epoch(self.state.epoch().0 + 1),

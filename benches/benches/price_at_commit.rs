@@ -166,6 +166,7 @@ fn run(dir: &Path, level: Level, rate: u64, options: &Options) -> Result<Run, Bo
             actors: 4,
             currencies: 1,
             quarantined: 1,
+            legs: bets,
         });
     let engine = Engine::open(config)?;
     let layout = engine.health().layout.to_string();

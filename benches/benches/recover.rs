@@ -173,6 +173,7 @@ fn capacities() -> Capacities {
         actors: 4,
         currencies: 1,
         quarantined: 1,
+        legs: 1 << 19,
     }
 }
 

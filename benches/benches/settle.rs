@@ -40,6 +40,7 @@ fn main() -> Result<(), Error> {
             actors: 8,
             currencies: 1,
             quarantined: 1,
+            legs: bets + others,
         })
         .bet_ring(1 << 12)
         .clients(4, 4096);
@@ -108,7 +109,7 @@ fn main() -> Result<(), Error> {
 
     trader.close_market(&markets[0])?;
     let [win, lose] = [SelectionOutcome::Win, SelectionOutcome::Lose];
-    let job = trader.result(&markets[0], [win, lose, lose])?;
+    let job = trader.result(&markets[0], [win, lose, lose])?.expect("a first result starts a job");
     let view = engine.events();
     let started = Instant::now();
     let busy = turns(&engine, &mut client, bets / 64, |client, turn| {

@@ -78,6 +78,7 @@ fn main() -> Result<(), Error> {
         actors: 4,
         currencies: 1,
         quarantined: 4,
+        legs: bets,
     };
     let config = Config::at(dir.path().join("book")).capacities(capacities).clients(8, credit);
     let engine = Engine::open(config)?;

@@ -95,7 +95,8 @@ impl Out {
 }
 
 fn methods(of: &str, methods: &[String]) -> String {
-    format!("impl {of} {{\n{}\n}}", methods.join("\n\n"))
+    let space = if of.starts_with('<') { "" } else { " " };
+    format!("impl{space}{of} {{\n{}\n}}", methods.join("\n\n"))
 }
 
 fn main() {
@@ -164,6 +165,64 @@ fn main() {
         out.mutant(name, &status, &fenced, &unfenced);
     }
     shared.says(&["let _ = self.sleeper.set(std::thread::current());"]);
+
+    let stop = [
+        methods(
+            "Shared",
+            &["is_poisoned", "is_stopping", "stop"].map(|name| shared.item(&format!("fn {name}("))),
+        ),
+        methods("Core", &[decide.item("fn run(mut self")]),
+    ];
+    out.write("stop", &stop);
+    let (from, to) = (
+        "self.status.load(Ordering::Acquire) == STOPPING",
+        "self.status.load(Ordering::Relaxed) == STOPPING",
+    );
+    out.mutant("stop_read_relaxed", &stop, from, to);
+    out.mutant("stop_stored_relaxed", &stop, "Ordering::AcqRel,", "Ordering::Relaxed,");
+    let [status_of, run] = stop.clone();
+    let run = replaced(&run, "let stopping = shared.is_stopping();", "");
+    let late = [status_of, run];
+    out.mutant("stop_read_late", &late, "if stopping &&", "if shared.is_stopping() &&");
+    out.mutant("stop_while_stalled", &stop, " && !turn.stalled", "");
+    engine.says(&["self.shared.stop();"]);
+
+    let wanted = [
+        methods("Shared", &["want", "sync_wanted"].map(|name| shared.item(&format!("fn {name}(")))),
+        methods("Logic", &[decide.item("fn send(")]),
+        methods(
+            "<S: Store> Journaler<S>",
+            &["commit", "idle"].map(|name| record.item(&format!("fn {name}("))),
+        ),
+        record.item("fn work<S: Store>("),
+    ];
+    out.write("wanted", &wanted);
+    let (from, to) = (
+        "self.replies_want.load(Ordering::Relaxed).max(self.others_want.load(Ordering::Relaxed))",
+        "self.others_want.load(Ordering::Relaxed)",
+    );
+    out.mutant("wanted_without_replies", &wanted, from, to);
+    let readers = " || 0 < self.durable_readers.load(Ordering::Relaxed)";
+    out.mutant("wanted_without_readers", &wanted, readers, "");
+    let (from, to) = (
+        "self.others_want.fetch_max(seq.0, Ordering::AcqRel)",
+        "self.others_want.store(seq.0, Ordering::Release)",
+    );
+    out.mutant("wanted_by_the_last", &wanted, from, to);
+    out.mutant("wanted_asked_once", &wanted, "self.commit()?;", "");
+    decide.says(&[
+        "records.push(meta(stamp, header.kind), bytes, self.events.as_bytes())?;",
+        "self.send(reply);",
+    ]);
+    record.says(&[
+        "self.since = Some(Instant::now());",
+        "self.writer.seal_and_sync()?;",
+        "self.since = None;",
+    ]);
+    output.says(&[
+        "shared.durable_readers.fetch_add(1, Ordering::Relaxed);",
+        "self.shared.durable_readers.fetch_sub(1, Ordering::Relaxed);",
+    ]);
 
     let cell =
         [output.item("struct Cell<const N: usize>"), output.item("impl<const N: usize> Cell<N>")];

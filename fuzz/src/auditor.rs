@@ -9,11 +9,16 @@
 //! [`Auditor::compare`] holds a whole state against it. What it cannot know (which free place a new
 //! handle takes, how much work fits one Step) it takes from the record, and checks that it is allowed.
 
+mod cash;
 mod compare;
 mod feeds;
 mod judge;
+mod lines;
 mod place;
+mod rules;
+mod settle;
 mod steps;
+mod waits;
 
 use betring_core::BetState;
 use betring_core::answer::{Answer, AnswerKind, Fate, Reply};
@@ -21,13 +26,16 @@ use betring_core::command::*;
 use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::reject::{Malformed, Reject};
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{Header, Minor, SLOT, Slot, WirePrice};
-use betring_pricing::Money;
+use betring_core::wire::{Header, Minor, Name, SLOT, Slot, WirePrice};
+use betring_pricing::{LegNumbers, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
 use feeds::Says;
 pub use judge::OpenBet;
+use lines::{ALL_ODDS, Lines, OfOdds};
+pub use rules::OwnRules;
 
 /// Which ring brought a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +71,14 @@ struct Feed {
     delay_bound: i64,
     quickest: Option<i64>,
     suspended: Suspended,
+    frozen: Suspended,
 }
 
 #[derive(Clone, Debug)]
 struct Fixture {
+    starts: i64,
     suspended: Suspended,
+    frozen: Suspended,
 }
 
 #[derive(Clone, Debug)]
@@ -75,6 +86,7 @@ struct Account {
     reference: u64,
     currency: u16,
     balance: i128,
+    bonus: i128,
     blocked: bool,
 }
 
@@ -87,7 +99,20 @@ struct Runner {
     delay: i64,
     generation: u32,
     out: bool,
-    outcome: Option<SelectionOutcome>,
+    /// Whether its withdrawal takes something from winnings, since when, and by which price.
+    deducts: bool,
+    withdrawn_seq: u64,
+    withdrawn_at: WirePrice,
+    result: Option<ResultEntry>,
+}
+
+/// A window of a market's bets that was cancelled, or not any more.
+#[derive(Clone, Debug)]
+struct Window {
+    from: i64,
+    until: i64,
+    source: i64,
+    active: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -102,34 +127,97 @@ struct Market {
     opened_in: u32,
     settlement: u32,
     job: Option<(u64, JobKind)>,
-    /// What the job has handled so far: bets settled in this settlement.
-    handled: u64,
+    /// The job that begins when that one ends.
+    queued: Option<(u64, JobKind)>,
+    in_play: bool,
+    delay: i64,
+    each_way: u8,
+    places: u8,
+    part: OfOdds,
+    /// Whether any withdrawal took something from winnings.
+    deducts: bool,
+    windows: Vec<Window>,
+    certainty: u8,
+    result_source: i64,
+    rolled_back: i64,
     suspended: Suspended,
+    frozen: Suspended,
     runners: Vec<Runner>,
     limits: BTreeMap<u16, Limits>,
+}
+
+/// One leg of a bet.
+#[derive(Clone, Debug)]
+struct Leg {
+    market: u64,
+    selection: usize,
+    requested: WirePrice,
+    requested_version: u64,
+    price: WirePrice,
+    version: u64,
+    price_age: i64,
+    settles_at: WirePrice,
+    places: u8,
+    part: OfOdds,
+    reach: i128,
+    feed: u16,
+    /// What was brought to it of its market's result.
+    known: Option<LegNumbers>,
+    /// Of a single, while a job runs: what may have been brought to it without a word.
+    may_be: Vec<Option<LegNumbers>>,
+    /// Its market has left memory.
+    gone: bool,
+}
+
+/// What a customer agreed to when asking for a cash-out.
+#[derive(Clone, Copy, Debug)]
+struct Ask {
+    take: i128,
+    accept: i128,
+    seq: u64,
+    policy: u8,
+    slippage: u16,
+    auto: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Bet {
     account: u64,
-    market: u64,
-    selection: usize,
     currency: u16,
     stake: i128,
     returns: i128,
-    price: WirePrice,
-    version: u64,
-    price_age: i64,
-    requested: WirePrice,
-    requested_version: u64,
+    /// The most that it pays, where the house pays a cap.
+    cap: Option<i128>,
+    paid: i128,
+    cashed: i128,
+    legs: Vec<Leg>,
+    lines: Lines,
+    /// Placed by the command for singles.
+    single: bool,
+    bonus: bool,
+    cancelled: bool,
     policy: u8,
     slippage: u16,
+    floor: u64,
+    unit: i128,
     synthetic: bool,
+    ruleset: usize,
+    basis: u8,
+    settlements: u32,
     placed_seq: u64,
     placed_at: i64,
     until: i64,
     state: BetState,
-    paid: i128,
+    key: RequestKey,
+    ask: Option<Ask>,
+    auto: i128,
+}
+
+impl Bet {
+    /// Where its stake came from.
+    fn money_from(&self) -> Side {
+        if self.bonus { Side::Bonus(self.account) } else { Side::Customer(self.account) }
+    }
 }
 
 /// A request that has its answer.
@@ -157,16 +245,36 @@ pub struct Hits {
 const BET_STEPS: &[(&str, &str)] = &[
     ("-", "place"),
     ("-", "offer"),
+    ("-", "delay"),
+    ("-", "refer"),
+    ("Delayed", "accept"),
+    ("Delayed", "offer"),
+    ("Delayed", "reject"),
+    ("Referred", "trader accepts"),
+    ("Referred", "trader counters"),
+    ("Referred", "trader declines"),
+    ("Referred", "reject"),
     ("Offered", "accept"),
     ("Offered", "decline"),
     ("Offered", "end offer"),
     ("Open", "win"),
     ("Open", "lose"),
     ("Open", "void"),
+    ("Open", "partial"),
+    ("Open", "cash out"),
+    ("CashingOut", "keep open"),
+    ("CashingOut", "sold"),
+    ("Won", "reverse"),
+    ("Lost", "reverse"),
+    ("Void", "reverse"),
+    ("Partial", "reverse"),
+    ("Rejected", "archive"),
     ("OfferEnded", "archive"),
     ("Won", "archive"),
     ("Lost", "archive"),
     ("Void", "archive"),
+    ("Partial", "archive"),
+    ("CashedOut", "archive"),
 ];
 
 /// Every step that a market may take, by the status in which it takes it.
@@ -180,7 +288,11 @@ const MARKET_STEPS: &[(&str, &str)] = &[
     ("Closed", "open"),
     ("Closed", "close"),
     ("Closed", "result"),
+    ("Settling", "result"),
+    ("Settling", "rollback"),
     ("Settling", "settle end"),
+    ("Settled", "result"),
+    ("Settled", "rollback"),
     ("Settled", "archive"),
     ("Archiving", "archive end"),
 ];
@@ -199,6 +311,33 @@ impl Hits {
             }
         }
         never
+    }
+
+    /// Those of them that a night of singles takes: it has no waits, no sales and no results taken back.
+    pub fn never_of_singles(&self) -> Vec<String> {
+        const OTHERS: [&str; 11] = [
+            "delay",
+            "refer",
+            "Delayed",
+            "Referred",
+            "partial",
+            "cash out",
+            "CashingOut",
+            "CashedOut",
+            "Partial",
+            "Rejected",
+            "rollback",
+        ];
+        let mut never = self.never();
+        never.retain(|step| step != "market: Settling -> result");
+        never.retain(|step| !OTHERS.iter().any(|other| step.contains(other)));
+        never
+    }
+
+    /// Bets that were placed, offered at another price, or made to wait.
+    pub fn placed(&self) -> u64 {
+        let times = |step: &str| self.bets.get(&("-".to_owned(), step.to_owned())).copied();
+        ["place", "offer", "delay", "refer"].into_iter().filter_map(times).sum()
     }
 
     /// Adds another count.
@@ -220,11 +359,11 @@ impl std::fmt::Display for Hits {
         for (what, steps, hits) in
             [("bet", BET_STEPS, &self.bets), ("market", MARKET_STEPS, &self.markets)]
         {
-            writeln!(f, "{what:<11}{:<14}{:>10}", "step", "times")?;
+            writeln!(f, "{what:<11}{:<16}{:>10}", "step", "times")?;
             for ((from, step), times) in hits {
                 let allowed = steps.contains(&(from.as_str(), step.as_str()));
                 let note = if allowed { "" } else { "  (not allowed: refused)" };
-                writeln!(f, "{from:<11}{step:<14}{times:>10}{note}")?;
+                writeln!(f, "{from:<11}{step:<16}{times:>10}{note}")?;
             }
         }
         for never in self.never() {
@@ -236,6 +375,9 @@ impl std::fmt::Display for Hits {
     }
 }
 
+/// Every account's balance and bonus money, what is on the house's accounts, and how many bets there are.
+type AllMoney = (Vec<(i128, i128)>, BTreeMap<(u16, u8), i128>, usize);
+
 /// The second implementation.
 #[derive(Clone)]
 pub struct Auditor {
@@ -244,8 +386,8 @@ pub struct Auditor {
     epoch: u32,
     genesis: Option<Genesis>,
     capacities: Capacities,
-    /// Whether the operator has rules of its own, which may refuse a bet or reduce its stake.
-    own_rules: bool,
+    /// The operator's own, which may refuse a bet or reduce its stake.
+    rules: Option<OwnRules>,
     rules_version: u32,
     actors: Vec<String>,
     feeds: Vec<Feed>,
@@ -269,9 +411,18 @@ pub struct Auditor {
     currency_limits: BTreeMap<u16, Limits>,
     house: BTreeMap<(u16, u8), i128>,
     everything: Suspended,
+    all_frozen: Suspended,
+    /// Every set of rules that was published; the first is the journal's own.
+    rulesets: Vec<Ruleset>,
+    /// Waits that may still have their places: when they are due, since when, whose.
+    timers: BTreeSet<(i64, u64, u64)>,
+    /// Whoever was overdrawn by something that may not do so.
+    overdrawn: Option<u64>,
     hits: Hits,
     /// What the command being decided has to have told.
     told: Vec<Event>,
+    /// What its record says.
+    found: Vec<Event>,
 }
 
 fn rule(holds: bool, sentence: impl FnOnce() -> String) -> Checked {
@@ -303,7 +454,7 @@ impl Auditor {
             epoch: 0,
             genesis: None,
             capacities: Capacities::default(),
-            own_rules: false,
+            rules: None,
             rules_version: 0,
             actors: Vec::new(),
             feeds: vec![Feed {
@@ -316,6 +467,7 @@ impl Auditor {
                 delay_bound: 0,
                 quickest: None,
                 suspended: Suspended::default(),
+                frozen: Suspended::default(),
             }],
             feed_names: Vec::new(),
             fixtures: BTreeMap::new(),
@@ -333,15 +485,14 @@ impl Auditor {
             currency_limits: BTreeMap::new(),
             house: BTreeMap::new(),
             everything: Suspended::default(),
+            all_frozen: Suspended::default(),
+            rulesets: Vec::new(),
+            timers: BTreeSet::new(),
+            overdrawn: None,
             hits: Hits::default(),
             told: Vec::new(),
+            found: Vec::new(),
         }
-    }
-
-    /// The operator has rules of its own: a bet may be refused by `Policy`, or its stake reduced, and
-    /// nothing else.
-    pub fn with_own_rules(self) -> Auditor {
-        Auditor { own_rules: true, ..self }
     }
 
     /// The last sequence it has seen.
@@ -370,6 +521,11 @@ impl Auditor {
     /// The customers' accounts.
     pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
         self.accounts.keys().map(|id| AccountId::from_raw(*id))
+    }
+
+    /// Whether an account is blocked.
+    pub fn is_blocked(&self, account: AccountId) -> bool {
+        self.accounts.get(&account.raw()).is_some_and(|account| account.blocked)
     }
 
     /// What is on an account.
@@ -406,6 +562,18 @@ impl Auditor {
             .map(|(id, bet)| (BetId::from_raw(*id), AccountId::from_raw(bet.account)))
     }
 
+    /// How many legs a bet has.
+    pub fn legs(&self, bet: BetId) -> usize {
+        self.bets.get(&bet.raw()).map_or(0, |bet| bet.legs.len())
+    }
+
+    /// What a bet risks, and what all of it would be bought back for now.
+    pub fn worth(&self, bet: BetId) -> Option<(Minor, Minor)> {
+        let bet = self.bets.get(&bet.raw())?;
+        let value = self.value(bet, bet.stake).ok()?;
+        Some((money(bet.stake), money(value)))
+    }
+
     /// The feeds, the manual one not counted.
     pub fn feeds(&self) -> impl Iterator<Item = (FeedId, u64)> + '_ {
         let numbers = self.feeds.iter().enumerate().skip(1);
@@ -415,6 +583,38 @@ impl Auditor {
     /// The fixtures.
     pub fn fixtures(&self) -> impl Iterator<Item = FixtureId> + '_ {
         self.fixtures.keys().map(|id| FixtureId::from_raw(*id))
+    }
+
+    /// When the fixture of a market starts; 0 if that is not known.
+    fn starts(&self, market: u64) -> Timestamp {
+        let fixture = self.markets.get(&market).and_then(|m| self.fixtures.get(&m.fixture));
+        Timestamp(fixture.map_or(0, |fixture| fixture.starts))
+    }
+
+    /// Why a selection takes no bets now; none if it does.
+    pub fn why_no_bets(&self, market: MarketId, selection: usize) -> Option<Reject> {
+        let priced = self
+            .takes_bets(market, selection)
+            .and_then(|market| self.in_force(market, selection).map(|_| ()));
+        priced.err().and_then(|no| no.reject())
+    }
+
+    /// Everybody who suspends a market, and at which level: the level, what is suspended, who does it.
+    pub fn suspensions(&self, market: MarketId) -> Vec<(Level, u64, u8)> {
+        let Some(known) = self.markets.get(&market.raw()) else { return Vec::new() };
+        let feed = &self.feeds[usize::from(known.feed)].suspended;
+        let fixture = self.fixtures.get(&known.fixture).map(|fixture| &fixture.suspended);
+        let levels = [
+            (Level::Engine, 0, Some(&self.everything)),
+            (Level::Feed, u64::from(known.feed), Some(feed)),
+            (Level::Fixture, known.fixture, fixture),
+            (Level::Market, market.raw(), Some(&known.suspended)),
+        ];
+        let owners = |(level, id, suspended): (Level, u64, Option<&Suspended>)| {
+            let owners = suspended.map_or_else(BTreeSet::new, |s| s.owners.clone());
+            owners.into_iter().map(move |owner| (level, id, owner)).collect::<Vec<_>>()
+        };
+        levels.into_iter().flat_map(owners).collect()
     }
 
     /// The actors.
@@ -563,11 +763,17 @@ impl Auditor {
             Lane::Engine | Lane::Control | Lane::Feed => self.capacities.keys,
         };
         let keys = full(self.places_taken, room);
-        let bets = if kind == Kind::Place {
-            full(self.bets_in_memory(), self.capacities.bets)
-        } else {
-            (false, false)
+        let legs = match &command {
+            Command::Place(_) => 1,
+            Command::PlaceTicket(body, _) => i64::from(body.legs),
+            _ => 0,
         };
+        let ((bets_least, bets_most), (legs_least, legs_most)) = self.in_memory();
+        let is_full = |bets: i64, kept: i64| {
+            let (bets_room, legs_room) = (self.capacities.bets, self.capacities.legs);
+            legs != 0 && (i64::from(bets_room) <= bets || i64::from(legs_room) < kept + legs)
+        };
+        let bets = (is_full(bets_least, legs_least), is_full(bets_most, legs_most));
         if keys.0 || bets.0 {
             refuse(Reject::Overloaded)
         } else if keys.1 || bets.1 {
@@ -577,16 +783,35 @@ impl Auditor {
         }
     }
 
-    /// Bets that take a place, at least and at most: while a market is being archived nobody can say
+    /// Bets and legs that take a place, at least and at most: while a market is being archived nobody can say
     /// which of its bets have left.
-    fn bets_in_memory(&self) -> (i64, i64) {
-        let leaving = |bet: &&Bet| {
-            let market = self.markets.get(&bet.market);
-            market.is_some_and(|market| market.status == MarketStatus::Archiving)
-        };
-        let here = self.bets.values().filter(|bet| bet.state != BetState::Archived);
-        let most = here.clone().count() as i64;
-        (most - here.filter(leaving).count() as i64, most)
+    fn in_memory(&self) -> ((i64, i64), (i64, i64)) {
+        let (mut bets, mut legs) = ((0, 0), (0, 0));
+        for bet in self.bets.values().filter(|bet| bet.state != BetState::Archived) {
+            let stays = i64::from(!self.is_leaving(bet));
+            let own = bet.legs.len() as i64;
+            bets = (bets.0 + stays, bets.1 + 1);
+            legs = (legs.0 + stays * own, legs.1 + own);
+        }
+        (bets, legs)
+    }
+
+    /// Whether a bet may have left memory, or not yet: all its markets have, or are about to.
+    fn is_leaving(&self, bet: &Bet) -> bool {
+        bet.legs.iter().all(|leg| {
+            let market = self.markets.get(&leg.market).filter(|_| !leg.gone);
+            market.is_none_or(|market| market.status == MarketStatus::Archiving)
+        })
+    }
+
+    /// Whether the record refuses so, where nobody outside can know what is right.
+    fn answered_with(&self, reject: Reject) -> bool {
+        self.found.iter().any(|event| match event {
+            Event::Answered(answered) => answered.answer.reject() == Some(reject),
+            Event::BetRejected(rejected) => rejected.reject == reject.code(),
+            Event::CashOutFailed(failed) => failed.reject == reject.code(),
+            _ => false,
+        })
     }
 
     fn kept(&self, account: u64, key: RequestKey, at: i64) -> Option<&Asked> {
@@ -602,6 +827,11 @@ impl Auditor {
                 let gone = (Fate::Archived, Minor(0));
                 let Some(bet) = self.bets.get(&answer.id) else { return vec![gone] };
                 let fate = match bet.state {
+                    BetState::Delayed | BetState::Referred => Fate::Waiting,
+                    BetState::Rejected => Fate::Rejected,
+                    BetState::CashingOut => Fate::CashingOut,
+                    BetState::CashedOut => Fate::CashedOut,
+                    BetState::Partial => Fate::Partial,
                     BetState::Offered => Fate::Offered,
                     BetState::Open => Fate::Open,
                     BetState::OfferEnded => Fate::OfferEnded,
@@ -610,17 +840,17 @@ impl Auditor {
                     BetState::Void => Fate::Void,
                     BetState::Archived => return vec![gone],
                 };
-                let mut fates = vec![(fate, money(bet.paid))];
-                let leaving = self.markets.get(&bet.market);
-                if leaving.is_some_and(|m| m.status == MarketStatus::Archiving) {
+                let sold = bet.state == BetState::CashedOut;
+                let mut fates = vec![(fate, money(if sold { bet.cashed } else { bet.paid }))];
+                if self.is_leaving(bet) {
                     fates.push(gone);
                 }
                 fates
             }
             AnswerKind::Started => {
                 let market = self.markets.get(&answer.job_market().raw());
-                let job = market.and_then(|market| market.job);
-                let runs = job.is_some_and(|(id, _)| id == answer.id);
+                let jobs = market.map_or([None; 2], |market| [market.job, market.queued]);
+                let runs = jobs.into_iter().flatten().any(|(id, _)| id == answer.id);
                 vec![(if runs { Fate::JobRunning } else { Fate::JobEnded }, Minor(0))]
             }
             AnswerKind::Refused | AnswerKind::Done | AnswerKind::NeverPlaced => {
@@ -659,6 +889,8 @@ impl Auditor {
         self.seq = seq.0;
         self.now = at.0;
         self.told.clear();
+        self.found.clone_from(&found);
+        self.found.retain(|event| !matches!(event, Event::EventHash(_)));
         let answered = found.iter().find_map(|event| match event {
             Event::Answered(answered) => Some(*answered),
             _ => None,
@@ -671,7 +903,7 @@ impl Auditor {
         }
         let given = answered.map_or(0, |answered| answered.answer.id);
         let money_before = self.all_money();
-        let decided = self.decide(&header, &command, given, answered.map(|a| a.answer));
+        let decided = self.decide(&header, &command, given);
         let answer = match decided {
             Ok(Ok(answer)) => answer,
             Ok(Err(refusal)) => {
@@ -695,13 +927,12 @@ impl Auditor {
                 account: header.account,
                 digest: answered.map_or(0, |answered| answered.digest),
                 key: header.key,
-                valid_until: Timestamp(valid_until(bytes)),
+                valid_until: Timestamp(self.counts_until(bytes, sealed)),
                 answer,
                 sealed: u64::from(sealed),
             }));
         }
-        let found: Vec<Event> =
-            found.into_iter().filter(|event| !matches!(event, Event::EventHash(_))).collect();
+        let found = std::mem::take(&mut self.found);
         if found != self.told {
             let at = found.iter().zip(&self.told).take_while(|(a, b)| a == b).count();
             return Err(wrong(format!(
@@ -714,9 +945,15 @@ impl Auditor {
         Ok(answer)
     }
 
+    /// A seal counts until no copy made before the question can execute, whatever limit that named.
+    fn counts_until(&self, bytes: &[u8], sealed: bool) -> i64 {
+        let latest = self.now.saturating_add(self.window());
+        if sealed { valid_until(bytes).max(latest) } else { valid_until(bytes) }
+    }
+
     fn keep(&mut self, header: &Header, bytes: &[u8], answer: Answer, sealed: bool) {
-        let asked =
-            Asked { content: content(bytes), valid_until: valid_until(bytes), answer, sealed };
+        let valid_until = self.counts_until(bytes, sealed);
+        let asked = Asked { content: content(bytes), valid_until, answer, sealed };
         let before = self.asked.insert((header.account, header.key.0), asked);
         // One that time had forgotten may still have had its place.
         if before.is_none() {
@@ -725,8 +962,8 @@ impl Auditor {
         self.places_taken.1 += 1;
     }
 
-    fn all_money(&self) -> (Vec<i128>, BTreeMap<(u16, u8), i128>, usize) {
-        let balances = self.accounts.values().map(|account| account.balance).collect();
+    fn all_money(&self) -> AllMoney {
+        let balances = self.accounts.values().map(|a| (a.balance, a.bonus)).collect();
         (balances, self.house.clone(), self.bets.len())
     }
 
@@ -737,7 +974,7 @@ impl Auditor {
                 .accounts
                 .values()
                 .filter(|account| account.currency == *currency)
-                .map(|account| account.balance)
+                .map(|account| account.balance + account.bonus)
                 .sum();
             let house: i128 = self
                 .house
@@ -752,16 +989,19 @@ impl Auditor {
                 .bets
                 .values()
                 .filter(|bet| bet.currency == *currency)
-                .filter(|bet| matches!(bet.state, BetState::Open | BetState::Offered))
+                .filter(|bet| bet.state.in_escrow())
                 .map(|bet| bet.stake)
                 .sum();
             let escrow = self.house_balance(*currency, HouseAccount::Escrow);
             rule(stakes == escrow, || {
-                format!("escrow {escrow} is the stakes {stakes} of open and offered bets")
+                format!("escrow {escrow} is the stakes {stakes} of bets that stand or wait")
             })?;
         }
-        let overdrawn = self.accounts.iter().find(|(_, account)| account.balance < 0);
-        rule(overdrawn.is_none(), || format!("{overdrawn:?} is overdrawn"))
+        let bonus = self.accounts.iter().find(|(_, account)| account.bonus < 0);
+        rule(bonus.is_none(), || format!("{bonus:?} has used more for free bets than it had"))?;
+        rule(self.overdrawn.is_none(), || {
+            format!("{:?} is overdrawn, and not by a reversal", self.overdrawn)
+        })
     }
 
     fn house_balance(&self, currency: u16, account: HouseAccount) -> i128 {
@@ -791,17 +1031,9 @@ impl Auditor {
         why: TransferWhy,
         bet: u64,
     ) {
-        let mut post = |side: Side, amount: i128| match side {
-            Side::Customer(id) => {
-                self.accounts.entry(id).and_modify(|account| account.balance += amount);
-                LedgerAccount::customer(AccountId::from_raw(id))
-            }
-            Side::House(account) => {
-                *self.house.entry((currency, account as u8)).or_default() += amount;
-                LedgerAccount::house(account, currency)
-            }
-        };
-        let (from, to) = (post(from, -amount), post(to, amount));
+        let (owed_by_one, owed_by_other) = (self.owed(from), self.owed(to));
+        let sides = [(from, owed_by_one), (to, owed_by_other)];
+        let (from, to) = (self.post(currency, from, -amount), self.post(currency, to, amount));
         self.told.push(Event::Transfer(Transfer {
             from,
             to,
@@ -811,6 +1043,54 @@ impl Auditor {
             why: why as u8,
             zero: [0; 5],
         }));
+        for (side, before) in sides {
+            let after = self.owed(side);
+            if let (Some((account, debt)), Some((_, was))) = (after, before)
+                && debt != was
+            {
+                let account = AccountId::from_raw(account);
+                let debt = money(debt);
+                self.told.push(Event::DebtChanged(DebtChanged {
+                    account,
+                    debt,
+                    currency,
+                    zero: [0; 6],
+                }));
+            }
+        }
+    }
+
+    /// What a customer owes.
+    fn owed(&self, side: Side) -> Option<(u64, i128)> {
+        match side {
+            Side::Customer(id) | Side::Debtor(id) => {
+                self.accounts.get(&id).map(|account| (id, -account.balance.min(0)))
+            }
+            Side::Bonus(_) | Side::House(_) => None,
+        }
+    }
+
+    fn post(&mut self, currency: u16, side: Side, amount: i128) -> LedgerAccount {
+        match side {
+            Side::Customer(id) | Side::Debtor(id) => {
+                if let Some(account) = self.accounts.get_mut(&id) {
+                    account.balance += amount;
+                    // Only a reversal or a correction by hand may take what is not there.
+                    if account.balance < 0 && amount < 0 && matches!(side, Side::Customer(_)) {
+                        self.overdrawn = Some(id);
+                    }
+                }
+                LedgerAccount::customer(AccountId::from_raw(id))
+            }
+            Side::Bonus(id) => {
+                self.accounts.entry(id).and_modify(|account| account.bonus += amount);
+                LedgerAccount::bonus(AccountId::from_raw(id))
+            }
+            Side::House(account) => {
+                *self.house.entry((currency, account as u8)).or_default() += amount;
+                LedgerAccount::house(account, currency)
+            }
+        }
     }
 
     fn use_currency(&mut self, currency: u16) -> bool {
@@ -824,13 +1104,7 @@ impl Auditor {
         room
     }
 
-    fn decide(
-        &mut self,
-        header: &Header,
-        command: &Command<'_>,
-        given: u64,
-        answered: Option<Answer>,
-    ) -> Checked<Decided> {
+    fn decide(&mut self, header: &Header, command: &Command<'_>, given: u64) -> Checked<Decided> {
         let lane = Kind::from_code(header.kind).map(Kind::lane);
         let registers = matches!(command, Command::RegisterActor(..));
         if matches!(lane, Some(Lane::Control | Lane::Feed))
@@ -841,7 +1115,7 @@ impl Auditor {
         }
         Ok(match command {
             Command::Genesis(body) => {
-                self.genesis = Some(*body);
+                self.is_born(*body);
                 Ok(self.done(0))
             }
             Command::EpochOpened(body) => Ok(self.run_begins(body)),
@@ -849,8 +1123,8 @@ impl Auditor {
             Command::Quarantine(body) => self.quarantine(body),
             Command::RegisterActor(_, names) => self.register_actor(names.first()),
             Command::DefineFeed(body, names) => self.define_feed(body, names.first()),
-            Command::DefineFixture(_, names) => {
-                return self.define_fixture(names.first(), given);
+            Command::DefineFixture(body, names) => {
+                return self.define_fixture(body, names.first(), given);
             }
             Command::DefineMarket(body, names) => return self.define_market(body, *names, given),
             Command::OpenMarket(body) => self.open(body.market),
@@ -859,6 +1133,19 @@ impl Auditor {
             Command::Release(body) => self.suspend(body.level, body.id, body.owner, false),
             Command::WithdrawSelection(body) => self.take_out(body),
             Command::MarketResult(body, entries) => self.result(body, *entries),
+            Command::PublishRules(_, sets) => match sets.iter().next() {
+                Some(set) => self.publish_rules(set),
+                None => return Err("rules without a set".to_owned()),
+            },
+            Command::SetInPlay(body) => self.set_in_play(body),
+            Command::AnswerReferral(body, prices) => self.answer_referral(body, *prices),
+            Command::FreezeCashOut(body) => self.freeze(body),
+            Command::CancelBets(body) => self.cancel_bets(body),
+            Command::RollbackResult(body) => self.rollback(body),
+            Command::CancelBet(body) => self.cancel_bet(body),
+            Command::CorrectPrice(body) => self.correct_price(body),
+            Command::Adjust(body) => self.adjust(body),
+            Command::GrantBonus(body) => self.grant_bonus(body),
             Command::ArchiveMarket(body) => self.archive(body.market),
             Command::SetLimits(body) => self.set_limits(body),
             Command::BlockAccount(body) => self.block(body),
@@ -887,11 +1174,27 @@ impl Auditor {
             Command::OpenAccount(body) => return self.open_account(header, body, given),
             Command::Deposit(body) => self.deposit(header, body.amount),
             Command::Withdraw(body) => self.withdraw(header, body.amount),
-            Command::Place(body) => return self.place(header, body, given, answered),
-            Command::AcceptOffer(body) => self.accept(header, body.bet.raw(), answered),
-            Command::DeclineOffer(body) => self.decline(header, body.bet.raw(), answered),
+            Command::Place(body) => return self.place(header, body, given),
+            Command::PlaceTicket(body, legs) => {
+                return self.place_ticket(header, body, *legs, given);
+            }
+            Command::CashOut(body) => self.cash_out(header, body),
+            Command::SetAutoCashOut(body) => self.set_auto(header, body),
+            Command::AcceptOffer(body) => self.accept(header, body.bet.raw()),
+            Command::DeclineOffer(body) => self.decline(header, body.bet.raw()),
             Command::Resolve(_) => Ok(Answer::of(AnswerKind::NeverPlaced, Seq(self.seq))),
         })
+    }
+
+    fn is_born(&mut self, genesis: Genesis) {
+        self.genesis = Some(genesis);
+        let name = Name::new("genesis").expect("a name");
+        self.rulesets = vec![Ruleset {
+            rounding: genesis.rounding,
+            price_failure: genesis.price_failure,
+            offer_ttl: genesis.offer_ttl,
+            ..Ruleset::standard(name)
+        }];
     }
 
     fn run_begins(&mut self, body: &EpochOpened) -> Answer {
@@ -952,6 +1255,7 @@ impl Auditor {
             delay_bound: body.delay_bound.0,
             quickest: None,
             suspended: Suspended::default(),
+            frozen: Suspended::default(),
         });
         let id = self.feed_names.len() as u64;
         let kind = Kind::DefineFeed as u8;
@@ -959,7 +1263,7 @@ impl Auditor {
         Ok(self.done(id))
     }
 
-    fn define_fixture(&mut self, name: &str, given: u64) -> Checked<Decided> {
+    fn define_fixture(&mut self, body: &DefineFixture, name: &str, given: u64) -> Checked<Decided> {
         if let Some(id) = self.fixture_names.get(name) {
             return Ok(Err(and(self.no(Reject::NameTaken), |no| no.id = *id)));
         }
@@ -968,7 +1272,12 @@ impl Auditor {
         }
         self.fresh('X', given)?;
         self.fixture_names.insert(name.to_owned(), given);
-        self.fixtures.insert(given, Fixture { suspended: Suspended::default() });
+        let fixture = Fixture {
+            starts: body.starts.0,
+            suspended: Suspended::default(),
+            frozen: Suspended::default(),
+        };
+        self.fixtures.insert(given, fixture);
         let kind = Kind::DefineFixture as u8;
         self.told.push(Event::Named(Named { id: given, kind, zero: [0; 7] }));
         Ok(Ok(self.done(given)))
@@ -1028,8 +1337,19 @@ impl Auditor {
                 opened_in: 0,
                 settlement: 0,
                 job: None,
-                handled: 0,
+                queued: None,
+                in_play: false,
+                delay: 0,
+                each_way: body.each_way,
+                places: body.places,
+                part: if body.places == 0 { ALL_ODDS } else { (body.place_num, body.place_den) },
+                deducts: false,
+                windows: Vec::new(),
+                certainty: 0,
+                result_source: 0,
+                rolled_back: 0,
                 suspended: Suspended::default(),
+                frozen: Suspended::default(),
                 runners: vec![Runner::default(); usize::from(body.selections)],
                 limits: BTreeMap::new(),
             },
@@ -1057,7 +1377,8 @@ impl Auditor {
         let to = match step {
             "open" if before_result => Some(Open),
             "close" if before_result => Some(Closed),
-            "result" if before_result => Some(Settling),
+            "result" if before_result || matches!(from, Settling | Settled) => Some(Settling),
+            "rollback" if matches!(from, Settling | Settled) => Some(Closed),
             "archive" if from == Settled => Some(Archiving),
             _ => None,
         };
@@ -1094,73 +1415,38 @@ impl Auditor {
         self.markets.entry(id.raw()).and_modify(|market| market.suspended.last = seq);
     }
 
-    fn result(&mut self, body: &MarketResult, entries: Entries<'_, ResultEntry>) -> Decided {
-        let Some(market) = self.markets.get(&body.market.raw()) else {
-            return Err(self.no(Reject::MarketUnknown));
-        };
-        let named: BTreeSet<usize> =
-            entries.iter().map(|entry| usize::from(entry.selection.0)).collect();
-        let all: BTreeSet<usize> = (0..market.runners.len()).collect();
-        if named != all {
-            return Err(self.no(Reject::SelectionUnknown));
-        }
-        let winners = market.winners;
-        let to = self.market_step(body.market, "result")?;
-        if winners < entries.iter().filter(|e| e.outcome() == SelectionOutcome::Win).count() {
-            return Err(self.no(Reject::TooManyWinners));
-        }
-        let seq = self.seq;
-        let mut settlement = 0;
-        if let Some(market) = self.markets.get_mut(&body.market.raw()) {
-            for entry in entries.iter() {
-                market.runners[usize::from(entry.selection.0)].outcome = Some(entry.outcome());
-            }
-            market.settlement += 1;
-            market.handled = 0;
-            settlement = market.settlement;
-        }
-        self.ends_offers(body.market);
-        self.market_goes_to(body.market, to);
-        let (market, job) = (body.market, JobId(seq));
-        self.told.push(Event::ResultRecorded(ResultRecorded { market, job, settlement, zero: 0 }));
-        Ok(self.start_job(market, JobKind::Settle))
-    }
-
-    fn start_job(&mut self, market: MarketId, kind: JobKind) -> Answer {
-        let seq = self.seq;
-        self.markets.entry(market.raw()).and_modify(|market| market.job = Some((seq, kind)));
-        let started = JobStarted { job: JobId(seq), market, kind: kind as u8, zero: [0; 7] };
-        self.told.push(Event::JobStarted(started));
-        Answer::started(Seq(seq), market)
-    }
-
     fn archive(&mut self, id: MarketId) -> Decided {
         let to = self.market_step(id, "archive")?;
         self.market_goes_to(id, to);
         Ok(self.start_job(id, JobKind::Archive))
     }
 
-    fn suspend(&mut self, level: u8, id: u64, owner: u8, on: bool) -> Decided {
-        let unknown = |reject| Answer::refused(reject, Seq(self.seq));
-        let seq = self.seq;
-        let suspended = match Level::from_code(level) {
-            Some(Level::Engine) => &mut self.everything,
+    /// Who suspends a level, and who freezes its cash-outs.
+    fn level(&mut self, level: u8, id: u64) -> Result<[&mut Suspended; 2], Answer> {
+        let unknown = |reject| Err(Answer::refused(reject, Seq(self.seq)));
+        match Level::from_code(level) {
+            Some(Level::Engine) => Ok([&mut self.everything, &mut self.all_frozen]),
             Some(Level::Feed) => {
                 let at = usize::try_from(id).unwrap_or(usize::MAX);
                 match self.feeds.get_mut(at) {
-                    Some(feed) if at != 0 => &mut feed.suspended,
-                    _ => return Err(unknown(Reject::FeedUnknown)),
+                    Some(feed) if at != 0 => Ok([&mut feed.suspended, &mut feed.frozen]),
+                    _ => unknown(Reject::FeedUnknown),
                 }
             }
             Some(Level::Fixture) => match self.fixtures.get_mut(&id) {
-                Some(fixture) => &mut fixture.suspended,
-                None => return Err(unknown(Reject::FixtureUnknown)),
+                Some(fixture) => Ok([&mut fixture.suspended, &mut fixture.frozen]),
+                None => unknown(Reject::FixtureUnknown),
             },
             Some(Level::Market) | None => match self.markets.get_mut(&id) {
-                Some(market) => &mut market.suspended,
-                None => return Err(unknown(Reject::MarketUnknown)),
+                Some(market) => Ok([&mut market.suspended, &mut market.frozen]),
+                None => unknown(Reject::MarketUnknown),
             },
-        };
+        }
+    }
+
+    fn suspend(&mut self, level: u8, id: u64, owner: u8, on: bool) -> Decided {
+        let seq = self.seq;
+        let [suspended, _] = self.level(level, id)?;
         if on {
             suspended.owners.insert(owner);
             suspended.last = seq;
@@ -1176,6 +1462,20 @@ impl Auditor {
         Ok(self.done(id))
     }
 
+    fn freeze(&mut self, body: &FreezeCashOut) -> Decided {
+        let (id, level, owner, frozen) = (body.id, body.level, body.owner, body.frozen);
+        let [_, by] = self.level(level, id)?;
+        if frozen == 1 {
+            by.owners.insert(owner);
+        } else {
+            by.owners.remove(&owner);
+        }
+        let owners = by.owners.iter().fold(0, |bits, owner| bits | 1 << owner);
+        let told = CashOutFrozen { id, level, owner, owners, frozen, zero: [0; 4] };
+        self.told.push(Event::CashOutFrozen(told));
+        Ok(self.done(id))
+    }
+
     fn take_out(&mut self, body: &WithdrawSelection) -> Decided {
         use MarketStatus::*;
         let Some(market) = self.markets.get_mut(&body.market.raw()) else {
@@ -1187,13 +1487,27 @@ impl Auditor {
         if !matches!(market.status, Defined | Open | Closed) {
             return Err(self.no(Reject::NotAllowed));
         }
+        let again = runner.out == (body.withdrawn == 1);
         runner.out = body.withdrawn == 1;
+        runner.deducts = body.deduct == 1;
+        if !again {
+            runner.withdrawn_seq = self.seq;
+        }
+        if !body.price.is_none() {
+            runner.withdrawn_at = body.price;
+        } else if !again {
+            runner.withdrawn_at = runner.price;
+        }
+        let price = runner.withdrawn_at;
+        market.deducts |= body.deduct == 1;
         self.ends_offers(body.market);
         self.told.push(Event::SelectionChanged(SelectionChanged {
             market: body.market,
             selection: body.selection,
             withdrawn: body.withdrawn,
-            zero: [0; 5],
+            deducts: body.deduct,
+            zero: [0; 4],
+            price,
         }));
         Ok(self.done(body.market.raw()))
     }
@@ -1254,7 +1568,8 @@ impl Auditor {
         self.use_currency(body.currency);
         self.fresh('A', given)?;
         let (reference, currency) = (body.reference, body.currency);
-        self.accounts.insert(given, Account { reference, currency, balance: 0, blocked: false });
+        self.accounts
+            .insert(given, Account { reference, currency, balance: 0, bonus: 0, blocked: false });
         self.told.push(Event::AccountOpened(AccountOpened {
             account: AccountId::from_raw(given),
             reference,
@@ -1282,14 +1597,17 @@ impl Auditor {
         Ok(and(self.done(header.account), |done| done.amount = amount))
     }
 
-    /// Whether everything that may yet be won still fits beside the balance.
+    /// Whether everything that may be won, or settled otherwise, still fits beside the balance.
     fn has_room_for(&self, id: u64, more: i128) -> bool {
-        let waits = |bet: &&Bet| {
-            bet.account == id && matches!(bet.state, BetState::Open | BetState::Offered)
+        let counts = |bet: &&Bet| {
+            bet.account == id && bet.state != BetState::Archived && !bet.state.is_refused()
         };
-        let won: i128 = self.bets.values().filter(waits).map(|bet| bet.returns).sum();
+        let own = || self.bets.values().filter(counts);
+        let most: i128 = own().map(|bet| bet.returns).sum();
+        let least: i128 = own().filter(|bet| !self.is_leaving(bet)).map(|bet| bet.returns).sum();
         let balance = self.accounts.get(&id).map_or(0, |account| account.balance);
-        balance + won + more <= i128::from(i64::MAX)
+        let fits = |won: i128| balance + won + more <= i128::from(i64::MAX);
+        fits(most) || (fits(least) && !self.answered_with(Reject::BalanceLimit))
     }
 
     fn withdraw(&mut self, header: &Header, amount: Minor) -> Decided {
@@ -1313,6 +1631,10 @@ impl Auditor {
 #[derive(Clone, Copy)]
 enum Side {
     Customer(u64),
+    /// A customer who gives back what was paid, and may owe it.
+    Debtor(u64),
+    /// A customer's money for free bets.
+    Bonus(u64),
     House(HouseAccount),
 }
 
@@ -1369,5 +1691,65 @@ pub fn describe(bytes: &[u8]) -> String {
                 header.client
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use betring_core::{BetStep, MarketStep};
+
+    #[test]
+    fn the_steps_that_have_to_be_taken_are_those_that_the_tables_of_the_core_allow() {
+        let mut bets: BTreeSet<(String, &str)> =
+            ["place", "offer", "delay", "refer"].map(|step| ("-".to_owned(), step)).into();
+        for state in BetState::ALL {
+            for step in BetStep::ALL.iter().filter(|step| state.after(**step).is_some()) {
+                let names: &[&str] = match step {
+                    BetStep::Accept if *state == BetState::Referred => &["trader accepts"],
+                    BetStep::Accept => &["accept"],
+                    BetStep::Offer if *state == BetState::Referred => &["trader counters"],
+                    BetStep::Offer => &["offer"],
+                    BetStep::Reject if *state == BetState::Referred => {
+                        &["trader declines", "reject"]
+                    }
+                    BetStep::Reject => &["reject"],
+                    // By its customer, or by itself.
+                    BetStep::EndOffer => &["decline", "end offer"],
+                    BetStep::Win => &["win"],
+                    BetStep::Lose => &["lose"],
+                    BetStep::Void => &["void"],
+                    BetStep::Partial => &["partial"],
+                    BetStep::Reverse => &["reverse"],
+                    BetStep::AskCashOut => &["cash out"],
+                    BetStep::KeepOpen => &["keep open"],
+                    BetStep::CashOut => &["sold"],
+                    BetStep::Archive => &["archive"],
+                };
+                bets.extend(names.iter().map(|name| (state.to_string(), *name)));
+            }
+        }
+        assert_eq!(bets, named(BET_STEPS));
+
+        let mut markets: BTreeSet<(String, &str)> = BTreeSet::new();
+        for status in MarketStatus::ALL {
+            for step in MarketStep::ALL.iter().filter(|step| status.after(**step).is_some()) {
+                let name = match step {
+                    MarketStep::Open => "open",
+                    MarketStep::Close => "close",
+                    MarketStep::Result => "result",
+                    MarketStep::Rollback => "rollback",
+                    MarketStep::SettleEnd => "settle end",
+                    MarketStep::Archive => "archive",
+                    MarketStep::ArchiveEnd => "archive end",
+                };
+                markets.insert((status.to_string(), name));
+            }
+        }
+        assert_eq!(markets, named(MARKET_STEPS));
+    }
+
+    fn named<'a>(steps: &[(&str, &'a str)]) -> BTreeSet<(String, &'a str)> {
+        steps.iter().map(|(from, step)| ((*from).to_owned(), *step)).collect()
     }
 }

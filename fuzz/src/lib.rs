@@ -20,4 +20,4 @@ pub mod world;
 pub use betring_core::command::Limits;
 pub use betring_pricing::{money, price};
 pub use night::{FromToml, Look, Night, Told, Weights, night};
-pub use system::{System, UnderTest};
+pub use system::{Start, System, UnderTest};

@@ -26,7 +26,7 @@ mod check;
 mod picture;
 mod play;
 
-use crate::auditor::{Hits, Ring, Violation};
+use crate::auditor::{Hits, OwnRules, Ring, Violation};
 use betring::{Layout, Level, NotTaken};
 use betring_core::answer::Reply;
 use betring_core::id::{ClientId, Seq, Token};
@@ -102,8 +102,8 @@ impl<R: Rules> Race<R> {
 pub struct History {
     /// What it came from.
     pub seed: u64,
-    /// Whether the operator has rules of its own.
-    pub own_rules: bool,
+    /// The operator's own rules.
+    pub own_rules: Option<OwnRules>,
     /// Slots of the bet ring.
     pub bet_slots: usize,
     /// Slots of the control ring.

@@ -1,9 +1,9 @@
 //! A night against an engine, in ten lines of anybody's test.
 //!
-//! ```
-//! use betring_core::{BetFacts, Rules, Ruling};
+//! ```no_run
 //! use betring_core::time::Nanos;
-//! use betring_fuzz::{System, money};
+//! use betring_core::{BetFacts, Rules, Ruling};
+//! use betring_fuzz::{FromToml, Limits, System, money};
 //!
 //! #[derive(Clone)]
 //! struct NoBetsAfterMinute85;
@@ -17,30 +17,33 @@
 //!     }
 //! }
 //!
-//! let told = betring_fuzz::night()
+//! betring_fuzz::night()
 //!     .rules(NoBetsAfterMinute85)
+//!     .limits(Limits::from_toml(include_str!("../tests/it/limits.toml"))?)
 //!     .weights(|w| w.retry(0.3).late_result(0.05).crash(0.01))
 //!     .invariant("no stake above 5,000", |v| v.open_bets().all(|b| b.stake <= money!(5_000)))
 //!     .against(System::inline())
-//!     .run(600);
-//! assert!(told.commands > 100);
+//!     .require_all_transitions()
+//!     .run(10_000);
+//! # Ok::<(), String>(())
 //! ```
 //!
 //! A failure is a panic that says the seed, the sentence that broke, and the shortest script that
-//! was found to break it.
+//! was found to break it. A night in which no bet was placed is a failure too: it shows nothing of any rule.
 
-use crate::auditor::{Auditor, Hits, OpenBet, Ring, Violation};
+use crate::auditor::{Auditor, Hits, OpenBet, OwnRules, Ring, Violation};
 use crate::minimize::{self, Asking};
 use crate::sim::crowd::{Crowd, Stage};
 use crate::sim::house::Setup;
-use crate::sim::{Input, START, setup_of};
+use crate::sim::{Input, START, guarded, setup_of};
 use crate::system::{System, UnderTest};
 use betring_core::command::{Capacities, Limits};
 use betring_core::id::{AccountId, Seq};
 use betring_core::time::Timestamp;
 use betring_core::wire::Minor;
 use betring_core::{HouseRules, Rules};
-use std::sync::Arc;
+use std::cell::Cell;
+use std::sync::{Arc, Once};
 
 /// Inputs of one night; a run of more takes several, each with a house of its own.
 const NIGHT: usize = 600;
@@ -136,13 +139,18 @@ pub struct Told {
     pub commands: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Records of the engine's journal that were read beside its answers: 0 for one that keeps none of ours.
+    pub records: u64,
+    /// Bets that were placed, and those that were offered at another price.
+    pub bets: u64,
     /// How often which step of a life cycle was taken: prints as the tables.
     pub hits: Hits,
 }
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} commands, {} crashes\n{}", self.commands, self.crashes, self.hits)
+        let Told { commands, crashes, records, bets, hits } = self;
+        write!(f, "{commands} commands, {records} records, {bets} bets, {crashes} crashes\n{hits}")
     }
 }
 
@@ -191,7 +199,8 @@ impl<R: Rules> Night<R> {
         Night { seed, ..self }
     }
 
-    /// Every step of both life cycles has to be taken at least once.
+    /// Every step of both life cycles that a single takes has to be taken at least once. Nights of this kind
+    /// play singles: waits, sales and results taken back are played by `cargo sim` alone.
     pub fn require_all_transitions(self) -> Night<R> {
         Night { all_transitions: true, ..self }
     }
@@ -199,8 +208,16 @@ impl<R: Rules> Night<R> {
     /// Plays until so much was done.
     ///
     /// # Panics
-    /// If something does not hold: with the seed, the sentence, and the shortest script that was found.
+    /// If something does not hold: with the seed, the sentence, and the shortest script that was found. And if
+    /// no bet was placed.
     pub fn run(self, inputs: usize) -> Told {
+        if self.own_rules && !self.system.runs_own_rules() {
+            panic!(
+                "{:?} cannot be given rules of yours: write them into it, and say so with \
+                 `System::process_with_rules`",
+                self.system
+            );
+        }
         let mut told = Told::default();
         let mut left = inputs;
         let mut seed = self.seed;
@@ -210,14 +227,23 @@ impl<R: Rules> Night<R> {
                 Ok(night) => {
                     told.commands += night.commands;
                     told.crashes += night.crashes;
+                    told.records += night.records;
+                    told.bets += night.bets;
                     told.hits.add(&night.hits);
+                    let is_long = steps == NIGHT || told.bets == 0 && left == steps;
+                    if night.bets == 0 && is_long {
+                        panic!(
+                            "no bet was placed in the night of seed {seed:#x}, in {steps} inputs: rules or \
+                             limits that refuse everything show nothing\n{night}"
+                        );
+                    }
                 }
                 Err(broken) => self.fail(seed, broken),
             }
             left -= steps;
             seed = seed.wrapping_add(1);
         }
-        let never = told.hits.never();
+        let never = told.hits.never_of_singles();
         if self.all_transitions && !never.is_empty() {
             panic!("{told}\nnever taken in {inputs} inputs: {}", never.join("; "));
         }
@@ -251,23 +277,33 @@ impl<R: Rules> Night<R> {
             unknown: Vec::new(),
             records: Auditor::new(),
             asked: Vec::new(),
+            actors: Vec::new(),
             told: Told::default(),
         };
         if self.own_rules {
-            scene.auditor = scene.auditor.with_own_rules();
-            scene.records = scene.records.with_own_rules();
+            let rules = OwnRules::of(self.rules.clone());
+            scene.auditor = scene.auditor.with_rules(rules.clone());
+            scene.records = scene.records.with_rules(rules);
         }
         let mut inputs = Vec::new();
-        let broken = |what, inputs: &[Input], scene: &Scene| Broken {
-            what,
-            inputs: inputs.to_vec(),
-            script: minimize::script_of(&scene.setup, &scene.asked),
+        let broken = |what: Violation, inputs: &[Input], scene: &Scene| {
+            // Of an engine that is not ours the script has what it said: ours says otherwise.
+            let expected = what.split_once(", and the rules say ").map(|(_, expected)| expected);
+            let expected = expected.filter(|_| self.system.is_betring());
+            let (setup, actors, asked) = (&scene.setup, &scene.actors, &scene.asked);
+            let mut script = minimize::script_of(setup, actors, asked, expected);
+            script.push_str(&minimize::epilogue(seed, &what));
+            Broken { class: minimize::class_of(&what), what, inputs: inputs.to_vec(), script }
         };
         let (genesis, capacities) = (scene.setup.genesis, scene.setup.capacities);
         let begun = scene.auditor.begin(scene.at, genesis, capacities);
         let started =
             begun.and_then(|()| self.system.start(&self.rules, &scene.setup, seed, scene.at));
         let mut system = started.map_err(|what| broken(what, &inputs, &scene))?;
+        for name in system.actors() {
+            scene.auditor.registered(&name);
+            scene.actors.push(name);
+        }
         let mut crowd = Crowd::new(seed).weighted(self.weights);
         for step in 0..steps {
             let input = match given {
@@ -277,13 +313,15 @@ impl<R: Rules> Night<R> {
                 },
                 None => crowd.act(&mut scene),
             };
-            let result = self.one(&mut *system, &mut scene, &input);
+            // Rules and invariants of anybody's may panic.
+            let result = guarded(|| self.one(&mut *system, &mut scene, &input));
             inputs.push(input);
             if let Err(what) = result {
                 return Err(broken(what, &inputs, &scene));
             }
         }
         scene.told.hits = scene.auditor.hits().clone();
+        scene.told.bets = scene.told.hits.placed();
         Ok(scene.told)
     }
 
@@ -327,6 +365,7 @@ impl<R: Rules> Night<R> {
         for (at, command, events) in system.events() {
             let seq = Seq(scene.records.seq() + 1);
             scene.records.sequenced(seq, at, &command, &events)?;
+            scene.told.records += 1;
         }
         if let Some(balances) = system.balances()? {
             let expected = scene.auditor.balances();
@@ -341,43 +380,47 @@ impl<R: Rules> Night<R> {
         }
     }
 
-    /// Shortens what broke, and says it.
+    /// Says what broke, shortens it, and says that.
     fn fail(&self, seed: u64, first: Broken) -> ! {
-        let mut best = first;
-        let mut plays = 0;
-        let mut size = best.inputs.len().div_ceil(2).max(1);
-        loop {
-            let mut from = 0;
-            let mut shorter = false;
-            while from < best.inputs.len() && plays < SHORTENINGS_MAX {
-                let to = (from + size).min(best.inputs.len());
-                let mut fewer = best.inputs[..from].to_vec();
-                fewer.extend_from_slice(&best.inputs[to..]);
-                plays += 1;
-                match self.play(seed, Some(&fewer), fewer.len()) {
-                    Err(broken) => {
-                        best = broken;
-                        shorter = true;
-                    }
-                    Ok(_) => from = to,
-                }
-            }
-            if SHORTENINGS_MAX <= plays || (size == 1 && !shorter) {
-                break;
-            }
-            size = (size / 2).max(1);
-        }
+        let (what, class) = (first.what.clone(), first.class.clone());
+        eprintln!("seed {seed:#x}, {} inputs: {what}", first.inputs.len());
+        let again = |fewer: &[Input]| {
+            let broken = quietly(|| self.play(seed, Some(fewer), fewer.len())).err()?;
+            (broken.class == class).then_some(broken)
+        };
+        let best = minimize::fewest(first, |broken| &broken.inputs, SHORTENINGS_MAX, again);
         panic!(
-            "{}\nseed {seed:#x}, {} inputs, as short as was found:\n\n{}",
-            best.what,
+            "{what}\nseed {seed:#x}, {} inputs, as short as was found:\n\n{}",
             best.inputs.len(),
             best.script
         );
     }
 }
 
+std::thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A panic that was told of is not told of again, by this thread.
+fn quietly<T>(what: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                before(panic);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let done = what();
+    QUIET.set(false);
+    done
+}
+
 struct Broken {
     what: Violation,
+    class: String,
     inputs: Vec<Input>,
     script: String,
 }
@@ -391,6 +434,8 @@ struct Scene {
     records: Auditor,
     /// What was done so far.
     asked: Vec<Asking>,
+    /// Actors that the engine began with.
+    actors: Vec<String>,
     told: Told,
 }
 
@@ -421,25 +466,45 @@ pub trait FromToml: Sized {
     /// Reads `min_stake`, `max_stake`, `max_payout` and `max_liability`, amounts as text: `"5000.00"`.
     ///
     /// # Errors
-    /// What is missing or not an amount.
+    /// What is missing, not known, not an amount, or below what it has to be above.
     fn from_toml(text: &str) -> Result<Self, String>;
 }
 
 impl FromToml for Limits {
     fn from_toml(text: &str) -> Result<Limits, String> {
         let table: toml::Table = text.parse().map_err(|e| format!("limits: {e}"))?;
+        let names = ["min_stake", "max_stake", "max_payout", "max_liability"];
+        if let Some(other) = table.keys().find(|key| !names.contains(&key.as_str())) {
+            return Err(format!("limits: {other} is none of {}", names.join(", ")));
+        }
         let amount = |name: &str| {
-            let text = table.get(name).and_then(toml::Value::as_str);
-            let text = text.ok_or_else(|| format!("limits: {name} is missing, write \"10.00\""))?;
+            let value = table.get(name);
+            let value =
+                value.ok_or_else(|| format!("limits: {name} is missing, write \"10.00\""))?;
+            let text = value.as_str();
+            let text = text.ok_or_else(|| {
+                format!("limits: {name} is not text but {value}, write \"10.00\"")
+            })?;
             let money: betring_pricing::Money =
                 text.parse().map_err(|e| format!("limits: {name}: {e}"))?;
             Ok::<Minor, String>(money.into())
         };
-        Ok(Limits {
+        let limits = Limits {
             min_stake: amount("min_stake")?,
             max_stake: amount("max_stake")?,
             max_payout: amount("max_payout")?,
             max_liability: amount("max_liability")?,
-        })
+        };
+        let rising = [
+            ("min_stake", limits.min_stake, "max_stake", limits.max_stake),
+            ("max_stake", limits.max_stake, "max_payout", limits.max_payout),
+        ];
+        match rising.iter().find(|(_, less, _, more)| more.0 < less.0) {
+            Some((less, _, more, _)) => Err(format!("limits: {more} is below {less}")),
+            None if limits.min_stake.0 <= 0 || limits.max_liability.0 <= 0 => {
+                Err("limits: min_stake and max_liability are above 0".to_owned())
+            }
+            None => Ok(limits),
+        }
     }
 }

@@ -1,8 +1,12 @@
-//! The simulator: the real loop, the real state and the real journal on a virtual clock and a disk that
+//! The simulator: the real state and the real journal on a virtual clock and a disk that
 //! lies, with the auditor at their shoulder.
 //!
 //! A night is a list of [`Input`]s. One number decides all of them ([`night_of`]), and the same list
 //! always does the same, so a failure is repeated by its number and shortened by leaving inputs out.
+//!
+//! Most nights turn a second loop ([`house`]) around the real state and journal: a crash costs it
+//! microseconds. Every eighth night of `cargo sim` has the engine that operators embed ([`whole`]): its own
+//! loop, rings, handles and outputs.
 //!
 //! What has to hold is checked by [`Machine`] after every input: the record of every command and every reply
 //! against the auditor's own decision; the whole state against the auditor's books; that no attempt which
@@ -51,6 +55,15 @@ pub enum Input {
     Sync,
     /// The last frame is covered.
     Cover,
+    /// A client publishes all of this at once.
+    Burst {
+        /// Its seat.
+        client: usize,
+        /// The commands.
+        all: Vec<Vec<u8>>,
+    },
+    /// Somebody who reads events now and then does so.
+    Listen,
     /// A client reads replies, at most so many.
     Poll {
         /// Its seat.
@@ -118,6 +131,9 @@ impl std::fmt::Display for Input {
             Input::Publish { client, bytes } => {
                 write!(f, "client {client} publishes {}", crate::auditor::describe(bytes))
             }
+            Input::Burst { client, all } => {
+                write!(f, "client {client} publishes {} commands at once", all.len())
+            }
             other => write!(f, "{other:?}"),
         }
     }
@@ -136,6 +152,14 @@ pub struct Counts {
     pub not_taken: u64,
     /// Attempts that the facade did not take for the client's credit.
     pub no_credit: u64,
+    /// Attempts that found the ring full.
+    pub overloaded: u64,
+    /// Jumps of the wall clock.
+    pub wall_jumps: u64,
+    /// Events that a reader saw as they happened, and those that it read from the journal after it was lapped.
+    pub heard: u64,
+    /// Those of the journal.
+    pub heard_late: u64,
     /// Commands that were sequenced, the engine's own too.
     pub commands: u64,
     /// Replies that clients saw.
@@ -144,6 +168,8 @@ pub struct Counts {
     pub unsequenced: u64,
     /// Crashes: power cuts and ends of the process.
     pub crashes: u64,
+    /// Those of them in nights with the whole engine.
+    pub crashes_whole: u64,
     /// Openings that succeeded on a journal with records.
     pub recoveries: u64,
     /// Openings in which a torn tail was cut.
@@ -193,10 +219,15 @@ impl Counts {
             attempts,
             not_taken,
             no_credit,
+            overloaded,
+            wall_jumps,
+            heard,
+            heard_late,
             commands,
             replies,
             unsequenced,
             crashes,
+            crashes_whole,
             recoveries,
             cuts,
             kept,
@@ -225,7 +256,12 @@ impl Counts {
         self.commands += commands;
         self.replies += replies;
         self.unsequenced += unsequenced;
+        self.overloaded += overloaded;
+        self.wall_jumps += wall_jumps;
+        self.heard += heard;
+        self.heard_late += heard_late;
         self.crashes += crashes;
+        self.crashes_whole += crashes_whole;
         self.recoveries += recoveries;
         self.cuts += cuts;
         self.kept += kept;
@@ -251,12 +287,15 @@ impl Counts {
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let disk = &self.disk;
+        let lies = disk.flips + disk.misdirected + disk.stale_reads;
         writeln!(
             f,
-            "{} nights: {} crashes ({} power cuts, {} ends of the process), {} recoveries ({} torn tails \
-             cut, {} open frames kept, {} records taken back)",
+            "{} nights: {} crashes ({} of the bare loop, {} of the whole engine; {} power cuts, {} ends of \
+             the process), {} recoveries ({} torn tails cut, {} open frames kept, {} records taken back)",
             self.nights,
             self.crashes,
+            self.crashes - self.crashes_whole,
+            self.crashes_whole,
             disk.power_cuts,
             disk.kills,
             self.recoveries,
@@ -266,15 +305,20 @@ impl std::fmt::Display for Counts {
         )?;
         writeln!(
             f,
-            "{} commands decided of {} attempts ({} more not taken, {} of them for credit), {} replies seen, \
-             {} replies without a record, {} stops after an error",
+            "{} commands decided of {} attempts ({} more not taken: {} for credit, {} for full rings), {} \
+             replies seen, {} replies without a record, {} stops after an error; the wall jumped {} times; {} \
+             events heard, {} of them from the journal after a lap",
             self.commands,
             self.attempts,
             self.not_taken,
             self.no_credit,
+            self.overloaded,
             self.replies,
             self.unsequenced,
-            self.poisoned
+            self.poisoned,
+            self.wall_jumps,
+            self.heard,
+            self.heard_late
         )?;
         writeln!(
             f,
@@ -309,14 +353,15 @@ impl std::fmt::Display for Counts {
         write!(
             f,
             "{} lies ({} flips, {} misdirected or lost, {} stale reads): {} refused, {} harmless, {} in the \
-             very last frame, 0 silent",
-            disk.flips + disk.misdirected + disk.stale_reads,
+             very last frame, {} silent",
+            lies,
             disk.flips,
             disk.misdirected,
             disk.stale_reads,
             self.damage_refused,
             self.damage_harmless,
-            self.damage_torn
+            self.damage_torn,
+            lies.saturating_sub(self.damage_refused + self.damage_harmless + self.damage_torn)
         )
     }
 }
@@ -345,6 +390,8 @@ pub struct Machine {
     disk: Disk,
     house: Option<House<HouseRules, Disk>>,
     auditor: Auditor,
+    /// As it was before the first record.
+    first: Auditor,
     copies: Vec<Auditor>,
     history: Vec<Entry>,
     /// True time, and what the wall shows beyond it.
@@ -388,6 +435,7 @@ impl Machine {
             disk,
             house: None,
             auditor: Auditor::new(),
+            first: Auditor::new(),
             copies: Vec::new(),
             history: Vec::new(),
             time: START,
@@ -406,6 +454,11 @@ impl Machine {
             counts: Counts { nights: 1, ..Counts::default() },
             broke_at: None,
         }
+    }
+
+    /// The same, checked by another auditor.
+    pub fn audited_by(self, auditor: Auditor) -> Machine {
+        Machine { auditor: auditor.clone(), first: auditor, ..self }
     }
 
     /// What happened so far.
@@ -467,6 +520,11 @@ impl Machine {
         self.counts.inputs += 1;
         match input {
             Input::Publish { client, bytes } => self.publish(*client, bytes),
+            Input::Burst { client, all } => {
+                all.iter().try_for_each(|bytes| self.publish(*client, bytes))
+            }
+            // The bare loop has no events to read but its records.
+            Input::Listen => Ok(()),
             Input::Turn => self.run(|house| house.turn().map(|_| ())),
             Input::Sync => self.run(House::sync),
             Input::Cover => self.run(House::cover),
@@ -481,6 +539,7 @@ impl Machine {
             }
             Input::WallJump(span) => {
                 self.wall += span;
+                self.counts.wall_jumps += 1;
                 Ok(())
             }
             Input::DieAfter(ops) => {
@@ -529,6 +588,7 @@ impl Machine {
             Err(why) => {
                 self.counts.not_taken += 1;
                 self.counts.no_credit += u64::from(why == NotTaken::TooManyInFlight);
+                self.counts.overloaded += u64::from(why == NotTaken::Overloaded);
                 let credit = self.setup.seats[client].credit;
                 if why == NotTaken::TooManyInFlight && unanswered.len() < credit {
                     return Err(format!(
@@ -861,7 +921,7 @@ impl Machine {
         }
         self.history.truncate(kept);
         self.copies.retain(|copy| copy.seq() <= kept as u64);
-        self.auditor = self.copies.last().cloned().unwrap_or_default();
+        self.auditor = self.copies.last().unwrap_or(&self.first).clone();
         for (at, entry) in self.history.iter().enumerate().skip(self.auditor.seq() as usize) {
             let seq = Seq(at as u64 + 1);
             self.auditor.sequenced(seq, entry.at, &entry.command, &entry.events)?;
@@ -1091,8 +1151,8 @@ pub fn setup_of(seed: u64) -> Setup {
         },
         capacities: Capacities {
             accounts: if tight { 3 } else { 8 },
-            markets: if tight { 2 } else { 4 },
-            selections: if tight { 8 } else { 32 },
+            markets: if tight { 2 } else { 6 },
+            selections: if tight { 8 } else { 48 },
             bets: if tight { 6 } else { 64 },
             keys: if tight { 40 } else { 512 },
             feeds: 2,
@@ -1100,6 +1160,7 @@ pub fn setup_of(seed: u64) -> Setup {
             actors: 3,
             currencies: if tight { 1 } else { 2 },
             quarantined: 2,
+            legs: if tight { 12 } else { 160 },
         },
         segment_bytes: rng.pick(&[16 << 10, 20 << 10, 32 << 10, 64 << 10]),
         ring_slots: rng.pick(&[16, 64]),
@@ -1182,12 +1243,11 @@ pub fn inputs_of(seed: u64, steps: usize) -> Vec<Input> {
     inputs
 }
 
-/// Plays a list of inputs again in the house of a seed.
+/// Plays a list of inputs again.
 ///
 /// # Errors
 /// Where it breaks, and what does not hold.
-pub fn replay(seed: u64, inputs: &[Input]) -> Result<(), (usize, Violation)> {
-    let mut machine = Machine::new(seed);
+pub fn replay(mut machine: Machine, inputs: &[Input]) -> Result<(), (usize, Violation)> {
     for (at, input) in inputs.iter().enumerate() {
         guarded(|| machine.act(input)).map_err(|what| (at, what))?;
     }
@@ -1195,7 +1255,7 @@ pub fn replay(seed: u64, inputs: &[Input]) -> Result<(), (usize, Violation)> {
 }
 
 /// An assertion of the core that breaks is a violation as any other.
-fn guarded(what: impl FnOnce() -> Result<(), Violation>) -> Result<(), Violation> {
+pub(crate) fn guarded(what: impl FnOnce() -> Result<(), Violation>) -> Result<(), Violation> {
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(what)) {
         Ok(result) => result,
         Err(panic) => {

@@ -1,20 +1,24 @@
-//! What can be put before the auditor: betring without threads, betring with threads, or any engine of an
-//! operator's that speaks JSON lines.
+//! What can be put before the auditor: betring without threads, betring with threads, an engine in the same
+//! process, or any engine of an operator's that speaks JSON lines.
 
 use crate::auditor::Ring;
-use crate::sim::house::{House, Said, Seat, Seen, Setup};
+use crate::sim::house::{Setup, split};
 use crate::world::Disk;
 use betring::{Client, Clock, Config, Control, Engine, Layout, WaitStrategy};
 use betring_core::answer::{Answer, AnswerKind, Basis, Reply};
 use betring_core::command::*;
+use betring_core::event::Events;
 use betring_core::id::*;
 use betring_core::reject::{Malformed, Reject};
 use betring_core::time::Timestamp;
 use betring_core::wire::{Header, Minor, SLOT, Slot, WirePrice};
-use betring_core::{Rules, State};
+use betring_core::{Rules, Stamp, State};
+use betring_journal::{ReadLevel, Reader};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command as Process, Stdio};
+use std::process::{Child, ChildStdin, Command as Process, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use zerocopy::FromBytes;
 
@@ -41,6 +45,11 @@ pub trait UnderTest {
         Vec::new()
     }
 
+    /// The names of those who are registered as actors when it has begun, in the order of their numbers.
+    fn actors(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The balances of all accounts, if it says.
     ///
     /// # Errors
@@ -54,31 +63,66 @@ pub trait UnderTest {
     fn crash(&mut self, power: bool, seed: u64, at: Timestamp) -> Result<bool, String>;
 }
 
+/// How an engine under test begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The house's terms: the window of requests, ages, offers, rounding, limits.
+    pub genesis: Genesis,
+    /// How much of everything there may be.
+    pub capacities: Capacities,
+    /// Of the night.
+    pub seed: u64,
+    /// The moment.
+    pub at: Timestamp,
+}
+
+type Make = dyn Fn(&Start) -> Box<dyn UnderTest>;
+
 /// Which engine is put before the auditor.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct System(Which);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Which {
-    Inline,
-    Threaded,
-    Process(String),
+    Betring(Layout),
+    Process { command: String, own_rules: bool },
+    Custom(Arc<Make>),
 }
 
 impl System {
-    /// betring's loop without threads, over a disk that lies.
+    /// betring without threads of its own, over a disk that lies.
     pub fn inline() -> System {
-        System(Which::Inline)
+        System(Which::Betring(Layout::Inline))
     }
 
-    /// betring with its threads and rings.
+    /// betring with its threads and rings, over a disk that lies.
     pub fn threaded() -> System {
-        System(Which::Threaded)
+        System(Which::Betring(Layout::TwoThread))
     }
 
     /// A program that reads a JSON object a line and answers each with one. [`process_help`] says which.
     pub fn process(command: &str) -> System {
-        System(Which::Process(command.to_owned()))
+        System(Which::Process { command: command.to_owned(), own_rules: false })
+    }
+
+    /// The same, of a program that has the rules which [`crate::Night::rules`] is given written into it.
+    pub fn process_with_rules(command: &str) -> System {
+        System(Which::Process { command: command.to_owned(), own_rules: true })
+    }
+
+    /// An engine of anybody's in this process: begun anew for every night.
+    pub fn custom(begin: impl Fn(&Start) -> Box<dyn UnderTest> + 'static) -> System {
+        System(Which::Custom(Arc::new(begin)))
+    }
+
+    /// Whether it runs the rules of a night that are not the house's.
+    pub(crate) fn runs_own_rules(&self) -> bool {
+        !matches!(self.0, Which::Process { own_rules: false, .. })
+    }
+
+    /// Whether it is ours.
+    pub(crate) fn is_betring(&self) -> bool {
+        matches!(self.0, Which::Betring(_))
     }
 
     pub(crate) fn start<R: Rules>(
@@ -89,128 +133,85 @@ impl System {
         at: Timestamp,
     ) -> Result<Box<dyn UnderTest>, String> {
         Ok(match &self.0 {
-            Which::Inline => Box::new(Inline::start(rules.clone(), setup, seed, at)?),
-            Which::Threaded => Box::new(Threaded::start(rules.clone(), setup, seed, at)?),
-            Which::Process(command) => Box::new(Foreign::start(command, setup, at)?),
+            Which::Betring(layout) => {
+                Box::new(Betring::start(rules.clone(), *layout, setup, seed, at)?)
+            }
+            Which::Process { command, .. } => Box::new(Foreign::start(command, setup, at)?),
+            Which::Custom(begin) => {
+                let Setup { genesis, capacities, .. } = *setup;
+                begin(&Start { genesis, capacities, seed, at })
+            }
         })
     }
 }
 
-// ---- betring without threads ----
-
-struct Inline<R: Rules> {
-    rules: R,
-    setup: Setup,
-    disk: Disk,
-    house: Option<House<R, Disk>>,
-    records: Vec<(Timestamp, Vec<u8>, Vec<u8>)>,
-}
-
-impl<R: Rules> Inline<R> {
-    fn start(rules: R, setup: &Setup, seed: u64, at: Timestamp) -> Result<Inline<R>, String> {
-        let seat = |ring| Seat { ring, level: Seen::Durable, credit: 8 };
-        let seats = vec![seat(Ring::Control), seat(Ring::Bets)];
-        let setup = Setup { seats, ring_slots: 256, ..setup.clone() };
-        let disk = Disk::new(seed);
-        let mut inline = Inline { rules, setup, disk, house: None, records: Vec::new() };
-        inline.open(at)?;
-        Ok(inline)
-    }
-
-    fn open(&mut self, at: Timestamp) -> Result<(), String> {
-        let (mut found, mut said) = (None, Vec::new());
-        let (disk, rules) = (self.disk.clone(), self.rules.clone());
-        let house = House::open(disk, rules, &self.setup, at, &mut found, &mut said);
-        self.house = Some(house.map_err(|e| e.to_string())?);
-        self.keep(said);
-        Ok(())
-    }
-
-    fn keep(&mut self, said: Vec<Said>) {
-        self.records.extend(said.into_iter().filter_map(|said| match said {
-            Said::Record { at, command, events, .. } => Some((at, command, events)),
-            Said::Reply { .. } => None,
-        }));
-    }
-}
-
-impl<R: Rules> UnderTest for Inline<R> {
-    fn submit(&mut self, ring: Ring, at: Timestamp, command: &[u8]) -> Result<Answer, String> {
-        let Some(house) = &mut self.house else { return Err("the house is closed".to_owned()) };
-        house.set_now(at);
-        let client = usize::from(ring == Ring::Bets);
-        house.publish(client, command).map_err(|why| format!("not taken: {why:?}"))?;
-        house.turn().and_then(|_| house.sync()).map_err(|e| e.to_string())?;
-        let reply = house.poll(client, 1).pop();
-        let said = house.take_said();
-        self.keep(said);
-        reply.map(|reply| reply.answer).ok_or_else(|| "there was no reply".to_owned())
-    }
-
-    fn catch_up(&mut self, at: Timestamp) -> Result<(), String> {
-        let Some(house) = &mut self.house else { return Ok(()) };
-        house.set_now(at);
-        while !house.is_idle() {
-            house.turn().map_err(|e| e.to_string())?;
+impl std::fmt::Debug for System {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Which::Betring(layout) => write!(f, "betring, {layout:?}"),
+            Which::Process { command, .. } => write!(f, "the process `{command}`"),
+            Which::Custom(_) => f.write_str("an engine in this process"),
         }
-        house.sync().map_err(|e| e.to_string())?;
-        house.state().check()?;
-        let said = house.take_said();
-        self.keep(said);
-        Ok(())
-    }
-
-    fn events(&mut self) -> Vec<(Timestamp, Vec<u8>, Vec<u8>)> {
-        std::mem::take(&mut self.records)
-    }
-
-    fn balances(&mut self) -> Result<Option<Vec<(AccountId, Minor)>>, String> {
-        let accounts = |house: &House<R, Disk>| balances_of(house.state());
-        Ok(self.house.as_ref().map(accounts))
-    }
-
-    fn crash(&mut self, power: bool, seed: u64, at: Timestamp) -> Result<bool, String> {
-        self.disk.die();
-        self.house = None;
-        self.disk = if power { self.disk.power_cut(seed) } else { self.disk.kill(seed) };
-        self.open(at)?;
-        Ok(true)
     }
 }
 
-fn balances_of<R: Rules>(state: &State<R>) -> Vec<(AccountId, Minor)> {
-    state.accounts().map(|account| (account.id, account.balance)).collect()
-}
+// ---- betring ----
 
-// ---- betring with threads ----
+/// Of so many records one is a place to compare whole states.
+const DIGEST_EVERY: u64 = 8;
+/// Whose handle publishes what traders and feeds say.
+const TRADER: &str = "anna";
 
-struct Threaded<R: Rules> {
+/// The engine, as whoever embeds it has it.
+struct Betring<R: Rules> {
     rules: R,
+    layout: Layout,
     setup: Setup,
     disk: Disk,
     clock: Clock,
     open: Option<(Client, Control, Engine)>,
+    /// What the journal says, as far as it was read, and the state that it makes.
+    history: Vec<(Timestamp, Vec<u8>, Vec<u8>)>,
+    state: State<R>,
+    /// Where in the journal that is.
+    reader: Option<Reader<Disk>>,
+    /// Records that were told of.
+    told: usize,
 }
 
-impl<R: Rules> Threaded<R> {
-    fn start(rules: R, setup: &Setup, seed: u64, at: Timestamp) -> Result<Threaded<R>, String> {
-        let (clock, setup) = (Clock::manual(at), setup.clone());
-        let disk = Disk::new(seed);
-        let mut threaded = Threaded { rules, setup, disk, clock, open: None };
-        threaded.open()?;
-        Ok(threaded)
+impl<R: Rules> Betring<R> {
+    fn start(
+        rules: R,
+        layout: Layout,
+        setup: &Setup,
+        seed: u64,
+        at: Timestamp,
+    ) -> Result<Betring<R>, String> {
+        let mut betring = Betring {
+            layout,
+            setup: setup.clone(),
+            disk: Disk::new(seed),
+            clock: Clock::manual(at),
+            open: None,
+            history: Vec::new(),
+            state: State::new(rules.clone()),
+            reader: None,
+            told: 0,
+            rules,
+        };
+        betring.open()?;
+        Ok(betring)
     }
 
     fn open(&mut self) -> Result<(), String> {
         let genesis = self.setup.genesis;
         let offers = genesis.price_failure == PriceFailure::Offer as u8;
         let config = Config::at("nowhere")
-            .layout(Layout::TwoThread)
+            .layout(self.layout)
             .wait(WaitStrategy::Park)
             .clock(self.clock.clone())
             // The handle of the traders registers itself, under a key.
             .capacities(Capacities {
-                actors: self.setup.capacities.actors + 1,
                 keys: self.setup.capacities.keys + 64,
                 ..self.setup.capacities
             })
@@ -232,8 +233,39 @@ impl<R: Rules> Threaded<R> {
         let engine =
             Engine::open_on(disk, config, rules, &mut |_| {}).map_err(|e| e.to_string())?;
         let client = engine.client(8).map_err(|e| e.to_string())?;
-        let control = engine.control("anna").map_err(|e| e.to_string())?;
+        let control = engine.control(TRADER).map_err(|e| e.to_string())?;
         self.open = Some((client, control, engine));
+        Ok(())
+    }
+
+    /// Reads what the journal has got since the last time, and decides it again.
+    fn read_on(&mut self) -> Result<(), String> {
+        let wrong = |e: betring_journal::Error| format!("the journal cannot be read: {e}");
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => {
+                let from = self.state.seq().0 + 1;
+                let opened = Reader::open(self.disk.aside(), from, ReadLevel::Complete);
+                none.insert(opened.map_err(wrong)?)
+            }
+        };
+        let mut events = Events::new();
+        while let Some(record) = reader.next().map_err(wrong)? {
+            let seq = Seq(record.meta.seq);
+            let Some((command, found)) = split(record.payload) else {
+                return Err(format!("{seq} holds no command"));
+            };
+            let at = Timestamp(record.meta.ts);
+            let stamp = Stamp { seq, at };
+            self.state.replay(stamp, command, &mut events).map_err(|e| e.to_string())?;
+            let record = (at, command.to_vec(), found.to_vec());
+            match self.history.get(seq.0 as usize - 1) {
+                // Read before a crash.
+                Some(before) if *before == record => (),
+                Some(_) => return Err(format!("{seq} is not what it was before the crash")),
+                None => self.history.push(record),
+            }
+        }
         Ok(())
     }
 }
@@ -242,10 +274,10 @@ fn slots_of(bytes: &[u8]) -> Vec<Slot> {
     bytes.chunks_exact(SLOT).filter_map(|chunk| Slot::read_from_bytes(chunk).ok()).collect()
 }
 
-impl<R: Rules> UnderTest for Threaded<R> {
+impl<R: Rules> UnderTest for Betring<R> {
     fn submit(&mut self, ring: Ring, at: Timestamp, command: &[u8]) -> Result<Answer, String> {
         self.clock.set(at);
-        let Some((client, control, _)) = &mut self.open else {
+        let Some((client, control, engine)) = &mut self.open else {
             return Err("the engine is closed".to_owned());
         };
         let slots = slots_of(command);
@@ -271,45 +303,61 @@ impl<R: Rules> UnderTest for Threaded<R> {
             if until < Instant::now() {
                 return Err(format!("no reply within {PATIENCE:?}"));
             }
-            std::thread::yield_now();
+            match self.layout {
+                Layout::Inline => engine.run_until_idle().map(|_| ()).map_err(|e| e.to_string())?,
+                _ => std::thread::yield_now(),
+            }
         }
         Ok(replies[0].answer)
     }
 
     fn catch_up(&mut self, at: Timestamp) -> Result<(), String> {
         self.clock.set(at);
-        let Some((.., engine)) = &self.open else { return Ok(()) };
-        // The loop takes what is due on its own: it is done when nothing was sequenced for a while.
         let until = Instant::now() + PATIENCE;
-        let mut last = engine.digests().map_err(|e| e.to_string())?.0;
         loop {
-            std::thread::sleep(Duration::from_millis(2));
-            let now = engine.digests().map_err(|e| e.to_string())?.0;
-            if now == last {
-                return Ok(());
+            if let (Layout::Inline, Some((.., engine))) = (self.layout, &self.open) {
+                engine.run_until_idle().map_err(|e| e.to_string())?;
             }
-            last = now;
+            self.read_on()?;
+            let Some((.., engine)) = &self.open else { return Ok(()) };
+            let due = self.state.next_due().is_some_and(|due| due <= at);
+            if !self.state.has_work() && !due && self.state.seq() <= engine.durable_seq() {
+                break;
+            }
             if until < Instant::now() {
                 return Err(format!("there is still work after {PATIENCE:?}"));
             }
+            // The question wakes a loop that waits for something to do.
+            engine.digests().map_err(|e| e.to_string())?;
         }
+        self.state.check()
+    }
+
+    fn actors(&self) -> Vec<String> {
+        vec![TRADER.to_owned()]
+    }
+
+    fn events(&mut self) -> Vec<(Timestamp, Vec<u8>, Vec<u8>)> {
+        let new = self.history.get(self.told..).unwrap_or_default().to_vec();
+        self.told = self.history.len();
+        new
     }
 
     fn balances(&mut self) -> Result<Option<Vec<(AccountId, Minor)>>, String> {
-        // What the journal's transfers made of every account; an engine over simulated files has no view.
-        let mut state = State::new(self.rules.clone());
-        let mut events = betring_core::event::Events::new();
-        let wrong = |e: betring_journal::Error| e.to_string();
-        let level = betring_journal::ReadLevel::Complete;
-        let mut reader =
-            betring_journal::Reader::open(self.disk.aside(), 1, level).map_err(wrong)?;
-        while let Some(record) = reader.next().map_err(wrong)? {
-            let Some((command, _)) = crate::sim::house::split(record.payload) else { break };
-            let stamp =
-                betring_core::Stamp { seq: Seq(record.meta.seq), at: Timestamp(record.meta.ts) };
-            state.replay(stamp, command, &mut events).map_err(|e| e.to_string())?;
+        // What the journal's transfers made of every account; the engine has no view over simulated files.
+        let Some((.., engine)) = &self.open else { return Ok(None) };
+        let balances = self.state.accounts().map(|account| (account.id, account.balance)).collect();
+        if !self.state.seq().0.is_multiple_of(DIGEST_EVERY) {
+            return Ok(Some(balances));
         }
-        Ok(Some(balances_of(&state)))
+        let (seq, digest, _) = engine.digests().map_err(|e| e.to_string())?;
+        let (expected, of_records) = (self.state.seq(), self.state.digest());
+        if (seq, digest) != (expected, of_records) {
+            return Err(format!(
+                "the engine is at {seq} with digest {digest}, its records make {expected} with {of_records}"
+            ));
+        }
+        Ok(Some(balances))
     }
 
     fn crash(&mut self, power: bool, seed: u64, _: Timestamp) -> Result<bool, String> {
@@ -317,6 +365,15 @@ impl<R: Rules> UnderTest for Threaded<R> {
         self.open = None;
         self.disk = if power { self.disk.power_cut(seed) } else { self.disk.kill(seed) };
         self.open()?;
+        (self.state, self.reader) = (State::new(self.rules.clone()), None);
+        self.read_on()?;
+        if self.state.seq().0 < self.history.len() as u64 {
+            return Err(format!(
+                "everything up to {} was durable, and the crash left {}",
+                self.history.len(),
+                self.state.seq()
+            ));
+        }
         Ok(true)
     }
 }
@@ -326,7 +383,10 @@ impl<R: Rules> UnderTest for Threaded<R> {
 /// What a process under test is told and has to answer, in words for its author.
 pub fn process_help() -> &'static str {
     "One JSON object a line comes in, one goes out, in order. Amounts are minor units, moments nanoseconds, \
-     prices ten-thousandths (2.50 is 25000), handles numbers of your choice other than 0.\n\
+     prices ten-thousandths (2.50 is 25000).\n\
+     A handle of an account, fixture, market or bet is generation<<32 | index, in one number: the generation is \
+     1 or more, the index below 2^32, both are yours to choose, and no handle is given twice (the first account \
+     may be 4294967296, the next 4294967297). An actor or a feed is its number, counted from 1.\n\
      {\"do\":\"begin\",\"at\":…,\"window\":…,\"offer_ttl\":…,\"age_bound\":…,\"on_failure\":\"Offer\",\
      \"rounding\":\"down\",\"limits\":{…},\"capacities\":{…}} -> {}\n\
      {\"do\":\"Place\",\"at\":…,\"key\":\"…\",\"account\":…,\"valid_until\":…,\"market\":…,…} -> an answer\n\
@@ -335,13 +395,16 @@ pub fn process_help() -> &'static str {
      {\"do\":\"restart\",\"at\":…} -> {} (feeds recover, markets with manual prices wait), or {\"cannot\":true}\n\
      An answer: {\"answer\":\"Accepted\",\"id\":…,\"stake\":…,\"amount\":…,\"price\":…} or Offered, Done, \
      Started, NeverPlaced, or {\"answer\":\"Refused\",\"reject\":\"StalePrice\",…} with the names of the \
-     glossary. A retry gets the first answer again."
+     glossary. A retry gets the first answer again. \"id\" is the handle of what was made or answered; \
+     Accepted needs \"id\", \"stake\", \"amount\" (what it returns) and \"price\", none of them 0. A field may be \
+     left out or null where it means nothing; one of another type is a failure, and so is an answer with \
+     \"error\", or none within 10 seconds."
 }
 
 struct Foreign {
     child: Child,
     to: ChildStdin,
-    from: BufReader<ChildStdout>,
+    lines: Receiver<std::io::Result<String>>,
 }
 
 impl Foreign {
@@ -357,7 +420,12 @@ impl Foreign {
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(format!("`{command}` has no pipes"));
         };
-        let mut foreign = Foreign { child, to, from: BufReader::new(from) };
+        let (line, lines) = channel();
+        // It ends with the process, or when nobody waits for its lines.
+        std::thread::spawn(move || {
+            BufReader::new(from).lines().try_for_each(|read| line.send(read))
+        });
+        let mut foreign = Foreign { child, to, lines };
         let (genesis, room) = (setup.genesis, setup.capacities);
         let offers = genesis.price_failure == PriceFailure::Offer as u8;
         let rounding = rounding_mode(genesis.rounding).unwrap_or_default();
@@ -374,6 +442,7 @@ impl Foreign {
                 "accounts": room.accounts, "markets": room.markets, "selections": room.selections,
                 "bets": room.bets, "keys": room.keys, "feeds": room.feeds,
                 "fixtures": room.fixtures, "actors": room.actors, "currencies": room.currencies,
+                "legs": room.legs,
             },
         }))?;
         Ok(foreign)
@@ -382,11 +451,22 @@ impl Foreign {
     fn ask(&mut self, question: &Value) -> Result<Value, String> {
         let gone = |e: std::io::Error| format!("the process under test has gone: {e}");
         writeln!(self.to, "{question}").and_then(|()| self.to.flush()).map_err(gone)?;
-        let mut line = String::new();
-        if self.from.read_line(&mut line).map_err(gone)? == 0 {
-            return Err("the process under test ended without an answer".to_owned());
+        let line = match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => line.map_err(gone)?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err("the process under test ended without an answer".to_owned());
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(format!("the process under test is mute: no answer in {PATIENCE:?}"));
+            }
+        };
+        let said: Value =
+            serde_json::from_str(&line).map_err(|e| format!("`{line}` is no JSON: {e}"))?;
+        let Some(fields) = said.as_object() else { return Err(format!("{said} is no object")) };
+        match fields.get("error") {
+            Some(error) => Err(format!("the process under test says error: {error}")),
+            None => Ok(said),
         }
-        serde_json::from_str(&line).map_err(|e| format!("`{}` is no JSON: {e}", line.trim()))
     }
 }
 
@@ -473,7 +553,7 @@ fn command_json(at: Timestamp, bytes: &[u8]) -> Option<Value> {
             put("market", json!(body.market.raw()));
             let outcomes: Vec<Value> = entries
                 .iter()
-                .map(|e| json!({"selection": e.selection.0, "outcome": e.outcome().to_string()}))
+                .map(|e| json!({"selection": e.selection.0, "outcome": e.form().to_string()}))
                 .collect();
             put("outcomes", json!(outcomes));
         }
@@ -534,6 +614,20 @@ fn command_json(at: Timestamp, bytes: &[u8]) -> Option<Value> {
         | Command::Step(_)
         | Command::Tick(_)
         | Command::Quarantine(_) => return None,
+        // Engines that speak lines take singles; nights ask them for nothing else.
+        Command::PublishRules(..)
+        | Command::SetInPlay(_)
+        | Command::AnswerReferral(..)
+        | Command::FreezeCashOut(_)
+        | Command::CancelBets(_)
+        | Command::RollbackResult(_)
+        | Command::CancelBet(_)
+        | Command::CorrectPrice(_)
+        | Command::Adjust(_)
+        | Command::GrantBonus(_)
+        | Command::PlaceTicket(..)
+        | Command::CashOut(_)
+        | Command::SetAutoCashOut(_) => return None,
     }
     Some(out)
 }
@@ -541,27 +635,44 @@ fn command_json(at: Timestamp, bytes: &[u8]) -> Option<Value> {
 /// An answer as a process under test writes it. What it leaves out stays zero.
 fn answer_of(value: &Value) -> Result<Answer, String> {
     let name = value["answer"].as_str().ok_or_else(|| format!("{value} has no \"answer\""))?;
-    let number = |name: &str| value[name].as_i64().unwrap_or(0);
-    if name == "Refused" {
+    let wrong = |field: &str, wanted: &str| format!("{value}: \"{field}\" is not {wanted}");
+    let whole = |field: &str| match &value[field] {
+        Value::Null => Ok(0),
+        given => given.as_u64().ok_or_else(|| wrong(field, "a whole number from 0 on")),
+    };
+    let amount = |field: &str| match &value[field] {
+        Value::Null => Ok(Minor(0)),
+        given => given.as_i64().map(Minor).ok_or_else(|| wrong(field, "a whole number")),
+    };
+    let short =
+        |field: &str| u32::try_from(whole(field)?).map_err(|_| wrong(field, "a number below 2^32"));
+    let mut answer = if name == "Refused" {
         let reject = value["reject"].as_str().unwrap_or_default();
         let known = Reject::ALL.iter().find(|known| known.name() == reject);
         let known = known.ok_or_else(|| format!("{value} refuses for no known reason"))?;
-        let mut answer = Answer::refused(*known, Seq(0));
-        answer.amount = Minor(number("amount"));
-        answer.id = value["id"].as_u64().unwrap_or(0);
-        return Ok(answer);
-    }
-    let kind = AnswerKind::ALL.iter().find(|kind| kind.to_string() == name);
-    let kind = kind.ok_or_else(|| format!("{value}: no answer is called {name}"))?;
-    let mut answer = Answer::of(*kind, Seq(0));
-    answer.id = value["id"].as_u64().unwrap_or(0);
-    answer.stake = Minor(number("stake"));
-    answer.amount = Minor(number("amount"));
-    if let Some(e4) = value["price"].as_u64() {
-        let price = WirePrice { e4: u32::try_from(e4).unwrap_or(0), num: 0, den: 0 };
+        Answer::refused(*known, Seq(0))
+    } else {
+        let kind = AnswerKind::ALL.iter().find(|kind| kind.to_string() == name);
+        let kind = kind.ok_or_else(|| format!("{value}: no answer is called {name}"))?;
+        Answer::of(*kind, Seq(0))
+    };
+    answer.id = whole("id")?;
+    answer.stake = amount("stake")?;
+    answer.amount = amount("amount")?;
+    answer.policy_reason = short("reason")?;
+    let e4 = short("price")?;
+    if e4 != 0 {
+        let price = WirePrice { e4, num: 0, den: 0 };
         answer = answer.with_price(Basis::InForce, price, PriceVersion(0));
     }
-    Ok(answer)
+    let needed = ["id", "stake", "amount", "price"];
+    let lacks = needed.iter().find(|field| value[**field].is_null() || value[**field] == 0);
+    match lacks {
+        Some(field) if answer.kind() == AnswerKind::Accepted => {
+            Err(format!("{value} is accepted and has no \"{field}\""))
+        }
+        _ => Ok(answer),
+    }
 }
 
 impl UnderTest for Foreign {
@@ -592,15 +703,50 @@ impl UnderTest for Foreign {
 
     fn balances(&mut self) -> Result<Option<Vec<(AccountId, Minor)>>, String> {
         let said = self.ask(&json!({"do": "balances"}))?;
-        let Some(all) = said["balances"].as_object() else { return Ok(None) };
-        let one = |(account, amount): (&String, &Value)| {
-            Some((AccountId::from_raw(account.parse().ok()?), Minor(amount.as_i64()?)))
+        let all = match &said["balances"] {
+            Value::Null => return Ok(None),
+            all => all.as_object().ok_or_else(|| format!("{said}: balances are no object"))?,
         };
-        Ok(Some(all.iter().filter_map(one).collect()))
+        let one = |(account, amount): (&String, &Value)| {
+            let both = account.parse().ok().zip(amount.as_i64());
+            let (account, amount) =
+                both.ok_or_else(|| format!("{account}: {amount} is no balance of an account"))?;
+            Ok((AccountId::from_raw(account), Minor(amount)))
+        };
+        let mut all = all.iter().map(one).collect::<Result<Vec<_>, String>>()?;
+        // An object has no order, or that of text.
+        all.sort_unstable_by_key(|(account, _)| account.raw());
+        Ok(Some(all))
     }
 
     fn crash(&mut self, _: bool, _: u64, at: Timestamp) -> Result<bool, String> {
         let said = self.ask(&json!({"do": "restart", "at": at.0}))?;
-        Ok(said["cannot"].as_bool() != Some(true))
+        match &said["cannot"] {
+            Value::Null => Ok(true),
+            Value::Bool(cannot) => Ok(!cannot),
+            _ => Err(format!("{said}: \"cannot\" is neither true nor false")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_a_process_that_lacks_something_or_has_another_type_is_told() {
+        let wrong = |value: Value| answer_of(&value).expect_err("it is no answer");
+        let good = json!({"answer": "Accepted", "id": 1u64 << 32, "stake": 5, "amount": 10, "price": 20_000});
+        assert_eq!(answer_of(&good).map(|answer| answer.amount), Ok(Minor(10)));
+        for field in ["id", "stake", "amount", "price"] {
+            let mut lacks = good.clone();
+            lacks[field] = Value::Null;
+            assert!(wrong(lacks).contains(&format!("has no \"{field}\"")), "{field}");
+            let mut text = good.clone();
+            text[field] = json!("5");
+            assert!(wrong(text).contains(&format!("\"{field}\" is not")), "{field}");
+        }
+        assert!(wrong(json!({"answer": "Perhaps"})).contains("no answer is called Perhaps"));
+        assert!(wrong(json!({"answer": "Refused"})).contains("for no known reason"));
     }
 }

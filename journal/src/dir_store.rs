@@ -30,11 +30,7 @@ impl DirStore {
     pub fn create(path: impl AsRef<Path>) -> Result<DirStore, Error> {
         let path = path.as_ref();
         let place = || path.display().to_string();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|e| Error::io("create the directory", place(), e))?;
+        make(path).map_err(|e| Error::io("create the directory", place(), e))?;
         let metadata =
             std::fs::metadata(path).map_err(|e| Error::io("read the directory", place(), e))?;
         let mode = metadata.mode() & 0o7777;
@@ -62,9 +58,36 @@ impl DirStore {
         &self.path
     }
 
+    /// Opens what is there if it is a file: at a pipe one would wait for its other end.
+    fn open_file(&self, name: &str, how: &mut OpenOptions) -> io::Result<DirFile> {
+        let no_wait = rustix::fs::OFlags::NONBLOCK.bits();
+        let file = how.custom_flags(no_wait as i32).open(self.path.join(name))?;
+        if file.metadata()?.is_file() {
+            return Ok(DirFile { file });
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file: move it away"))
+    }
+
     fn has_archive(&self) -> bool {
         self.path.join(ARCHIVE).is_dir()
     }
+}
+
+/// Makes a directory and those above it, each name durable in the one above it.
+fn make(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = match path.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    make(above)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if !path.is_dir() => return Err(e),
+        _ => (),
+    }
+    File::open(above)?.sync_all()
 }
 
 /// Adds the names of a directory's files, with this before them.
@@ -104,13 +127,9 @@ impl Store for DirStore {
     }
 
     fn lock(&self) -> io::Result<DirLock> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.path.join(LOCK))?;
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let DirFile { file } = self.open_file(LOCK, &mut how)?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         // Somebody may remove the file as a left-over; nobody removes the directory in passing.
         let directory = File::open(&*self.path)?;
@@ -140,17 +159,18 @@ impl Store for DirStore {
     }
 
     fn open_read(&self, name: &str) -> io::Result<DirFile> {
-        Ok(DirFile { file: File::open(self.path.join(name))? })
+        self.open_file(name, OpenOptions::new().read(true))
     }
 
     fn open_write(&self, name: &str) -> io::Result<DirFile> {
-        let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
-        Ok(DirFile { file })
+        self.open_file(name, OpenOptions::new().read(true).write(true))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         if to.starts_with("archive/") && !self.has_archive() {
             DirBuilder::new().mode(0o700).create(self.path.join(ARCHIVE))?;
+            // So that what is moved there is not in a directory that a power cut takes back.
+            File::open(&*self.path)?.sync_all()?;
         }
         std::fs::rename(self.path.join(from), self.path.join(to))
     }

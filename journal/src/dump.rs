@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::frame::{Record, chain_start};
 use crate::reader::manifest;
 use crate::recovery::{
-    Anchored, Kept, Progress, Torn, anchors, check_link, corrupt, list, name_of, read_header,
-    segments_of,
+    Anchored, Kept, Progress, Torn, anchors, check_link, corrupt, last_is_here, list, name_of,
+    read_header, segments_of,
 };
 use crate::scan::{Progressed, SealedFrame, SegmentEnd, Tail, Window, scan_segment};
 use crate::segment::{
@@ -19,6 +19,7 @@ use crate::segment::{
 };
 use crate::snapshot_file::{BadSnapshot, SnapshotHeader, parse_snapshot_name, verify_snapshot};
 use crate::store::Store;
+use crate::witness::{WITNESS, Witness};
 
 /// Something that is wrong with a journal. With one of these it does not open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,6 +276,8 @@ pub fn inspect<S: Store>(
     on_frame: &mut dyn FnMut(&FrameInfo),
 ) -> Result<Inspection, Error> {
     let manifest = manifest(store)?;
+    // Before the segments are listed: one that is begun meanwhile is then at most not witnessed yet.
+    let witness = Witness::read(store, &manifest);
     let mut names = list(store)?;
     names.sort_unstable();
     let segments = segments_of(&names);
@@ -287,9 +290,10 @@ pub fn inspect<S: Store>(
             Err(why) => bad_snapshots.push(why),
         }
     }
+    let last_is_here = segments.last().map_or(Ok(()), |last| last_is_here(store, &names, *last));
     names.retain(|name| {
         let ours = parse_segment_name(name).or(parse_archived_name(name));
-        ours.or(parse_snapshot_name(name)).is_none() && name != MANIFEST
+        ours.or(parse_snapshot_name(name)).is_none() && name != MANIFEST && name != WITNESS
     });
     let first_seq = segments.first().copied().unwrap_or(1);
     let covered = snapshots.iter().any(|snapshot| first_seq <= snapshot.position.seq);
@@ -323,6 +327,8 @@ pub fn inspect<S: Store>(
         });
     }
     look.tail()?;
+    look.witness(witness)?;
+    last_is_here.or_else(|e| look.problem(e))?;
     let Look { segments, report, .. } = look;
     Ok(Inspection { manifest, segments, snapshots, other_files: names, report })
 }
@@ -454,15 +460,31 @@ impl<S: Store> Look<'_, S> {
         }
     }
 
+    /// Whether the last segment that was begun is there.
+    fn witness(&mut self, witness: Result<Option<Witness>, Error>) -> Result<(), Error> {
+        match witness {
+            // Where the last segment is damaged nobody knows what it was, and that is told.
+            Ok(Some(_)) if self.before.is_none() && 0 < self.report.segments => Ok(()),
+            Ok(Some(witness)) => {
+                let last = self.before;
+                witness.check(self.store, last.as_ref()).or_else(|e| self.problem(e))
+            }
+            Ok(None) => Ok(()),
+            Err(e) => self.problem(e),
+        }
+    }
+
     /// Damage goes into the report; anything else ends the look.
     fn problem(&mut self, error: Error) -> Result<(), Error> {
         let (segment, offset, seq) = match &error {
             Error::Corrupt { segment, offset, seq, .. } => (*segment, *offset, *seq),
             Error::Segment { segment, .. } => (*segment, 0, *segment),
             Error::SegmentMissing { seq, .. }
+            | Error::WitnessAhead { seq, .. }
+            | Error::LastArchived { seq, .. }
             | Error::SnapshotAhead { seq, .. }
             | Error::SnapshotElsewhere { seq, .. } => (*seq, 0, *seq),
-            Error::FormatVersion { .. } | Error::SchemaHash { .. } => {
+            Error::FormatVersion { .. } | Error::SchemaHash { .. } | Error::Witness { .. } => {
                 (self.state.next_seq, 0, self.state.next_seq)
             }
             _ => return Err(error),

@@ -129,6 +129,31 @@ pub enum Error {
         /// The sequence at which it was made.
         seq: u64,
     },
+    /// The last segment, which is to be written, is in the archive.
+    LastArchived {
+        /// The file.
+        place: String,
+        /// The directory where it belongs.
+        directory: String,
+        /// Its first sequence.
+        seq: u64,
+    },
+    /// WITNESS cannot be read.
+    Witness {
+        /// The file.
+        place: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The journal ends before a segment that was begun, as WITNESS says.
+    WitnessAhead {
+        /// The directory.
+        place: String,
+        /// The segment's name.
+        segment: String,
+        /// Its first sequence: everything before it was durable.
+        seq: u64,
+    },
     /// The record can never be written: it is longer than a record, or than a segment, can be.
     RecordTooLong {
         /// Payload bytes.
@@ -263,6 +288,23 @@ impl fmt::Display for Error {
                 "{place} was made at sequence {seq} of another course of this journal: the frame \
                  there is another one; nothing was changed: put back from a copy whichever of the \
                  two does not belong here"
+            ),
+            Error::LastArchived { place, directory, .. } => write!(
+                f,
+                "{place} is the last segment, which does not belong in the archive; nothing was \
+                 changed: move it back to {directory}"
+            ),
+            Error::Witness { place, what } => write!(
+                f,
+                "{place}: {what}; nothing was changed: put it back from a copy of the same moment, \
+                 or, if `betring journal verify` finds nothing else wrong and nothing is missing, \
+                 remove it"
+            ),
+            Error::WitnessAhead { place, segment, seq } => write!(
+                f,
+                "the journal in {place} ends before {segment}, which was begun, as WITNESS says: \
+                 everything before sequence {seq} was durable then; nothing was changed: put the \
+                 last segments back from a copy, or, if they are in {place}/archive, move them back"
             ),
             Error::RecordTooLong { len, max } => write!(
                 f,

@@ -52,6 +52,7 @@ pub mod segment;
 pub mod snapshot_file;
 mod store;
 mod sync;
+mod witness;
 mod writer;
 
 pub use archive::{Archived, archive};

@@ -19,6 +19,7 @@ use crate::recovery::{
 use crate::scan::{Damage, Expect, Progressed, Seen, Window, read_frame, rest};
 use crate::segment::{MANIFEST, Manifest, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::store::Store;
+use crate::witness::Witness;
 
 /// Which records a reader delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +91,8 @@ impl<S: Store> Reader<S> {
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no journal, [`Error::SegmentMissing`] if `from_seq` lies
-    /// before the first segment, [`Error::Manifest`], [`Error::FormatVersion`], [`Error::Io`],
+    /// before the first segment, [`Error::WitnessAhead`] if the last segments are gone,
+    /// [`Error::Witness`], [`Error::Manifest`], [`Error::FormatVersion`], [`Error::Io`],
     /// [`Error::Permission`].
     pub fn open(store: S, from_seq: u64, level: ReadLevel) -> Result<Reader<S>, Error> {
         let manifest = manifest(&store)?;
@@ -160,8 +162,49 @@ impl<S: Store> Reader<S> {
         Ok(Some(Record { meta, epoch, segment, offset, payload }))
     }
 
-    fn find_first_segment(&mut self) -> Result<(), Error> {
+    /// Goes on behind damage, for whoever looks at a broken journal: to the next frame of this segment,
+    /// or to the next segment. False if there is neither; what was passed over is not delivered. How
+    /// the records behind it are linked to those before is not checked.
+    ///
+    /// # Errors
+    /// Those of [`Reader::next`].
+    pub fn pass_damage(&mut self) -> Result<bool, Error> {
+        self.window.forget();
+        let Some(current) = &mut self.current else { return Ok(false) };
+        let first_seq = current.header.first_seq;
+        let file_len = current.header.segment_bytes;
+        let from = current.frame_at.min(file_len);
+        let behind = rest(&current.file, file_len, from, self.manifest.salt(), &mut self.window);
+        let behind = behind
+            .map_err(|e| Error::at(&self.store, &name_of(&self.store, first_seq), "read", 0)(e))?;
+        self.window.forget();
+        if let Some((frame_at, header)) = behind.frame {
+            current.frame_at = frame_at;
+            current.state.next_seq = header.first_seq;
+            current.state.chain = header.prev_chain;
+            current.at = At::Frame;
+            current.looked_behind = false;
+            return Ok(true);
+        }
         let segments = segments_of(&list(&self.store)?);
+        let Some(&next) = segments.iter().find(|&&next| first_seq < next) else { return Ok(false) };
+        let (file, header) = read_header(&self.store, &self.manifest, next)?;
+        self.enter(file, header);
+        Ok(true)
+    }
+
+    fn find_first_segment(&mut self) -> Result<(), Error> {
+        // Read before the segments are listed: a writer may begin one meanwhile.
+        let witness = Witness::read(&self.store, &self.manifest)?;
+        let segments = segments_of(&list(&self.store)?);
+        if let Some(witness) = witness {
+            match segments.last().map(|&last| read_header(&self.store, &self.manifest, last)) {
+                None => witness.check(&self.store, None)?,
+                Some(Ok((_, last))) => witness.check(&self.store, Some(&last))?,
+                // Whoever reads that far is told.
+                Some(Err(_)) => (),
+            }
+        }
         if segments.is_empty() {
             return Ok(());
         }

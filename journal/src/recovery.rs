@@ -24,6 +24,7 @@ use crate::snapshot_file::{
     BadSnapshot, SnapshotHeader, read_snapshot, read_snapshot_header, snapshot_name, snapshots_of,
 };
 use crate::store::{Store, StoreFile};
+use crate::witness::{WITNESS, Witness};
 use crate::writer::Writer;
 
 /// How a journal is kept. The defaults are what is measured best; tests use small segments.
@@ -180,7 +181,8 @@ impl Journal {
     /// [`Error::SchemaHash`] if another program wrote it; [`Error::Manifest`], [`Error::Segment`],
     /// [`Error::SegmentMissing`] and [`Error::Corrupt`] if it is damaged, and then nothing was
     /// changed; [`Error::SnapshotAhead`] and [`Error::SnapshotElsewhere`] if a snapshot proves that
-    /// it was more, or another one; [`Error::Options`]; [`Error::Permission`], [`Error::NoSpace`]
+    /// it was more, or another one; [`Error::WitnessAhead`] if its last segments are gone, and
+    /// [`Error::Witness`]; [`Error::Options`]; [`Error::Permission`], [`Error::NoSpace`]
     /// and [`Error::Io`].
     pub fn open<S: Store>(
         store: S,
@@ -224,9 +226,13 @@ impl Journal {
         let segments = segments_of(&names);
         let manifest = match read_manifest(&store)? {
             Some(manifest) => manifest,
-            None if segments.is_empty() => make_manifest(&store, &names, schema_hash)?,
+            None if segments.is_empty() && !names.iter().any(|name| name == WITNESS) => {
+                make_manifest(&store, &names, schema_hash)?
+            }
             None => {
                 let what = "it is missing, and there are segments";
+                let what =
+                    if segments.is_empty() { "it is missing, and WITNESS is there" } else { what };
                 return Err(Error::Manifest { place: store.place(MANIFEST), what });
             }
         };
@@ -239,6 +245,7 @@ impl Journal {
         }
 
         if let Some(&last) = segments.last() {
+            last_is_here(&store, &names, last)?;
             trust_the_device(&store, last)?;
         }
         let mut passed_over = Vec::new();
@@ -251,6 +258,9 @@ impl Journal {
         let segments = &segments[begin..];
         let checked =
             check_segments(&store, &manifest, segments, base.is_some(), &anchors, progress)?;
+        if let Some(witness) = Witness::read(&store, &manifest)? {
+            witness.check(&store, checked.last_segment.as_ref())?;
+        }
         // Nothing is changed before everything was found sound.
         let (mut torn, mut kept) = (None, None);
         let mut chain = checked.state.chain;
@@ -414,6 +424,15 @@ pub(crate) fn segments_of(names: &[String]) -> Vec<u64> {
     // A crash may leave a segment under both names; it is the same file.
     segments.dedup();
     segments
+}
+
+/// Whether the last segment is where it is written.
+pub(crate) fn last_is_here<S: Store>(store: &S, names: &[String], last: u64) -> Result<(), Error> {
+    if names.contains(&segment_name(last)) {
+        return Ok(());
+    }
+    let (place, directory) = (store.place(&archived_name(last)), store.place(""));
+    Err(Error::LastArchived { place, directory, seq: last })
 }
 
 /// The headers of the snapshots among these names, newest first. Each says where a frame ended that

@@ -4,13 +4,14 @@
 //!
 //! ```text
 //! MANIFEST                     64 bytes, written once
+//! WITNESS                      the last segment begun; `witness` draws it
 //! LOCK                         empty; locked (flock) by the process that writes
 //! seg-<first_seq:020>.jnl      a segment: 4 KiB header, frames, zeros
 //! snap-<seq:020>.snp           a snapshot; `snapshot_file` draws it
 //! archive/seg-….jnl            segments that a snapshot made needless for opening, moved here
 //! ready-<n:08>.tmp             a segment prepared ahead, or being prepared; removed at every open
 //! snap-<seq:020>.tmp           a snapshot being written; removed at every open
-//! MANIFEST.tmp                 a MANIFEST being written
+//! MANIFEST.tmp, WITNESS.tmp    one being written; removed at every open
 //!
 //! MANIFEST
 //!   0   u64     magic          "btrjrnl1"
@@ -45,6 +46,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::frame::{PAGE, Salt, all_zero};
+use crate::witness::WITNESS_TMP;
 
 /// The version of the format which this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -302,7 +304,7 @@ pub(crate) fn ready_name(n: u64) -> String {
 /// Whether a file may be removed at open: nothing in it was ever part of the journal.
 pub(crate) fn is_temporary(name: &str) -> bool {
     let prepared = name.starts_with("ready-") || name.starts_with("snap-");
-    name == MANIFEST_TMP || (prepared && name.ends_with(".tmp"))
+    name == MANIFEST_TMP || name == WITNESS_TMP || (prepared && name.ends_with(".tmp"))
 }
 
 #[cfg(test)]

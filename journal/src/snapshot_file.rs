@@ -495,19 +495,41 @@ pub fn snapshots<S: Store>(store: &S) -> Result<Vec<u64>, Error> {
     Ok(snapshots_of(&list(store)?))
 }
 
-/// Removes the snapshots that are older than the newest two in which every byte is right, and returns
-/// their sequences. Only whoever holds the journal's lock may call this.
+/// The newest snapshots that can be used, at most two: every byte of them is right, and the same program
+/// and rules made them as the newest.
+pub(crate) fn newest_usable<S: Store>(
+    store: &S,
+    manifest: &Manifest,
+) -> Result<Vec<SnapshotHeader>, Error> {
+    let by = |h: &SnapshotHeader| (h.image_version, h.logic_version, h.rules_id, h.rules_version);
+    let mut usable: Vec<SnapshotHeader> = Vec::new();
+    for seq in snapshots(store)? {
+        if let Ok(header) = verify_snapshot(store, manifest, seq)
+            && usable.first().is_none_or(|newest| by(newest) == by(&header))
+        {
+            usable.push(header);
+            if usable.len() == SNAPSHOTS_KEPT {
+                break;
+            }
+        }
+    }
+    Ok(usable)
+}
+
+/// Removes the snapshots that are older than the newest two which can be used: every byte of them is
+/// right, and the same program and rules made them as the newest. Returns their sequences. Only whoever holds the journal's lock may call this.
 ///
 /// # Errors
 /// [`Error::Permission`] and [`Error::Io`].
 pub fn drop_old_snapshots<S: Store>(store: &S, manifest: &Manifest) -> Result<Vec<u64>, Error> {
+    let usable = newest_usable(store, manifest)?;
     let (mut valid, mut dropped) = (0, Vec::new());
     for seq in snapshots(store)? {
         if valid == SNAPSHOTS_KEPT {
             let name = snapshot_name(seq);
             store.remove(&name).map_err(Error::at(store, &name, "remove", 0))?;
             dropped.push(seq);
-        } else if verify_snapshot(store, manifest, seq).is_ok() {
+        } else if usable.iter().any(|header| header.position.seq == seq) {
             valid += 1;
         }
     }

@@ -17,6 +17,7 @@ use crate::recovery::Position;
 use crate::segment::{Manifest, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 use crate::store::{Store, StoreMap};
 use crate::sync::Cursor;
+use crate::witness;
 
 /// Gets every frame once it is sealed and durable, in order, on the writer's thread: the seam for a
 /// log on other machines.
@@ -417,8 +418,9 @@ impl<S: Store> Writer<S> {
     }
 }
 
-/// Writes and syncs the header of a prepared segment, then gives it its name. In this order no file
-/// with a segment's name ever lacks its header.
+/// Writes and syncs the header of a prepared segment, then gives it its name, then notes that it was
+/// begun. In this order no file with a segment's name ever lacks its header, and nothing is witnessed
+/// that is not durable.
 fn name_segment<S: Store>(
     store: &S,
     manifest: &Manifest,
@@ -435,5 +437,6 @@ fn name_segment<S: Store>(
     map.sync_range(0, SEGMENT_HEADER_BYTES).map_err(at("sync"))?;
     store.rename(&name, &segment_name(header.first_seq)).map_err(at("rename"))?;
     store.sync_dir().map_err(at("sync the directory of"))?;
+    witness::note(store, manifest, header)?;
     Ok(map)
 }

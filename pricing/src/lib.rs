@@ -3,7 +3,9 @@
 //! The modules in reading order: [`mod@money`] and its [`currency`], the [`mod@price`] of a bet and
 //! the [`fraction`] it may have been quoted as, [`odds`] in every written format, the [`ladder`] of
 //! prices that may be traded, the [`probability`] behind a price, and [`rounding`], where every
-//! division is.
+//! division is that loses something. Then what becomes of a bet: the numbers of one [`leg`], with
+//! the deductions of [`rule4`], the places of [`eachway`] terms and the [`mod@bonus`] of Lucky
+//! bets as tables, and the [`ticket`] that makes lines of legs and money of lines.
 //!
 //! No float exists in these modules: text is read and written digit by digit, and what is not a
 //! whole number stays an exact fraction until it is rounded once, in a stated direction. All types
@@ -31,13 +33,30 @@ pub mod probability;
 // What both come to, in whole units.
 pub mod rounding;
 
+// What becomes of it: one leg, the tables of an operator, and the whole ticket.
+pub mod leg;
+
+pub mod rule4;
+
+pub mod eachway;
+
+pub mod bonus;
+
+pub mod ticket;
+
 // How all of them are read and written.
 mod decimal;
 
+pub use bonus::{Bonus, BonusTable};
 pub use currency::{Amount, Currency, ParseCurrencyError};
+pub use eachway::{PLACE_BANDS_MAX, PlaceTerms, PlaceTermsBand, PlaceTermsError, PlaceTermsTable};
 pub use fraction::{Fraction, FractionalLadder, ParseFractionError};
 pub use ladder::{
     BANDS_MAX, Band, Ladder, LadderError, ParseSnapError, ParseTickError, Snap, Tick,
+};
+pub use leg::{
+    Factor, LegNumbers, LegOutcome, Part, Pence, PlaceFraction, Share, Side, asian_handicap,
+    asian_total,
 };
 pub use money::{Money, ParseMoneyError, ParseStakeError, Stake};
 pub use odds::{American, Odds, ParseAmericanError, ParseOddsError, Quoted};
@@ -45,4 +64,10 @@ pub use price::{ParsePriceError, Price, price_within};
 pub use probability::{ParseProbabilityError, Probability, SHARES_MAX, ShareError};
 pub use rounding::{
     ParseRoundingModeError, RoundingMode, div_round, liability_up, profit, profit_ratio_ok, returns,
+};
+pub use rule4::{RULE4_BANDS_MAX, Rule4Band, Rule4Error, Rule4Table};
+// `returns` of a ticket stays behind its module: `returns` here is that of a single bet.
+pub use ticket::{
+    EachWay, LEGS_MAX, LINES_ENUMERATED_MAX, Rounding, RoundingPoint, Shape, ShapeError,
+    TicketError, bonus, is_dead, reach,
 };

@@ -6,6 +6,8 @@
 
 use std::{fmt, str::FromStr};
 
+use ruint::Uint;
+
 use crate::{Fraction, Money, Price, Probability, Stake};
 
 /// Which way a fraction of a unit goes. An operator's policy; the default is `Down`.
@@ -105,6 +107,26 @@ const fn floor_and_rest(num: i128, den: i128) -> (i128, i128) {
     } else {
         (num.div_euclid(den), num.rem_euclid(den))
     }
+}
+
+/// `num / den` as an amount, rounded by `mode`; `None` beyond [`Money::MAX`]. The one rounding of a
+/// ticket, whose exact returns are wider than 128 bits. `den` is a product of denominators and
+/// numbers of lines, so it is never zero.
+pub(crate) fn money_of_ratio<const BITS: usize, const LIMBS: usize>(
+    num: Uint<BITS, LIMBS>,
+    den: Uint<BITS, LIMBS>,
+    mode: RoundingMode,
+) -> Option<Money> {
+    let (floor, rest) = num.div_rem(den);
+    // The rest is below the denominator, so comparing the two distances cannot overflow.
+    let up = match mode {
+        RoundingMode::Down => false,
+        RoundingMode::Up => !rest.is_zero(),
+        RoundingMode::HalfUp => den - rest <= rest,
+        RoundingMode::HalfEven => den - rest < rest || (den - rest == rest && floor.bit(0)),
+    };
+    let floor: u64 = u64::try_from(floor).ok()?;
+    Money::from_wide(i128::from(floor) + i128::from(up))
 }
 
 /// What a winner is paid, stake included.

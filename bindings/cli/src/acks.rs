@@ -3,12 +3,12 @@
 
 use crate::describe::{Told as Record, party};
 use crate::error::CliError;
+use crate::file;
 use betring_core::answer::{Answer, AnswerKind, Reply};
 use betring_core::event::{Answered, Event};
 use betring_core::id::{Epoch, RequestKey, Seq};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::io::BufRead;
 use std::path::Path;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -24,6 +24,9 @@ pub(crate) enum AckLevel {
     Applied,
 }
 
+/// How every file of acknowledgements begins.
+pub(crate) const BEGINNING: &str = "{\"level\":\"";
+
 /// One acknowledgement, as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +39,7 @@ pub(crate) struct Ack {
     pub(crate) seq: u64,
     /// Whose request: an account, or an actor.
     pub(crate) account: u64,
-    /// Its key, in hexadecimal.
+    /// Its key, in hexadecimal with 0x before it.
     pub(crate) key: String,
     /// The client's number of the attempt.
     pub(crate) token: u64,
@@ -62,7 +65,7 @@ impl Ack {
             epoch: reply.epoch.0,
             seq: reply.answer.seq.0,
             account: reply.account,
-            key: format!("{:x}", reply.key.0),
+            key: hex(reply.key),
             token: reply.token.0,
             client: reply.client.0,
             duplicate: reply.is_duplicate(),
@@ -78,7 +81,7 @@ impl Ack {
     }
 
     fn told(&self) -> Option<Told> {
-        let key = RequestKey(u128::from_str_radix(&self.key, 16).ok()?);
+        let key = key_of(&self.key)?;
         if self.answer.len() != 2 * size_of::<Answer>() || !self.answer.is_ascii() {
             return None;
         }
@@ -149,16 +152,14 @@ impl Acks {
     /// Reads a file of acknowledgements. A last line without its end was cut by a kill: nobody can
     /// say what it promised, so it is counted and left out.
     pub(crate) fn read(path: &Path) -> Result<Acks, CliError> {
-        let file = std::fs::File::open(path)
+        let opened = std::fs::File::open(path)
             .map_err(|e| CliError::io("cannot open the acknowledgements", path, &e))?;
-        let mut reader = std::io::BufReader::new(file);
+        let mut reader = std::io::BufReader::new(opened);
         let mut acks = Acks { told: Vec::new(), by_key: HashMap::new(), cut_lines: 0 };
         let mut line = Vec::new();
         for number in 1_u64.. {
-            line.clear();
-            let read = reader
-                .read_until(b'\n', &mut line)
-                .map_err(|e| CliError::io("cannot read the acknowledgements", path, &e))?;
+            let what = "cannot read the acknowledgements";
+            let read = file::line(what, path, &mut reader, &mut line)?;
             if read == 0 {
                 break;
             }
@@ -268,6 +269,17 @@ impl Acks {
         }
         summary
     }
+}
+
+/// A key as `audit --key` reads it.
+pub(crate) fn hex(key: RequestKey) -> String {
+    format!("{:#x}", key.0)
+}
+
+/// A key in hexadecimal, with or without 0x.
+pub(crate) fn key_of(text: &str) -> Option<RequestKey> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    u128::from_str_radix(digits, 16).ok().map(RequestKey)
 }
 
 fn wrong(path: &Path, line: u64, what: &dyn std::fmt::Display) -> CliError {

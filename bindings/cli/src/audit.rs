@@ -3,14 +3,14 @@
 //! Two proofs that share no code: the journal decided again by the logic ([`crate::replay`]), and a
 //! plain fold over what the records say ([`crate::fold`]).
 
-use crate::acks::{AckSummary, Acks};
+use crate::acks::{self, AckSummary, Acks};
 use crate::describe::{self, Told};
 use crate::error::CliError;
 use crate::fold::{Counts, FINDINGS_MAX, Finding, Fold, Rule};
 use crate::life;
 use crate::out::Out;
 use crate::replay::{Replay, Replayed};
-use crate::source::Source;
+use crate::source::{Proved, Source};
 use betring_benches::recorder::Count;
 use betring_core::command::Kind;
 use betring_core::event::Event;
@@ -27,10 +27,14 @@ Examples:
   betring audit ./book --acks acks.jsonl      and that no acknowledged answer is lost
   betring audit ./book --bet B7               one bet's whole life in plain words
   betring audit ./book --key A1:123           what became of request 123 of account A1
-  betring audit ./book --by fold              only the fold: for journals of another logic version
+  betring audit ./book --by fold              only the fold: for journals of other logic
 
-It takes no lock: it may run beside the engine. Exit status: 0 every rule holds, 1 one does not,
-or no record knows the key, 2 the journal could not be read.")]
+A key of a file of acknowledgements (0x…) can be pasted behind its account's number and a
+colon.
+
+It takes no lock: it may run beside the engine. Exit status: 0 every rule holds and the journal
+goes as far as its newest snapshot, 1 that is not so, or no record knows the key, 2 the journal
+could not be read.")]
 pub(crate) struct Args {
     /// The journal's directory.
     dir: PathBuf,
@@ -92,6 +96,8 @@ pub(crate) struct Audit {
     broken: [u64; Rule::ALL.len()],
     findings: Vec<Finding>,
     replayed: Option<Replayed>,
+    /// What a snapshot proves to be missing at the end.
+    cut: Option<String>,
     acks: Option<AckSummary>,
     acks_broken: u64,
     acks_findings: Vec<String>,
@@ -103,6 +109,7 @@ pub(crate) struct Audit {
 pub(crate) fn audit(dir: &Path, acks: Option<&Path>, by: By) -> Result<Audit, CliError> {
     let began = Instant::now();
     let mut acks = acks.map(Acks::read).transpose()?;
+    let proved = Proved::of(dir)?;
     let mut source = Source::open(dir, 1, "auditing")?;
     let mut fold = (by != By::Replay).then(Fold::new);
     let mut replay = (by != By::Fold).then(Replay::new);
@@ -146,6 +153,7 @@ pub(crate) fn audit(dir: &Path, acks: Option<&Path>, by: By) -> Result<Audit, Cl
         broken,
         findings,
         replayed: replay.map(Replay::finish),
+        cut: proved.missing(last),
         acks,
         acks_broken,
         acks_findings,
@@ -158,6 +166,7 @@ impl Audit {
     pub(crate) fn is_sound(&self) -> bool {
         self.broken.iter().all(|broken| *broken == 0)
             && self.replayed.as_ref().is_none_or(Replayed::is_same)
+            && self.cut.is_none()
             && self.acks_broken == 0
     }
 
@@ -205,6 +214,18 @@ impl Audit {
             Count(c.settled),
             Count(c.paid)
         ));
+        if 0 < c.tickets + c.waited + c.by_trader + c.sold + c.reversed {
+            lines.push(format!(
+                "  {} of several legs, {} waited ({} refused then), {} at a trader's price, {} sold, \
+                 {} taken back",
+                describe::counted(c.tickets, "ticket"),
+                Count(c.waited),
+                Count(c.rejected),
+                Count(c.by_trader),
+                Count(c.sold),
+                describe::counted(c.reversed, "settlement"),
+            ));
+        }
         let mut row = |broken: u64, name: &str, sentence: &str| {
             let (word, times) =
                 if broken == 0 { ("PASS", String::new()) } else { ("FAIL", format!("{broken}×")) };
@@ -230,6 +251,9 @@ impl Audit {
                 acks.withdrawn,
                 acks.cut_lines
             ));
+        }
+        if let Some(what) = &self.cut {
+            lines.push(format!("  FAIL  Snapshot         {what}"));
         }
         for finding in &self.findings {
             lines.push(format!("  {} {}: {}", finding.seq, finding.rule.name(), finding.text));
@@ -281,7 +305,7 @@ impl Audit {
             "sound": self.is_sound(), "dir": self.dir.display().to_string(),
             "counts": self.counts, "runs": self.runs,
             "fold": (self.by != By::Replay).then(|| json!({"broken": rules, "findings": findings})),
-            "replay": replayed,
+            "replay": replayed, "lost_behind_snapshot": self.cut,
             "acks": self.acks.as_ref().map(|acks| {
                 json!({"broken": self.acks_broken, "counts": acks, "findings": self.acks_findings})
             }),
@@ -348,7 +372,7 @@ fn request_told(
     }
     let is_known = !found.is_empty();
     if args.json && bet.is_none() {
-        out.line(json!({"account": account, "key": format!("{:x}", key.0), "records": found}))?;
+        out.line(json!({"account": account, "key": acks::hex(key), "records": found}))?;
     } else if !args.json {
         if !is_known {
             out.line(format_args!(

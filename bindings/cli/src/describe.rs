@@ -4,14 +4,15 @@ use crate::fold::Entry;
 use betring_benches::recorder::Count;
 use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::{
-    Command, Kind, Level, LimitScope, Owner, PricePolicy, SelectionOutcome, decode, rounding_mode,
+    Command, Kind, Level, LimitScope, Owner, PlaceTicket, PricePolicy, ReferralAnswer, ResultEntry,
+    ResultForm, StakeKind, decode, rounding_mode,
 };
 use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Header, Minor, Slot, WirePrice};
-use betring_pricing::Currency;
+use betring_pricing::{Currency, EachWay};
 use std::collections::HashMap;
 use zerocopy::FromBytes;
 
@@ -57,6 +58,8 @@ impl<'a> Told<'a> {
         self.events.iter().any(|event| bet_of(event) == Some(bet))
             || matches!(self.command, Command::AcceptOffer(body) if body.bet == bet)
             || matches!(self.command, Command::DeclineOffer(body) if body.bet == bet)
+            || matches!(self.command, Command::CashOut(body) if body.bet == bet)
+            || matches!(self.command, Command::AnswerReferral(body, _) if body.bet == bet)
     }
 
     /// One sentence: who asks for what, and what came of it.
@@ -133,16 +136,28 @@ impl<'a> Told<'a> {
             ),
             Command::WithdrawSelection(body) => {
                 let what = if body.withdrawn == 1 { "withdraws" } else { "brings back" };
-                format!("{actor} {what} {} {}", body.market, body.selection)
+                let deducts = match (body.deduct, body.price.is_none()) {
+                    (0, _) => String::new(),
+                    (_, true) => ", winnings are reduced by its price in force".into(),
+                    (_, false) => format!(", winnings are reduced by its price {}", body.price),
+                };
+                format!("{actor} {what} {} {}{deducts}", body.market, body.selection)
             }
             Command::MarketResult(body, entries) => {
-                let count = |outcome| entries.iter().filter(|e| e.outcome() == outcome).count();
-                let won = entries.iter().filter(|e| e.outcome() == SelectionOutcome::Win);
-                let won: Vec<String> = won.map(|e| e.selection.to_string()).collect();
-                let void = count(SelectionOutcome::Void);
-                let void = if void == 0 { String::new() } else { format!(", {void} void") };
+                let of = |form| entries.iter().filter(move |e| e.form() == form);
+                let won: Vec<String> =
+                    of(ResultForm::Win).map(|e| e.selection.to_string()).collect();
                 let won = if won.is_empty() { "nobody".into() } else { won.join(" ") };
-                format!("{actor} gives the result of {}: {won} won{void}", body.market)
+                let mut said = vec![format!("{won} won")];
+                let void = of(ResultForm::Void).count();
+                if void != 0 {
+                    said.push(format!("{void} void"));
+                }
+                let special =
+                    entries.iter().filter(|e| ResultForm::Void < e.form() || e.rule4 != 0);
+                said.extend(special.map(|e| format!("{} {}", e.selection, result(&e))));
+                let sure = if body.certainty == 1 { ", seen live" } else { "" };
+                format!("{actor} gives the result of {}: {}{sure}", body.market, said.join(", "))
             }
             Command::SetLimits(body) => {
                 let scope = match LimitScope::from_code(body.scope) {
@@ -197,6 +212,113 @@ impl<'a> Told<'a> {
                 body.selection,
                 wish(body.price, body.policy, body.slippage)
             ),
+            Command::PlaceTicket(body, legs) => {
+                let legs: Vec<String> = legs
+                    .iter()
+                    .map(|leg| {
+                        let wish = wish(leg.price, body.policy, body.slippage);
+                        format!("{} {} {wish}", leg.market, leg.selection)
+                    })
+                    .collect();
+                let (kind, money) =
+                    (lines(body), if body.bonus == 1 { " of bonus money" } else { "" });
+                let each = if body.stake_kind == StakeKind::Unit as u8 { " a line" } else { "" };
+                let floor = match body.floor {
+                    0 => String::new(),
+                    floor => format!(
+                        ", together at least {}",
+                        WirePrice { e4: u32::try_from(floor).unwrap_or(u32::MAX), num: 0, den: 0 }
+                    ),
+                };
+                format!(
+                    "{account} asks for {}{each}{money} on a {kind}: {}{floor}",
+                    body.stake,
+                    legs.join(", ")
+                )
+            }
+            Command::CashOut(body) => {
+                let part = match body.take {
+                    Minor(0) => String::new(),
+                    take => format!("{take} of "),
+                };
+                format!(
+                    "{account} asks to sell {part}{} {}",
+                    body.bet,
+                    worth(body.accept, body.policy, body.slippage)
+                )
+            }
+            Command::SetAutoCashOut(body) => match body.value {
+                Minor(0) => format!("{account} does not sell {} by itself any more", body.bet),
+                value => format!("{account} sells {} as soon as it is worth {value}", body.bet),
+            },
+            Command::PublishRules(_, sets) => {
+                let named = sets.iter().next().map_or(String::new(), |set| {
+                    set.name.text().map_or(String::new(), |name| format!(" \"{name}\""))
+                });
+                format!("{actor} publishes the rules{named}")
+            }
+            Command::SetInPlay(body) => match body.in_play {
+                1 => {
+                    format!("{actor} turns {} in-play: bets wait {}", body.market, span(body.delay))
+                }
+                _ => format!("{actor} turns {} back: bets wait {}", body.market, span(body.delay)),
+            },
+            Command::AnswerReferral(body, prices) => {
+                let what = match ReferralAnswer::from_code(body.answer) {
+                    Some(ReferralAnswer::Accept) => "accepts",
+                    Some(ReferralAnswer::Counter) => "makes another offer for",
+                    Some(ReferralAnswer::Decline) => "declines",
+                    None => "answers",
+                };
+                let stake = match body.stake {
+                    Minor(0) => String::new(),
+                    stake => format!(", {stake}"),
+                };
+                let given = prices.iter().filter(|price| !price.price.is_none());
+                let given: Vec<String> =
+                    given.map(|e| format!(", leg {} at {}", 1 + e.selection.0, e.price)).collect();
+                format!("{actor} {what} {}{stake}{}", body.bet, given.concat())
+            }
+            Command::FreezeCashOut(body) => {
+                let what = if body.frozen == 1 { "freezes" } else { "allows" };
+                format!(
+                    "{actor} {what} cash-outs of {} for the {}",
+                    level(body.level, body.id),
+                    owner(body.owner)
+                )
+            }
+            Command::CancelBets(body) => {
+                let what = if body.cancel == 1 { "voids" } else { "does not void any more" };
+                let window = window(body.from, body.until);
+                format!("{actor} {what} the bets of {}{window}", body.market)
+            }
+            Command::RollbackResult(body) => {
+                format!("{actor} takes the result of {} back", body.market)
+            }
+            Command::CancelBet(body) => {
+                let what = if body.cancel == 1 { "voids" } else { "does not void any more" };
+                format!("{actor} {what} {}", body.bet)
+            }
+            Command::CorrectPrice(body) => match body.price.is_none() {
+                true => format!("{actor} settles leg {} of {} as bound", 1 + body.leg, body.bet),
+                false => format!(
+                    "{actor} settles leg {} of {} at {}",
+                    1 + body.leg,
+                    body.bet,
+                    body.price
+                ),
+            },
+            Command::Adjust(body) => {
+                let bet = if body.bet == BetId::NONE {
+                    String::new()
+                } else {
+                    format!(" for {}", body.bet)
+                };
+                format!("{actor} adjusts {} by {}{bet}", body.account, body.amount)
+            }
+            Command::GrantBonus(body) => {
+                format!("{actor} gives {} {} for free bets", body.account, body.amount)
+            }
             Command::AcceptOffer(body) => format!("{account} takes the offer {}", body.bet),
             Command::DeclineOffer(body) => format!("{account} declines the offer {}", body.bet),
             Command::Resolve(_) => {
@@ -226,6 +348,16 @@ impl<'a> Told<'a> {
                     bet.version,
                     span(bet.price_age),
                     bet.returns
+                )),
+                Event::TicketOpened(bet) => {
+                    said.push(format!("{} is open, returns at most {}", bet.bet, bet.returns));
+                }
+                Event::LegBound(leg) => said.push(format!(
+                    "leg {} at {} ({}, {} old)",
+                    1 + leg.leg,
+                    leg.price,
+                    leg.version,
+                    span(leg.price_age)
                 )),
                 Event::BetOffered(bet) => said.push(format!(
                     "offered {} at {} ({}, {} old) until {}",
@@ -284,6 +416,19 @@ pub(crate) fn bet_of(event: &Event) -> Option<BetId> {
         Event::OfferEnded(e) => e.bet,
         Event::BetSettled(e) => e.bet,
         Event::Transfer(e) => e.bet,
+        Event::TicketOpened(e) => e.bet,
+        Event::LegBound(e) => e.bet,
+        Event::BetPending(e) => e.bet,
+        Event::BetRejected(e) => e.bet,
+        Event::BetReversed(e) => e.bet,
+        Event::LegDecided(e) => e.bet,
+        Event::CashOutPending(e) => e.bet,
+        Event::CashOutFailed(e) => e.bet,
+        Event::BetCashedOut(e) => e.bet,
+        Event::CashOutLeg(e) => e.bet,
+        Event::AutoCashOutSet(e) => e.bet,
+        Event::PriceCorrected(e) => e.bet,
+        Event::BetCancelled(e) => e.bet,
         _ => return None,
     };
     (bet != BetId::NONE).then_some(bet)
@@ -333,9 +478,138 @@ pub(crate) fn event_words(event: &Event) -> String {
             format!("the offer {} of {} is {why}", e.bet, e.account)
         }
         Event::BetSettled(e) => {
-            let outcome = BetOutcome::from_code(e.outcome).map_or("settled".into(), |o| lower(&o));
-            format!("{} of {} {outcome}, paid {}", e.bet, e.account, e.paid)
+            let again = match e.version {
+                0 | 1 => String::new(),
+                version => format!(" (settlement {version})"),
+            };
+            format!("{} of {} {}, paid {}{again}", e.bet, e.account, came_out(e.outcome), e.paid)
         }
+        Event::BetReversed(e) => format!(
+            "settlement {} of {} is taken back: it was {}, {} paid",
+            e.version,
+            e.bet,
+            came_out(e.outcome),
+            e.paid
+        ),
+        Event::TicketOpened(e) => format!(
+            "{} of {} is open: {} on {} legs in {} lines ({}), returns at most {}",
+            e.bet,
+            e.account,
+            e.stake,
+            e.legs,
+            e.lines,
+            basis(e.basis),
+            e.returns
+        ),
+        Event::LegBound(e) => format!(
+            "leg {} of {}: {} {} at {} ({}, {} old); asked for {}",
+            1 + e.leg,
+            e.bet,
+            e.market,
+            e.selection,
+            e.price,
+            e.version,
+            span(e.price_age),
+            e.requested
+        ),
+        Event::BetPending(e) => {
+            let why = match PendingWhy::from_code(e.why) {
+                Some(PendingWhy::Delay) => "the end of the delay",
+                Some(PendingWhy::Referral) => "a trader",
+                Some(PendingWhy::CashOut) | None => "its decision",
+            };
+            format!(
+                "{} of {} waits for {why}, until {}: {}",
+                e.bet,
+                e.account,
+                utc(e.until),
+                e.stake
+            )
+        }
+        Event::BetRejected(e) => format!(
+            "{} of {} is refused after its wait: {}",
+            e.bet,
+            e.account,
+            reject_named(e.reject)
+        ),
+        Event::LegDecided(e) => match e.decided {
+            0 => format!("leg {} of {} is open again", 1 + e.leg, e.bet),
+            _ => format!(
+                "leg {} of {} is decided: {}",
+                1 + e.leg,
+                e.bet,
+                shares(e.win, e.place, e.void, e.rule4)
+            ),
+        },
+        Event::CashOutPending(e) => format!(
+            "the sale of {} of {} waits until {}; now it is worth {}",
+            e.take,
+            e.bet,
+            utc(e.until),
+            e.value
+        ),
+        Event::CashOutFailed(e) => {
+            format!("{} is not sold: {}", e.bet, reject_named(e.reject))
+        }
+        Event::BetCashedOut(e) => {
+            let left = match e.left {
+                Minor(0) => String::new(),
+                left => format!(", {left} stays open"),
+            };
+            let auto = if e.auto == 1 { " by itself" } else { "" };
+            format!("{} of {} is sold{auto} for {}{left}", e.stake, e.bet, e.paid)
+        }
+        Event::CashOutLeg(e) => format!(
+            "leg {} of {} is bought back at {} ({}, {} old)",
+            1 + e.leg,
+            e.bet,
+            e.price,
+            e.version,
+            span(e.price_age)
+        ),
+        Event::AutoCashOutSet(e) => match e.value {
+            Minor(0) => format!("{} is not sold by itself", e.bet),
+            value => format!("{} is sold by itself at {value}", e.bet),
+        },
+        Event::PriceCorrected(e) => {
+            format!("leg {} of {} settles at {} instead of {}", 1 + e.leg, e.bet, e.to, e.from)
+        }
+        Event::BetCancelled(e) => {
+            format!("{} is {}", e.bet, if e.cancelled == 1 { "void" } else { "not void any more" })
+        }
+        Event::WindowChanged(e) => {
+            let what = if e.cancelled == 1 { "void" } else { "not void any more" };
+            format!(
+                "the bets of {}{} are {what} by job {}",
+                e.market,
+                window(e.from, e.until),
+                e.job
+            )
+        }
+        Event::ResultRolledBack(e) => {
+            format!(
+                "{} has no result any more, settlement {} by job {}",
+                e.market, e.settlement, e.job
+            )
+        }
+        Event::InPlayChanged(e) => {
+            let what = if e.in_play == 1 { "in-play" } else { "not in-play" };
+            format!("{} is {what}, bets wait {}", e.market, span(e.delay))
+        }
+        Event::CashOutFrozen(e) => {
+            let what = if e.frozen == 1 { "frozen" } else { "allowed" };
+            format!(
+                "cash-outs of {} are {what} for the {}, frozen by {}",
+                level(e.level, e.id),
+                owner(e.owner),
+                owners(e.owners)
+            )
+        }
+        Event::RulesPublished(e) => format!("rules {} apply from here on", e.ruleset),
+        Event::DebtChanged(e) => {
+            format!("{} owes {} {}", e.account, e.debt, currency(e.currency))
+        }
+        Event::ResultNoted(e) => format!("the result of {} is noted, not settled", e.market),
         Event::Transfer(e) => {
             let why = TransferWhy::from_code(e.why).map_or("moved".into(), |why| lower(&why));
             let bet = if e.bet == BetId::NONE { String::new() } else { format!(" for {}", e.bet) };
@@ -407,6 +681,89 @@ pub(crate) fn event_words(event: &Event) -> String {
         }
         Event::EventHash(e) => format!("{} events so far hash to {:016x}", e.events, e.hash),
         Event::RunBegan(e) => format!("run {} has begun", e.epoch),
+    }
+}
+
+/// How a bet came out.
+pub(crate) fn came_out(code: u8) -> String {
+    match BetOutcome::from_code(code) {
+        Some(BetOutcome::Partial) => "won in part".into(),
+        Some(BetOutcome::CashedOut) => "sold".into(),
+        Some(outcome) => lower(&outcome),
+        None => "settled".into(),
+    }
+}
+
+fn reject_named(code: u8) -> String {
+    Reject::from_code(code).map_or(format!("refusal {code}"), |reject| reject.name().to_owned())
+}
+
+/// What became of a selection, as a result says it.
+pub(crate) fn result(entry: &ResultEntry) -> String {
+    let deducted = match entry.rule4 {
+        0 => String::new(),
+        pence => format!(", {pence} pence a pound deducted"),
+    };
+    match entry.form() {
+        ResultForm::Shares => shares(entry.win, entry.place, entry.void, entry.rule4),
+        ResultForm::Position => match entry.win {
+            [position, 1] => format!("finished {position}{deducted}"),
+            [position, tied] => {
+                format!("finished {position}, with {tied} in a dead heat{deducted}")
+            }
+        },
+        form => format!("{}{deducted}", lower(&form)),
+    }
+}
+
+fn shares(win: [u16; 2], place: [u16; 2], void: [u16; 2], rule4: u8) -> String {
+    let share = |[num, den]: [u16; 2]| match (num, den) {
+        (0, _) => "nothing".into(),
+        (num, den) if num == den => "all".into(),
+        (num, den) => format!("{num}/{den}"),
+    };
+    let (win, place, void) = (share(win), share(place), share(void));
+    let mut said = format!("{win} wins, {place} places, {void} is void");
+    if rule4 != 0 {
+        said.push_str(&format!(", {rule4} pence a pound deducted"));
+    }
+    said
+}
+
+/// The lines of a ticket, by the name that people have for them.
+pub(crate) fn lines(body: &PlaceTicket) -> String {
+    let Some(shape) = body.shape() else { return "ticket".into() };
+    let name = match shape.with_each_way(EachWay::No).name() {
+        Some(name) => name.to_lowercase(),
+        None => format!("system of {} legs", shape.legs()),
+    };
+    let ways = match shape.each_way() {
+        EachWay::No => "",
+        EachWay::WinToWin => ", each way",
+        EachWay::EquallyDivided => ", each way, equally divided",
+    };
+    format!("{name} of {}{ways}", counted(shape.lines(), "line"))
+}
+
+/// What a customer asked for a bet that is sold back.
+fn worth(accept: Minor, policy: u8, slippage: u16) -> String {
+    match PricePolicy::from_code(policy) {
+        Some(PricePolicy::Exact) => format!("for {accept} exactly"),
+        Some(PricePolicy::Better) => format!("for {accept} or more"),
+        Some(PricePolicy::Within) => {
+            format!("for {accept} or at most {slippage} ten-thousandths less")
+        }
+        Some(PricePolicy::Any) | None => "for whatever it is worth".into(),
+    }
+}
+
+fn window(from: Timestamp, until: Timestamp) -> String {
+    let is_open = |at: Timestamp| at.0 == 0 || at == Timestamp::MIN || at == Timestamp::MAX;
+    match (is_open(from), is_open(until)) {
+        (true, true) => String::new(),
+        (false, true) => format!(" placed from {} on", utc(from)),
+        (true, false) => format!(" placed before {}", utc(until)),
+        (false, false) => format!(" placed from {} to {}", utc(from), utc(until)),
     }
 }
 
@@ -503,6 +860,8 @@ fn job(code: u8) -> &'static str {
     match JobKind::from_code(code) {
         Some(JobKind::Settle) => "settlement",
         Some(JobKind::Archive) => "archiving",
+        Some(JobKind::Rollback) => "rollback",
+        Some(JobKind::Cancel) => "cancel",
         None => "unknown work",
     }
 }

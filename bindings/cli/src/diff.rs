@@ -5,11 +5,14 @@ use crate::error::CliError;
 use crate::fold::Entry;
 use crate::out::Out;
 use crate::rules::FileRules;
+use crate::source::Source;
 use betring::{
     Answer, AnswerKind, Compared, Difference, HouseRules, Minor, Reject, Rules, Sums, diff,
 };
 use betring_benches::recorder::Count;
 use betring_core::LOGIC_VERSION;
+use betring_core::command::{Command, decode};
+use betring_core::time::Timestamp;
 use indicatif::ProgressBar;
 use serde_json::json;
 use std::path::Path;
@@ -52,10 +55,29 @@ pub(crate) fn run(ask: &Ask<'_>) -> Result<ExitCode, CliError> {
         ));
     }
     let rules = ask.rules.map(FileRules::read).transpose()?;
+    if rules.as_ref().is_some_and(FileRules::counts_minutes) && !has_a_start(ask.dir)? {
+        eprintln!(
+            "warning: no fixture in this book says when it starts, so no_bets_after_minute refuses nothing"
+        );
+    }
     match rules {
         Some(rules) => tell(ask, rules, &|code| rules.reason(code)),
         None => tell(ask, HouseRules, &|code| format!("reason {code}")),
     }
+}
+
+/// Whether any fixture says when it starts.
+fn has_a_start(dir: &Path) -> Result<bool, CliError> {
+    let mut source = Source::open(dir, 1, "looking for fixtures")?;
+    while let Some((_, entry)) = source.next()? {
+        if let Some((command, _)) = entry.parts()
+            && let Ok((_, Command::DefineFixture(fixture, _))) = decode(command)
+            && fixture.starts != Timestamp(0)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn tell<R: Rules>(

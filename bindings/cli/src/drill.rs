@@ -46,8 +46,9 @@ Examples:
   betring drill restore            on a small journal of its own, in a temporary directory
   betring drill restore ./book     on copies of this journal; it is read and never changed
 
-With DIR the journal must be at rest. Its copies are made beside it and removed at the end, so there
-has to be room for two of them. Exit status: 0 the restored state is the same, 1 it is not.")]
+With DIR the journal must be at rest. Its copies are made beside it and removed at the end, so
+there has to be room for two of them. Exit status: 0 the restored state is the same, 1 it is
+not.")]
 struct RestoreArgs {
     /// The journal's directory.
     dir: Option<PathBuf>,
@@ -158,6 +159,7 @@ fn recovering(path: &Path) -> Config {
             actors: 8,
             currencies: 2,
             quarantined: 4,
+            legs: 3 << 11,
         })
         .control_ring(256)
         .bet_ring(1024)

@@ -25,8 +25,8 @@ Examples:
   betring feed check recording.bz2           a line for every market
   betring feed check a.bz2 b.jsonl --json    every field, for another program
 
-A line that cannot be read is left out, counted, and named with its file, number and reason; then
-the exit status is 1; it is 2 where a file cannot be opened.")]
+A line that cannot be read is left out, counted, and named with its file, number and reason;
+then the exit status is 1; it is 2 where a file cannot be opened.")]
 struct CheckArgs {
     /// The recordings.
     #[arg(required = true, value_name = "FILE")]

@@ -5,20 +5,32 @@
 //! here knows a gate, a table or a job; what was in force is what the last record said.
 //!
 //! This file folds the world: feeds, levels, markets, prices. [`bets`] proves price and basis against
-//! it, [`money`] every transfer and settlement, [`answers`] what customers were told.
+//! it, [`waiting`] what was decided later, [`settled`] every settlement and what was taken back,
+//! [`sold`] every cash-out, [`money`] every transfer, [`answers`] what customers were told.
+//! [`tickets`] counts what lines return.
 
 mod answers;
 mod bets;
+#[cfg(test)]
+mod book;
 mod money;
+mod settled;
+mod sold;
 #[cfg(test)]
 mod tests;
+mod tickets;
+mod waiting;
 
+use self::tickets::{Lines, Numbers};
 use betring_core::answer::AnswerKind;
-use betring_core::command::{Command, Genesis, Level, SelectionOutcome, decode};
+use betring_core::command::{
+    Command, DefineMarket, Genesis, Level, LimitScope, Limits, ResultEntry, decode,
+};
 use betring_core::event::*;
 use betring_core::id::*;
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{Header, Minor, SLOT, Slot, WirePrice};
+use betring_core::wire::{Header, Minor, Name, SLOT, Slot, WirePrice};
 use std::collections::HashMap;
 use zerocopy::FromBytes;
 
@@ -55,11 +67,14 @@ rules! {
     Status: "every bet's market was open, its selection running, no level suspended",
     Policy: "every bet's price is one that its customer agreed to",
     Offer: "every offer was taken in time, as it was made, nothing suspended since",
-    Returns: "every return is the stake at the exact price, rounded as the journal says",
+    Waiting: "every bet that waited was decided after its delay, or by a trader in time",
+    Returns: "every return is the stake at the exact prices, rounded as its rules say",
     Ledger: "every transfer has its cause, every cause its transfers, each currency sums to zero",
-    Escrow: "after every record the escrow holds the stakes of open and offered bets",
-    Balance: "after every record no customer is below zero",
-    Settlement: "every bet is settled once, as its selection came out, and paid what it returns",
+    Escrow: "after every record the escrow holds the stakes of all bets that stand or wait",
+    Balance: "no bet and no withdrawal takes a customer below zero, every debt is told",
+    Settlement: "every bet is settled as its legs came out, and paid once what it returns",
+    Reversal: "every settlement that is taken back gives back what it paid, for another reason",
+    CashOut: "every cash-out is paid once, what it is worth, and its customer agreed to it",
 }
 
 /// A record of the journal, as the fold sees it.
@@ -97,8 +112,14 @@ pub(crate) struct Counts {
     pub(crate) in_force: u64,
     pub(crate) from_offer: u64,
     pub(crate) offered: u64,
+    pub(crate) tickets: u64,
+    pub(crate) waited: u64,
+    pub(crate) rejected: u64,
+    pub(crate) by_trader: u64,
     pub(crate) settled: u64,
+    pub(crate) reversed: u64,
     pub(crate) paid: u64,
+    pub(crate) sold: u64,
     pub(crate) keys: u64,
     pub(crate) transfers: u64,
     pub(crate) prices: u64,
@@ -150,48 +171,110 @@ struct Quote {
     delay: Nanos,
     generation: u32,
     withdrawn: bool,
-    outcome: Option<SelectionOutcome>,
+    /// Of a withdrawal that reduces winnings: when it was, and by which price.
+    deducts: Option<(Seq, WirePrice)>,
+    result: Option<ResultEntry>,
 }
 
 struct Market {
     feed: FeedId,
     fixture: FixtureId,
     age_bound: Nanos,
+    /// Its each-way terms, as it was defined.
+    terms: DefineMarket,
     status: MarketStatus,
     opened_in: Epoch,
     held: Held,
+    frozen: u8,
+    /// How long its bets wait.
+    wait: Nanos,
     version: PriceVersion,
     /// The record of its last change of version.
     changed: Seq,
     quotes: Vec<Quote>,
-    unsettled: u64,
+    /// Bets of these moments are void.
+    windows: Vec<(Timestamp, Timestamp)>,
+    /// Its bets.
+    bets: Vec<BetId>,
     settlement: u32,
-    job: JobId,
+    /// The job that is at work, and the last that was announced.
+    running: Option<JobId>,
+    announced: JobId,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
+    Waits(PendingWhy),
     Offered,
     Open,
+    Selling,
     Ended,
-    Settled(u32),
+    Settled,
+    Sold,
 }
 
-struct Bet {
-    account: AccountId,
+/// One leg: what was asked for, what it is bound to, what became of it.
+#[derive(Clone, Copy)]
+struct Leg {
     market: MarketId,
     selection: SelectionIndex,
-    currency: u16,
-    stake: Minor,
-    returns: Minor,
+    asked: (WirePrice, PriceVersion),
     price: WirePrice,
     version: PriceVersion,
-    price_age: Nanos,
-    asked: (WirePrice, PriceVersion, u8, u16),
-    at: Timestamp,
+    age: Nanos,
+    feed: FeedId,
+    places: u8,
+    part: Option<(u8, u8)>,
+    settles_at: WirePrice,
+    numbers: Option<Numbers>,
+    /// At which price it is being bought back, in this record.
+    now: Option<WirePrice>,
+}
+
+/// What a customer agreed to, of a bet or of a cash-out.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Agreed {
+    policy: u8,
+    slippage: u16,
+}
+
+/// What was asked for when a bet is being sold.
+#[derive(Clone, Copy)]
+struct Ask {
+    take: Minor,
+    accept: Minor,
+    agreed: Agreed,
+    auto: bool,
     seq: Seq,
     until: Timestamp,
+}
+
+#[derive(Clone)]
+struct Bet {
+    account: AccountId,
+    currency: u16,
+    bonus: bool,
+    single: bool,
+    lines: Lines,
+    legs: Vec<Leg>,
+    stake: Minor,
+    floor: u64,
+    agreed: Agreed,
+    /// The most that it pays, if its rules pay a cap.
+    cap: Option<i128>,
+    ruleset: u32,
+    at: Timestamp,
+    seq: Seq,
+    key: RequestKey,
+    until: Timestamp,
+    by_trader: bool,
     life: Life,
+    cancelled: bool,
+    /// The settlement in force: how it came out and what it paid; and how many there were.
+    posted: Option<(BetOutcome, Minor)>,
+    settlements: u32,
+    ask: Option<Ask>,
+    auto: Minor,
 }
 
 /// Everything the records have said so far, and what of it does not hold.
@@ -206,6 +289,13 @@ pub(crate) struct Fold {
     feeds: HashMap<u16, Feed>,
     markets: HashMap<u64, Market>,
     bets: HashMap<u64, Bet>,
+    rules: Vec<Ruleset>,
+    /// By market (none: every market) and currency.
+    limits: HashMap<(u64, u16), Limits>,
+    /// Who froze cash-outs: of the engine, of fixtures, of feeds.
+    frozen: HashMap<(u8, u64), u8>,
+    /// Settlements that this record takes back.
+    reversed: Vec<(BetId, (BetOutcome, Minor))>,
     balances: HashMap<u64, (u16, i128)>,
     stakes: HashMap<u16, i128>,
     /// By account and key: where it was answered, and until when it could execute.
@@ -229,6 +319,10 @@ impl Fold {
             feeds: HashMap::from([(FeedId::MANUAL.0, manual)]),
             markets: HashMap::new(),
             bets: HashMap::new(),
+            rules: Vec::new(),
+            limits: HashMap::new(),
+            frozen: HashMap::new(),
+            reversed: Vec::new(),
             balances: HashMap::new(),
             stakes: HashMap::new(),
             keys: HashMap::new(),
@@ -276,10 +370,14 @@ impl Fold {
         };
         let mut due = Vec::new();
         self.command(&header, &command, &events, &mut due);
-        for event in &events {
-            self.event(&header, &command, event, &mut due);
+        let mut rest = &events[..];
+        while let Some((event, behind)) = rest.split_first() {
+            // The legs of a bet are told behind it, and taken with it.
+            let legs = self.event(&header, &command, event, behind, &mut due);
+            rest = &behind[legs..];
         }
-        self.answers(&events);
+        self.reversals();
+        self.answers(&command, &events);
         self.money(&events, due);
     }
 
@@ -301,7 +399,23 @@ impl Fold {
             Command::Withdraw(body) if done => {
                 due.extend(self.across(header.account, body.amount, TransferWhy::Withdraw));
             }
-            Command::Genesis(genesis) => self.genesis = Some(*genesis),
+            Command::Adjust(body) if done => {
+                due.extend(self.adjusted(body.account, body.amount, body.bet));
+            }
+            Command::GrantBonus(body) if done => {
+                due.extend(self.granted(body.account, body.amount));
+            }
+            Command::Genesis(genesis) => {
+                self.genesis = Some(*genesis);
+                // The first set of rules is the usual, as far as the journal's birth says nothing else.
+                let name = Name::new("genesis").expect("a name");
+                self.rules = vec![Ruleset {
+                    rounding: genesis.rounding,
+                    price_failure: genesis.price_failure,
+                    offer_ttl: genesis.offer_ttl,
+                    ..Ruleset::standard(name)
+                }];
+            }
             Command::EpochOpened(run) => self.rules_id = run.rules_id,
             Command::DefineFeed(body, _) => {
                 for event in events {
@@ -333,9 +447,16 @@ impl Fold {
         header: &Header,
         command: &Command<'_>,
         event: &Event,
+        behind: &[Event],
         due: &mut Vec<Transfer>,
-    ) {
+    ) -> usize {
         match event {
+            Event::BetOffered(_) => return self.offered(header, command, event, behind, due),
+            Event::TicketOpened(bet) => {
+                let legs = usize::from(bet.legs);
+                self.ticket_opened(header, command, bet, behind, due);
+                return legs.min(behind.len());
+            }
             Event::RunBegan(run) => {
                 self.counts.epochs += 1;
                 self.epoch = run.epoch;
@@ -365,7 +486,7 @@ impl Fold {
             }
             Event::FeedChanged(change) => {
                 let (seq, received) = (self.seq, self.received(header));
-                let Some(feed) = self.hear(change.feed, header) else { return };
+                let Some(feed) = self.hear(change.feed, header) else { return 0 };
                 feed.up = change.status == FeedStatus::Up as u8;
                 feed.generation = change.generation;
                 if feed.up {
@@ -384,20 +505,29 @@ impl Fold {
             }
             Event::MarketDefined(market) => {
                 let MarketDefined { feed, fixture, age_bound, .. } = *market;
+                let terms = match command {
+                    Command::DefineMarket(body, _) => *body,
+                    _ => DefineMarket { winners: market.winners, ..DefineMarket::default() },
+                };
                 let quotes = vec![Quote::default(); usize::from(market.selections)];
                 let fold = Market {
                     feed,
                     fixture,
                     age_bound,
+                    terms,
                     status: MarketStatus::Defined,
                     opened_in: Epoch(0),
                     held: Held::default(),
+                    frozen: 0,
+                    wait: Nanos::ZERO,
                     version: PriceVersion(0),
                     changed: Seq(0),
                     quotes,
-                    unsettled: 0,
+                    windows: Vec::new(),
+                    bets: Vec::new(),
                     settlement: 0,
-                    job: JobId(0),
+                    running: None,
+                    announced: JobId(0),
                 };
                 self.markets.insert(market.market.raw(), fold);
             }
@@ -407,6 +537,10 @@ impl Fold {
                     && let Some(status) = MarketStatus::from_code(change.status)
                 {
                     market.status = status;
+                    if status == MarketStatus::Archived {
+                        // What became of its bets is known for good.
+                        market.bets = Vec::new();
+                    }
                     match status {
                         MarketStatus::Open => market.opened_in = epoch,
                         // What was offered before can no longer be taken, opened again or not.
@@ -415,60 +549,119 @@ impl Fold {
                 }
             }
             Event::SelectionChanged(change) => {
+                let seq = self.seq;
                 if let Some(quote) = self.quote(change.market, change.selection) {
                     quote.withdrawn = change.withdrawn != 0;
+                    quote.deducts = (change.deducts != 0).then_some((seq, change.price));
                 }
-                let seq = self.seq;
                 if let Some(market) = self.markets.get_mut(&change.market.raw()) {
                     market.held.last = seq;
                 }
             }
             Event::PriceSet(price) => self.price_set(header, command, price),
             Event::BetOpened(bet) => self.opened(header, command, bet, due),
-            Event::BetOffered(bet) => self.offered(header, command, bet, due),
-            Event::OfferEnded(end) => {
-                match self.bets.get_mut(&end.bet.raw()) {
-                    Some(bet) if bet.life == Life::Offered => bet.life = Life::Ended,
-                    _ => {
-                        let id = end.bet;
-                        return self.broken(Rule::Offer, || format!("the offer {id} is not there"));
-                    }
-                }
-                due.extend(self.transfer(end.bet, TransferWhy::Return));
-                self.stake_leaves(end.bet);
-            }
+            Event::OfferEnded(end) => self.ended(end.bet, Life::Offered, Rule::Offer, due),
+            Event::BetPending(bet) => self.waits(header, command, bet, due),
+            Event::BetRejected(bet) => self.rejected(command, bet, due),
             Event::ResultRecorded(result) => {
                 if let Some(market) = self.markets.get_mut(&result.market.raw()) {
                     market.settlement = result.settlement;
-                    market.job = result.job;
+                    market.announced = result.job;
                     if let Command::MarketResult(_, entries) = command {
                         for entry in entries.iter() {
-                            if let Some(quote) =
-                                market.quotes.get_mut(usize::from(entry.selection.0))
-                            {
-                                quote.outcome = Some(entry.outcome());
+                            let at = usize::from(entry.selection.0);
+                            if let Some(quote) = market.quotes.get_mut(at) {
+                                quote.result = Some(entry);
                             }
                         }
                     }
                 }
             }
+            Event::ResultRolledBack(result) => {
+                if let Some(market) = self.markets.get_mut(&result.market.raw()) {
+                    market.settlement = result.settlement;
+                    market.announced = result.job;
+                    market.quotes.iter_mut().for_each(|quote| quote.result = None);
+                }
+            }
+            Event::WindowChanged(window) => {
+                let seq = self.seq;
+                if let Some(market) = self.markets.get_mut(&window.market.raw()) {
+                    market.announced = window.job;
+                    let span = (window.from, window.until);
+                    market.windows.retain(|known| *known != span);
+                    if window.cancelled == 1 {
+                        market.windows.push(span);
+                        market.held.last = seq;
+                    }
+                }
+            }
             Event::BetSettled(settled) => self.settled(settled, due),
-            Event::JobEnded(job) if job.kind == JobKind::Settle as u8 => {
-                let left = self.markets.get(&job.market.raw()).map_or(0, |m| m.unsettled);
-                self.must(Rule::Settlement, left == 0, || {
-                    format!("{} ended with {left} bets of {} unsettled", job.job, job.market)
-                });
+            Event::BetReversed(reversed) => self.reversed(reversed, due),
+            Event::LegDecided(leg) => self.leg_decided(leg),
+            Event::BetCancelled(cancel) => {
+                let asked = matches!(command, Command::CancelBet(body) if body.bet == cancel.bet);
+                self.must(Rule::Settlement, asked, || format!("nobody voids {}", cancel.bet));
+                if let Some(bet) = self.bets.get_mut(&cancel.bet.raw()) {
+                    bet.cancelled = cancel.cancelled == 1;
+                }
+            }
+            Event::PriceCorrected(correction) => self.corrected(command, correction),
+            Event::JobStarted(job) => {
+                if let Some(market) = self.markets.get_mut(&job.market.raw()) {
+                    market.running = Some(job.job);
+                }
+            }
+            Event::JobEnded(job) => self.job_ended(job),
+            Event::CashOutPending(sale) => self.sale_waits(header, command, sale),
+            Event::CashOutFailed(sale) => self.sale_failed(sale),
+            Event::CashOutLeg(leg) => self.bought_back_at(leg),
+            Event::BetCashedOut(sale) => self.sold(header, command, sale, due),
+            Event::AutoCashOutSet(auto) => {
+                if let Some(bet) = self.bets.get_mut(&auto.bet.raw()) {
+                    bet.auto = auto.value;
+                }
+            }
+            Event::CashOutFrozen(CashOutFrozen { id, level, owners, .. }) => {
+                match (Level::from_code(*level), self.markets.get_mut(id)) {
+                    (Some(Level::Market), Some(market)) => market.frozen = *owners,
+                    _ => drop(self.frozen.insert((*level, *id), *owners)),
+                }
+            }
+            Event::InPlayChanged(play) => {
+                if let Some(market) = self.markets.get_mut(&play.market.raw()) {
+                    market.wait = play.delay;
+                }
+            }
+            Event::RulesPublished(_) => {
+                if let Command::PublishRules(_, sets) = command {
+                    self.rules.extend(sets.iter());
+                }
+            }
+            Event::LimitsChanged(_) => {
+                if let Command::SetLimits(body) = command {
+                    let currency = body.scope == LimitScope::Currency as u8;
+                    let market = if currency { 0 } else { body.market.raw() };
+                    self.limits.insert((market, body.currency), body.limits);
+                }
             }
             Event::AccountOpened(account) => {
-                let ledger = LedgerAccount::customer(account.account).0;
-                self.balances.entry(ledger).or_insert((account.currency, 0));
+                for ledger in [
+                    LedgerAccount::customer(account.account),
+                    LedgerAccount::bonus(account.account),
+                ] {
+                    self.balances.entry(ledger.0).or_insert((account.currency, 0));
+                }
+            }
+            Event::LegBound(leg) => {
+                self.broken(Rule::Layout, || format!("a leg of {} without its ticket", leg.bet));
             }
             // Kept as evidence, proved by replay: they take part in no price and no money.
             Event::Answered(_) | Event::Transfer(_) | Event::AccountChanged(_) => (),
-            Event::JobStarted(_) | Event::JobEnded(_) | Event::Named(_) => (),
-            Event::LimitsChanged(_) | Event::KeysForgotten(_) => (),
-            Event::QuarantineChanged(_) | Event::EventHash(_) => (),
+            Event::Named(_) | Event::KeysForgotten(_) | Event::ResultNoted(_) => (),
+            Event::QuarantineChanged(_) | Event::EventHash(_) | Event::DebtChanged(_) => (),
         }
+        0
     }
 
     fn level(&mut self, level: u8, id: u64) -> Option<&mut Held> {

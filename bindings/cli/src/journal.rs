@@ -2,16 +2,17 @@
 //! whether it gives the same state again. And looking after it: snapshots, and what they make
 //! needless for opening.
 
+use crate::acks;
 use crate::describe::{self, Told, bet_of, event_words, span, utc};
 use crate::diff;
 use crate::error::{CliError, program};
 use crate::fold::Entry;
 use crate::out::Out;
 use crate::replay::{LastRun, Replay};
-use crate::source::{self, Source};
+use crate::source::{self, Proved, Source};
 use betring_core::command::Kind;
 use betring_core::event::Event;
-use betring_core::id::{BetId, Epoch};
+use betring_core::id::{BetId, Epoch, Seq};
 use betring_core::time::Timestamp;
 use betring_journal::{DirStore, FrameInfo, Inspection, Progress};
 use clap::Subcommand;
@@ -87,7 +88,10 @@ Examples:
   betring journal tail ./book -n 3 --kind Place      the last three bets asked for
   betring journal tail ./book --from 4000 -n 5       five records from #4000 on
   betring journal tail ./book --from 1 --kind Place  every bet asked for
-  betring journal tail ./book --follow --json        as it is written, for another program")]
+  betring journal tail ./book --follow --json        as it is written, for another program
+
+Damage is named on standard error, and the records behind it are shown. Exit status: 0 all
+could be read, 1 damage was passed over, 2 nothing could be read behind it.")]
 struct TailArgs {
     /// The journal's directory.
     dir: PathBuf,
@@ -123,13 +127,14 @@ struct VerifyArgs {
 Examples:
   betring journal replay ./book                            decide everything again and compare
   betring journal replay ./book --rules new.toml --diff    what other rules would have decided
-  betring journal replay ./book --logic 1 --diff           a version of the logic that is built in
+  betring journal replay ./book --logic 1 --diff           another version of the logic
 
-The state digest stands for everything that decides, the money digest for balances and bets only.
-Both are the same on every machine and in every build.
+The state digest stands for everything that decides, the money digest for balances and bets
+only. Both are the same on every machine and in every build.
 
---diff lists every command that is answered otherwise, and what it does to the money. A file for
---rules has any of these lines; they refuse or reduce bets and cannot let in what was refused:
+--diff lists every command that is answered otherwise, and what it does to the money. A file
+for --rules has any of these lines; they refuse or reduce bets and cannot let in what was
+refused:
   currency = \"GBP\"             only bets in this currency; left out: all
   max_stake = \"500.00\"         a larger stake is refused
   reduce = true                with max_stake: not refused, but reduced to it
@@ -138,12 +143,14 @@ Both are the same on every machine and in every build.
   longest_price = \"51.00\"      at a longer price nothing is taken
   no_bets_after_minute = 85    of the fixture, from when it starts; 0: nothing in-play
 
-Answers depend on the state: after the first difference the other side goes its own way. A bet that
-is refused there leaves its stake with the customer and its liability to the next bet, so later bets
-may be accepted that were refused, too. And customers are not asked again: what they would have done
-had they been told otherwise, no journal knows. Requests that never got a sequence are not in it.
+Answers depend on the state: after the first difference the other side goes its own way. A bet
+that is refused there leaves its stake with the customer and its liability to the next bet, so
+later bets may be accepted that were refused, too. And customers are not asked again: what they
+would have done had they been told otherwise, no journal knows. Requests that never got a
+sequence are not in it.
 
-Exit status: 0 all is the same, 1 something differs, 2 it could not be compared.")]
+Exit status: 0 all is the same, 1 something differs or the journal ends before its newest
+snapshot, 2 it could not be compared.")]
 struct ReplayArgs {
     /// The journal's directory.
     dir: PathBuf,
@@ -168,8 +175,8 @@ struct ReplayArgs {
 #[command(after_help = "\
 Example: betring journal snapshot ./book
 
-The journal must be at rest; a running engine makes its own (Config::snapshot_every). The state is
-read back from the file and compared before an older snapshot is dropped. Two are kept.")]
+The journal must be at rest; a running engine makes its own (Config::snapshot_every). The state
+is read back from the file and compared before an older snapshot is dropped. Two are kept.")]
 struct SnapshotArgs {
     /// The journal's directory.
     dir: PathBuf,
@@ -443,7 +450,7 @@ fn record_json(epoch: Epoch, told: &Told<'_>, bet: Option<BetId>) -> serde_json:
     json!({
         "seq": told.seq.0, "at_ns": told.at.0, "at": utc(told.at), "epoch": epoch.0,
         "kind": told.kind.name(), "account": told.header.account,
-        "key": format!("{:x}", told.header.key.0), "client": told.header.client.0,
+        "key": acks::hex(told.header.key), "client": told.header.client.0,
         "says": told.sentence(), "answer": told.answer().map(describe::outcome), "events": events,
     })
 }
@@ -457,9 +464,22 @@ fn tail(args: &TailArgs) -> Result<ExitCode, CliError> {
     let most = args.lines.filter(|_| args.from.is_some()).unwrap_or(u64::MAX);
     let mut out = Out::new();
     let mut source = Source::open(&args.dir, from.max(1), "reading")?;
-    let (mut zero, mut printed) = (None, 0);
+    let (mut zero, mut printed, mut damaged) = (None, 0, false);
     loop {
-        while let Some((epoch, entry)) = source.next()? {
+        loop {
+            let (epoch, entry) = match source.next() {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(damage) => {
+                    out.flush()?;
+                    if !source.pass_damage()? {
+                        return Err(damage);
+                    }
+                    damaged = true;
+                    eprintln!("damage: {damage}\n  what is behind it:");
+                    continue;
+                }
+            };
             let told = match Told::read(&entry) {
                 Ok(told) => told,
                 Err(what) => return Err(unreadable(&args.dir, &entry, &what)),
@@ -491,7 +511,7 @@ fn tail(args: &TailArgs) -> Result<ExitCode, CliError> {
         }
         out.flush()?;
         if !args.follow {
-            return Ok(ExitCode::SUCCESS);
+            return Ok(if damaged { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         std::thread::sleep(FOLLOW_EVERY);
     }
@@ -509,9 +529,9 @@ fn tail_from(args: &TailArgs, lines: u64) -> Result<u64, CliError> {
     for (first, _) in source::segments(&args.dir)?.iter().rev() {
         let mut source = Source::open(&args.dir, *first, "looking")?;
         let mut found = VecDeque::new();
-        while let Some((_, entry)) = source.next()? {
+        source.each(&mut |entry| {
             if from <= entry.seq.0 {
-                break;
+                return false;
             }
             let kind = u8::try_from(entry.kind).ok().and_then(Kind::from_code);
             if kind.is_some_and(|kind| args.kind.contains(&kind)) {
@@ -520,7 +540,8 @@ fn tail_from(args: &TailArgs, lines: u64) -> Result<u64, CliError> {
                     found.pop_front();
                 }
             }
-        }
+            true
+        })?;
         wanted -= found.len() as u64;
         from = *first;
         if wanted == 0 {
@@ -537,9 +558,10 @@ fn last_seq(dir: &Path) -> Result<u64, CliError> {
     for (first, _) in source::segments(dir)?.iter().rev() {
         let mut source = Source::open(dir, *first, "reading")?;
         let mut last = 0;
-        while let Some((_, entry)) = source.next()? {
+        source.each(&mut |entry| {
             last = entry.seq.0;
-        }
+            true
+        })?;
         if last != 0 {
             return Ok(last);
         }
@@ -619,14 +641,19 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode, CliError> {
         return diff::run(&diff::Ask { dir, rules, logic, lines: *lines, json: *json });
     }
     let began = Instant::now();
+    let proved = Proved::of(&args.dir)?;
     let mut source = Source::open(&args.dir, 1, "replaying")?;
     let mut replay = Replay::new();
+    let mut last = Seq(0);
     while let Some((_, entry)) = source.next()? {
+        last = entry.seq;
         replay.take(&entry);
     }
     drop(source);
     let took = began.elapsed();
     let ended = replay.finish();
+    let cut = proved.missing(last);
+    let passed = ended.is_same() && cut.is_none();
     let rate = ended.records as f64 / took.as_secs_f64().max(1e-9);
     let LastRun { epoch, logic_version, rules_id, rules_version } = ended.last_run;
     let mut out = Out::new();
@@ -634,7 +661,7 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode, CliError> {
         out.line(json!({
             "records": ended.records, "last_seq": ended.last_seq.0, "epoch": epoch.0,
             "logic_version": logic_version, "rules_id": rules_id, "rules_version": rules_version,
-            "same": ended.is_same(), "state_digest": ended.state_digest,
+            "same": ended.is_same(), "lost_behind_snapshot": cut, "state_digest": ended.state_digest,
             "money_digest": ended.money_digest, "differences": ended.differences,
             "first": ended.first.iter().map(|(seq, what)| json!({"seq": seq.0, "what": what}))
                 .collect::<Vec<_>>(),
@@ -652,14 +679,17 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode, CliError> {
         for (seq, what) in &ended.first {
             out.line(format_args!("  {seq}: {what}"))?;
         }
-        out.line(if ended.is_same() {
-            "PASS  every event was decided again, byte for byte".to_owned()
-        } else {
-            format!("FAIL  {} differences", ended.differences)
+        if let Some(what) = &cut {
+            out.line(format_args!("FAIL  {what}"))?;
+        }
+        out.line(match (ended.is_same(), &cut) {
+            (true, None) => "PASS  every event was decided again, byte for byte".to_owned(),
+            (true, Some(_)) => "      what is left was decided again, byte for byte".to_owned(),
+            (false, _) => format!("FAIL  {} differences", ended.differences),
         })?;
     }
     out.flush()?;
-    Ok(if ended.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn snapshot(args: &SnapshotArgs) -> Result<ExitCode, CliError> {

@@ -4,13 +4,15 @@
 use crate::describe::{self, Names, Told, basis, bet_of, currency, owners, span, utc, wish};
 use crate::error::{CliError, program};
 use crate::source::Source;
+use betring_core::BetState;
 use betring_core::answer::Basis;
-use betring_core::command::{Command, Level, Owner};
+use betring_core::command::{Command, Level, Owner, StakeKind};
 use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::time::Timestamp;
+use betring_core::wire::Minor;
 use serde_json::json;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
 /// How many prices, and how many changes of levels, are told from before the bet was asked for.
@@ -43,10 +45,15 @@ pub(crate) struct Life {
 /// What a bet is about, found before its story is told.
 struct About {
     account: AccountId,
-    market: MarketId,
-    selection: SelectionIndex,
+    legs: Vec<(MarketId, SelectionIndex)>,
     seq: Seq,
     at: Timestamp,
+}
+
+impl About {
+    fn has(&self, market: MarketId) -> bool {
+        self.legs.iter().any(|(of, _)| *of == market)
+    }
 }
 
 /// Tells a bet's life from a journal.
@@ -55,12 +62,11 @@ pub(crate) fn of(dir: &Path, bet: BetId) -> Result<Life, CliError> {
     let mut teller = Teller {
         bet,
         names: Names::default(),
-        fixture: FixtureId::NONE,
-        feed: FeedId::MANUAL,
+        on: HashMap::new(),
         code: String::new(),
         reference: None,
-        set_at: (PriceVersion(0), Seq(0)),
-        prices: Around::new(PRICES_AFTER_MAX),
+        set_at: vec![(PriceVersion(0), Seq(0)); about.legs.len()],
+        prices: about.legs.iter().map(|_| Around::new(PRICES_AFTER_MAX)).collect(),
         levels: Around::new(LEVELS_AFTER_MAX),
         own: Vec::new(),
         over: false,
@@ -81,13 +87,23 @@ fn find(dir: &Path, bet: BetId) -> Result<About, CliError> {
     while let Some((_, entry)) = source.next()? {
         let Ok(told) = Told::read(&entry) else { continue };
         let (seq, at) = (told.seq, told.at);
-        for event in &told.events {
-            let (account, market, selection) = match event {
-                Event::BetOpened(e) if e.bet == bet => (e.account, e.market, e.selection),
-                Event::BetOffered(e) if e.bet == bet => (e.account, e.market, e.selection),
-                _ => continue,
-            };
-            return Ok(About { account, market, selection, seq, at });
+        let account = told.events.iter().find_map(|event| match event {
+            Event::BetOpened(e) if e.bet == bet => Some(e.account),
+            Event::TicketOpened(e) if e.bet == bet => Some(e.account),
+            Event::BetOffered(e) if e.bet == bet => Some(e.account),
+            Event::BetPending(e) if e.bet == bet => Some(e.account),
+            _ => None,
+        });
+        // What was asked for is what the bet is about, whatever came of it.
+        let legs = match &told.command {
+            Command::Place(body) => vec![(body.market, body.selection)],
+            Command::PlaceTicket(_, legs) => {
+                legs.iter().map(|leg| (leg.market, leg.selection)).collect()
+            }
+            _ => continue,
+        };
+        if let Some(account) = account {
+            return Ok(About { account, legs, seq, at });
         }
     }
     Err(CliError::new(
@@ -135,13 +151,13 @@ struct Teller {
     bet: BetId,
     about: About,
     names: Names,
-    fixture: FixtureId,
-    feed: FeedId,
+    /// The fixture and the feed of each of its markets.
+    on: HashMap<u64, (FixtureId, FeedId)>,
     code: String,
     reference: Option<u64>,
-    /// The version of the price in force, and the record that set it.
-    set_at: (PriceVersion, Seq),
-    prices: Around,
+    /// Of each leg: the version of the price in force, and the record that set it.
+    set_at: Vec<(PriceVersion, Seq)>,
+    prices: Vec<Around>,
     levels: Around,
     own: Vec<Line>,
     /// The bet is settled or its offer has ended: what comes later is not its life.
@@ -165,18 +181,14 @@ impl Teller {
     }
 
     fn event(&mut self, told: &Told<'_>, event: &Event) {
-        let About { account, market, selection, seq: asked, .. } = self.about;
-        let name = |teller: &Teller| {
-            let selection = teller.names.selection(market, selection);
-            format!("{selection} in {}", teller.names.market(market))
-        };
+        let (account, asked) = (self.about.account, self.about.seq);
         match event {
             Event::AccountOpened(e) if e.account == account => {
                 self.reference = Some(e.reference);
                 self.code = currency(e.currency);
             }
-            Event::MarketDefined(e) if e.market == market => {
-                (self.fixture, self.feed) = (e.fixture, e.feed);
+            Event::MarketDefined(e) if self.about.has(e.market) => {
+                self.on.insert(e.market.raw(), (e.fixture, e.feed));
                 let bound = match e.age_bound.0 {
                     0 => "prices of any age".into(),
                     _ => format!("no price older than {}", span(e.age_bound)),
@@ -185,30 +197,35 @@ impl Teller {
                     FixtureId::NONE => String::new(),
                     fixture => format!(" on {}", self.names.fixture(fixture)),
                 };
-                let (market, feed) = (self.names.market(market), self.names.feed(e.feed));
+                let (market, feed) = (self.names.market(e.market), self.names.feed(e.feed));
                 let text = format!("{market}{on} is defined: priced by {feed}, {bound}");
                 self.levels.push(asked, Self::line(told, text));
             }
-            Event::MarketChanged(e) if e.market == market && !self.over => {
+            Event::MarketChanged(e) if self.about.has(e.market) && !self.over => {
                 let status = MarketStatus::from_code(e.status);
                 let status = status.map_or("changed".into(), |s| s.to_string().to_lowercase());
-                let text = format!("{} is {status}", self.names.market(market));
+                let text = format!("{} is {status}", self.names.market(e.market));
                 self.levels.push(asked, Self::line(told, text));
             }
-            Event::PriceSet(e) if (e.market, e.selection) == (market, selection) && !self.over => {
+            Event::PriceSet(e) if !self.over => {
+                let leg = (e.market, e.selection);
+                let Some(at) = self.about.legs.iter().position(|other| *other == leg) else {
+                    return;
+                };
                 let who = match &told.command {
                     Command::SetPrices(body, _) if body.feed == FeedId::MANUAL => {
                         self.names.actor(told.header.account)
                     }
                     _ => self.names.feed(e.feed),
                 };
-                let text = if self.set_at.0 == e.version {
-                    format!("{who} confirms {} at {} ({})", name(self), e.price, e.version)
+                let name = self.leg(at);
+                let text = if self.set_at[at].0 == e.version {
+                    format!("{who} confirms {name} at {} ({})", e.price, e.version)
                 } else {
-                    self.set_at = (e.version, told.seq);
-                    format!("{who} sets {} to {} ({})", name(self), e.price, e.version)
+                    self.set_at[at] = (e.version, told.seq);
+                    format!("{who} sets {name} to {} ({})", e.price, e.version)
                 };
-                self.prices.push(asked, Self::line(told, text));
+                self.prices[at].push(asked, Self::line(told, text));
             }
             Event::LevelSuspended(e) if self.covers(e.level, e.id) && !self.over => {
                 let text = self.suspension(told, "suspends", e.level, e.id, e.owner, e.owners);
@@ -218,7 +235,9 @@ impl Teller {
                 let text = self.suspension(told, "releases", e.level, e.id, e.owner, e.owners);
                 self.levels.push(asked, Self::line(told, text));
             }
-            Event::FeedChanged(e) if e.feed == self.feed && !self.over => {
+            Event::FeedChanged(e)
+                if self.on.values().any(|(_, feed)| *feed == e.feed) && !self.over =>
+            {
                 let feed = self.names.feed(e.feed);
                 let why = match FeedWhy::from_code(e.why) {
                     Some(FeedWhy::Silence) => "was silent for too long, its prices do not count",
@@ -228,65 +247,200 @@ impl Teller {
                 };
                 self.levels.push(asked, Self::line(told, format!("{feed} {why}")));
             }
-            Event::SelectionChanged(e) if (e.market, e.selection) == (market, selection) => {
-                let what = if e.withdrawn == 1 { "withdrawn" } else { "back" };
-                let text = format!("{} is {what}", name(self));
+            Event::SelectionChanged(e) if self.about.has(e.market) => {
+                let leg = (e.market, e.selection);
+                let own = self.about.legs.contains(&leg);
+                // Another one counts only where it takes something from the winnings.
+                if own || e.deducts == 1 {
+                    let selection = self.names.selection(e.market, e.selection);
+                    let what = if e.withdrawn == 1 { "withdrawn" } else { "back" };
+                    let less = match e.deducts {
+                        1 => format!(", winnings are reduced by its price {}", e.price),
+                        _ => String::new(),
+                    };
+                    let market = self.names.market(e.market);
+                    let text = format!("{selection} in {market} is {what}{less}");
+                    self.levels.push(asked, Self::line(told, text));
+                }
+            }
+            Event::InPlayChanged(e) if self.about.has(e.market) && !self.over => {
+                let what = if e.in_play == 1 { "in-play" } else { "not in-play" };
+                let market = self.names.market(e.market);
+                let text = format!("{market} is {what}: bets wait {}", span(e.delay));
                 self.levels.push(asked, Self::line(told, text));
+            }
+            Event::CashOutFrozen(e) if self.covers(e.level, e.id) && !self.over => {
+                self.levels.push(asked, Self::line(told, describe::event_words(event)));
             }
             Event::RunBegan(e) if !self.over => {
                 let text = format!("the engine starts, run {}: every feed has to recover", e.epoch);
                 self.levels.push(asked, Self::line(told, text));
             }
-            Event::ResultRecorded(e) if e.market == market && !self.over => {
-                let result = match &told.command {
-                    Command::MarketResult(_, entries) => {
-                        entries.iter().find(|entry| entry.selection == selection)
-                    }
-                    _ => None,
-                };
-                let result = result
-                    .map_or("unknown".into(), |entry| entry.outcome().to_string().to_lowercase());
+            Event::ResultRecorded(e) if self.about.has(e.market) => {
                 let who = self.names.actor(told.header.account);
-                let text = format!("{who} gives the result: {}: {result}", name(self));
-                self.say(told, text);
+                let Command::MarketResult(_, entries) = &told.command else { return };
+                for at in 0..self.about.legs.len() {
+                    let (market, selection) = self.about.legs[at];
+                    let result = entries.iter().find(|entry| entry.selection == selection);
+                    if market == e.market
+                        && let Some(result) = result
+                    {
+                        let (leg, result) = (self.leg(at), describe::result(&result));
+                        self.say(told, format!("{who} gives the result: {leg}: {result}"));
+                    }
+                }
             }
-            _ if bet_of(event) == Some(self.bet) => self.of_the_bet(told, event, &name(self)),
+            Event::ResultRolledBack(e) if self.about.has(e.market) => {
+                let who = self.names.actor(told.header.account);
+                let market = self.names.market(e.market);
+                self.say(told, format!("{who} takes the result of {market} back"));
+            }
+            Event::WindowChanged(e)
+                if self.about.has(e.market)
+                    && e.from <= self.about.at
+                    && self.about.at < e.until =>
+            {
+                let who = self.names.actor(told.header.account);
+                let what = if e.cancelled == 1 { "voids" } else { "no longer voids" };
+                let market = self.names.market(e.market);
+                self.say(told, format!("{who} {what} the bets of {market} of this time"));
+            }
+            _ if bet_of(event) == Some(self.bet) => self.of_the_bet(told, event),
             _ => (),
         }
     }
 
-    fn of_the_bet(&mut self, told: &Told<'_>, event: &Event, name: &str) {
+    /// A leg by the names of its selection and market.
+    fn leg(&self, at: usize) -> String {
+        let (market, selection) = self.about.legs[at];
+        let selection = self.names.selection(market, selection);
+        format!("{selection} in {}", self.names.market(market))
+    }
+
+    /// What was asked for.
+    fn ask(&mut self, told: &Told<'_>) {
+        let (account, code) = (self.about.account, self.code.clone());
+        match &told.command {
+            Command::Place(body) => {
+                let wish = wish(body.price, body.policy, body.slippage);
+                let (seen, name) = (seen(body.version), self.leg(0));
+                let text =
+                    format!("{account} asks for {} {code} on {name} {wish}{seen}", body.stake);
+                self.say(told, text);
+            }
+            Command::PlaceTicket(body, legs) => {
+                let of = if body.bonus == 1 { " of bonus money" } else { "" };
+                let each = if body.stake_kind == StakeKind::Unit as u8 { " a line" } else { "" };
+                let kind = describe::lines(body);
+                self.say(
+                    told,
+                    format!("{account} asks for {} {code}{each}{of} on a {kind}", body.stake),
+                );
+                for (at, leg) in legs.iter().enumerate().take(self.about.legs.len()) {
+                    let wish = wish(leg.price, body.policy, body.slippage);
+                    let (seen, name) = (seen(leg.version), self.leg(at));
+                    self.say(told, format!("  leg {}: {name} {wish}{seen}", at + 1));
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn of_the_bet(&mut self, told: &Told<'_>, event: &Event) {
         let account = self.about.account;
         match event {
             Event::BetOffered(e) => {
-                let wish = wish(e.requested, e.policy, e.slippage);
-                let seen = seen(e.requested_version);
-                let code = &self.code;
-                let text = format!("{account} asks for {} {code} on {name} {wish}{seen}", e.stake);
+                if e.leg == 0 {
+                    self.ask(told);
+                }
+                let leg =
+                    if e.legs == 1 { String::new() } else { format!(" of leg {}", 1 + e.leg) };
+                let text = if e.version == PriceVersion(0) {
+                    let until = utc(e.until);
+                    format!(
+                        "the trader gives {}{leg}: {} is offered until {until}",
+                        e.price, e.stake
+                    )
+                } else {
+                    format!(
+                        "the price in force{leg} is {} ({}), {} old: it is offered until {}",
+                        e.price,
+                        e.version,
+                        span(e.price_age),
+                        utc(e.until)
+                    )
+                };
                 self.say(told, text);
+            }
+            Event::BetPending(_) => {
+                self.ask(told);
+                self.say(told, describe::event_words(event));
+            }
+            Event::TicketOpened(e) => {
+                if e.from == BetState::Offered as u8 && e.placed_seq != told.seq {
+                    self.say(told, format!("{account} takes the offer"));
+                }
+                self.ask(told);
                 let text = format!(
-                    "the price in force is {} ({}), {} old: it is offered until {}",
-                    e.price,
-                    e.version,
-                    span(e.price_age),
-                    utc(e.until)
+                    "accepted, {}: {} in {}; returns {} {} at most",
+                    basis(e.basis),
+                    e.stake,
+                    describe::counted(e.lines.into(), "line"),
+                    e.returns,
+                    self.code
                 );
                 self.say(told, text);
             }
+            Event::LegBound(e) => {
+                let at = usize::from(e.leg).min(self.about.legs.len() - 1);
+                let since = match e.version {
+                    PriceVersion(0) => "given by the trader".into(),
+                    version => format!(
+                        "{version}, in force since {}, last confirmed {} before",
+                        self.set_at[at].1,
+                        span(e.price_age)
+                    ),
+                };
+                let places = match e.places {
+                    0 => String::new(),
+                    places => {
+                        format!("; {places} places at {}/{} of the odds", e.place_num, e.place_den)
+                    }
+                };
+                let text = format!(
+                    "  leg {}: {} at {} ({since}){places}",
+                    1 + e.leg,
+                    self.leg(at),
+                    e.price
+                );
+                self.say(told, text);
+            }
+            Event::BetReversed(_) => {
+                self.over = false;
+                self.say(told, describe::event_words(event));
+            }
+            Event::BetRejected(_) => {
+                self.say(told, describe::event_words(event));
+                self.over = true;
+            }
+            Event::BetCashedOut(e) => {
+                self.say(told, describe::event_words(event));
+                self.over = e.left == Minor(0);
+            }
             Event::BetOpened(e) => {
-                if e.placed_seq == told.seq {
-                    let wish = wish(e.requested, e.policy, e.slippage);
-                    let (code, seen) = (&self.code, seen(e.requested_version));
-                    let text =
-                        format!("{account} asks for {} {code} on {name} {wish}{seen}", e.stake);
-                    self.say(told, text);
-                } else {
-                    self.say(told, format!("{account} takes the offer"));
+                match BetState::from_code(e.from) {
+                    Some(BetState::Delayed) => self.say(told, "the delay has passed".into()),
+                    Some(BetState::Referred) => {
+                        let who = self.names.actor(told.header.account);
+                        self.say(told, format!("{who} accepts"));
+                    }
+                    _ if e.placed_seq == told.seq => self.ask(told),
+                    _ => self.say(told, format!("{account} takes the offer")),
                 }
                 let why = match Basis::from_code(e.basis) {
                     Some(Basis::InForce) => format!(
                         "in force since {}, last confirmed {} before",
-                        self.set_at.1,
+                        self.set_at[0].1,
                         span(e.price_age)
                     ),
                     Some(Basis::Offer) => format!("as offered at {}", e.placed_seq),
@@ -313,14 +467,24 @@ impl Teller {
                     Some(BetOutcome::Won) => format!("won: {} {} are due", e.paid, self.code),
                     Some(BetOutcome::Lost) => "lost: nothing is due".into(),
                     Some(BetOutcome::Void) => format!("void: the stake {} goes back", e.paid),
-                    Some(BetOutcome::None) | None => "settled".into(),
+                    Some(BetOutcome::Partial) => {
+                        format!("won in part: {} {} are due", e.paid, self.code)
+                    }
+                    Some(BetOutcome::None | BetOutcome::CashedOut) | None => "settled".into(),
                 };
-                self.say(told, format!("{text} (settlement {}, job {})", e.settlement, e.job));
+                let again = match e.version {
+                    0 | 1 => String::new(),
+                    version => format!(", the bet's {version}"),
+                };
+                self.say(
+                    told,
+                    format!("{text} (settlement {}{again}, job {})", e.settlement, e.job),
+                );
                 self.over = true;
             }
             Event::Transfer(e) => {
                 let place = |account: LedgerAccount| match account.owner() {
-                    Ok(account) => account.to_string(),
+                    Ok(_) => account.to_string(),
                     Err(Some(HouseAccount::Escrow)) => "escrow".into(),
                     Err(Some(HouseAccount::House)) => "the house".into(),
                     Err(_) => account.to_string(),
@@ -336,9 +500,12 @@ impl Teller {
     fn covers(&self, level: u8, id: u64) -> bool {
         match Level::from_code(level) {
             Some(Level::Engine) => true,
-            Some(Level::Feed) => id == u64::from(self.feed.0),
-            Some(Level::Fixture) => self.fixture != FixtureId::NONE && id == self.fixture.raw(),
-            Some(Level::Market) => id == self.about.market.raw(),
+            Some(Level::Feed) => self.on.values().any(|(_, feed)| id == u64::from(feed.0)),
+            Some(Level::Fixture) => self
+                .on
+                .values()
+                .any(|(fixture, _)| *fixture != FixtureId::NONE && id == fixture.raw()),
+            Some(Level::Market) => self.about.has(MarketId::from_raw(id)),
             None => false,
         }
     }
@@ -367,20 +534,19 @@ impl Teller {
     }
 
     fn life(self) -> Life {
-        let About { account, market, selection, at, .. } = self.about;
+        let (account, at) = (self.about.account, self.about.at);
         let customer = match self.reference {
             Some(reference) => format!("{account} (customer {reference})"),
             None => account.to_string(),
         };
-        let title = format!(
-            "{}: {customer} on {} in {}",
-            self.bet,
-            self.names.selection(market, selection),
-            self.names.market(market)
-        );
-        let left_out = self.prices.left_out + self.levels.left_out;
-        let mut lines: Vec<Line> = [self.prices, self.levels]
+        let legs: Vec<String> = (0..self.about.legs.len()).map(|at| self.leg(at)).collect();
+        let title = format!("{}: {customer} on {}", self.bet, legs.join(", "));
+        let around = || self.prices.iter().chain([&self.levels]);
+        let left_out = around().map(|around| around.left_out).sum();
+        let mut lines: Vec<Line> = self
+            .prices
             .into_iter()
+            .chain([self.levels])
             .flat_map(|around| around.before.into_iter().chain(around.after))
             .collect();
         lines.extend(self.own);

@@ -8,6 +8,7 @@ mod diff;
 mod drill;
 mod error;
 mod feed;
+mod file;
 mod fold;
 mod journal;
 mod life;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 /// The low-latency core of a bookmaker: play a matchday, then prove what was journaled.
 #[derive(Parser)]
 #[command(name = "betring", version, arg_required_else_help = true, after_help = EXAMPLES,
-    max_term_width = 100)]
+    max_term_width = 95)]
 struct Cli {
     #[command(subcommand)]
     command: Cmd,

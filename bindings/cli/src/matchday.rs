@@ -15,8 +15,8 @@ mod time;
 
 use crate::audit::{self, By};
 use crate::error::{CliError, program};
-use crate::life;
 use crate::out::Out;
+use crate::{acks, file, life, report};
 use acts::{Acts, SECOND_NS};
 use betring::logic::command::OpenAccount;
 use betring::logic::wire::{self, Header};
@@ -77,6 +77,9 @@ Examples:
   betring matchday --feed recording.bz2             a recording as the source of odds
   betring matchday --kill                           killed on the way: nothing told is lost
   betring matchday --dir ./book --resume            another night in the same book
+
+The budgets of time (accept p99, odds p95) only warn where the machine is busy with other
+things.
 
 Exit status: 0 every check passed, 1 one failed, 2 the day could not be played.")]
 pub(crate) struct Args {
@@ -241,6 +244,13 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode, CliError> {
         out.line(format_args!("betring matchday · {} · {begins} {}", args.title(), dir.display()))?;
         out.flush()?;
     }
+    for (option, path, beginning) in
+        [("--report", &args.report, report::BEGINNING), ("--acks", &args.acks, acks::BEGINNING)]
+    {
+        if let Some(path) = path {
+            file::may_be_written(option, path, &dir, beginning)?;
+        }
+    }
     if args.kill {
         return kill::run(&args, &dir, &mut out);
     }
@@ -336,6 +346,7 @@ pub(crate) fn config(args: &Args, dir: &Path, acts: &mut Acts, asks: u64) -> Con
         actors: 512,
         currencies: 4,
         quarantined: 64,
+        legs: bets.saturating_add(bets / 2).min(Capacities::MAX),
     };
     // Events, prices and exposure come from the journal: they cannot be at Applied.
     let outputs = match args.level() {
@@ -476,6 +487,9 @@ fn play(args: &Args, dir: &Path, out: &mut Out) -> Result<Option<Results>, CliEr
     for said in acts.opening() {
         floor.make(0, &said)?;
     }
+    if args.feed.is_empty() {
+        floor.open_races()?;
+    }
     // Everybody is there: the day begins in a moment.
     let begins = engine.now().plus(Nanos::from_millis(20));
     let time = match args.speed() {
@@ -503,6 +517,9 @@ fn play(args: &Args, dir: &Path, out: &mut Out) -> Result<Option<Results>, CliEr
     let played = progress.done();
     if gateway.stopped.is_none() {
         floor.settle()?;
+        if args.feed.is_empty() {
+            floor.correct()?;
+        }
         gateway.read()?;
     }
     let length_ns = length_ns.unwrap_or_else(|| u64::try_from(time.now_ns()).unwrap_or(0));
@@ -687,8 +704,13 @@ mod tests {
             assert!(0 < sum(&|phase| phase.refused.get(&reject).copied().unwrap_or(0)), "{reject}");
         }
         assert!(0 < results.tally.duplicates && 0 < results.tally.offers_taken);
-        assert_eq!((results.floor.results, results.floor.repeated_results), (9, 1));
-        assert!(results.scan.settled == results.scan.bets, "every bet is settled");
+        assert_eq!((results.floor.results, results.floor.repeated_results), (12, 1));
+        let over = results.scan.settled + results.scan.sold;
+        assert_eq!(over, results.scan.bets, "every bet is settled or sold");
+        assert_eq!((results.floor.rollbacks, results.floor.resettled), (1, 1));
+        assert!(0 < results.scan.reversed, "and what was settled otherwise is taken back");
+        let counts = results.audit.counts();
+        assert!(0 < counts.tickets && 0 < counts.waited && 0 < counts.sold, "{counts:?}");
         assert!(results.life.len() > 5, "a bet's life is told: {:?}", results.life);
         let json = results.to_json();
         assert_eq!(json["audit"]["acks"]["broken"], 0);

@@ -17,6 +17,10 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(90, 90, 90),
 ];
 
+/// How every report begins.
+pub(crate) const BEGINNING: &str =
+    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n";
+
 /// What a report shows.
 pub(crate) struct Report {
     pub(crate) title: String,
@@ -45,7 +49,7 @@ impl Report {
 
     fn write(&self, html: &mut String) -> std::fmt::Result {
         let title = escaped(&self.title);
-        write!(html, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n")?;
+        html.push_str(BEGINNING);
         writeln!(html, "<meta name=\"viewport\" content=\"width=device-width\">")?;
         writeln!(html, "<title>{title}</title>\n<style>{STYLE}</style></head><body>")?;
         writeln!(html, "<h1>{title}</h1>")?;

@@ -1,6 +1,7 @@
 //! Rules as a person writes them down, to ask a journal what they would have decided.
 
 use crate::error::CliError;
+use crate::file;
 use betring_core::time::Nanos;
 use betring_core::{BetFacts, Rules, Ruling};
 use betring_pricing::{Currency, Money, Price, Stake};
@@ -56,8 +57,7 @@ pub(crate) struct FileRules {
 impl FileRules {
     /// Reads a file of rules.
     pub(crate) fn read(path: &Path) -> Result<FileRules, CliError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| CliError::io("cannot read the rules", path, &e))?;
+        let text = file::text("cannot read the rules", path)?;
         FileRules::parse(&text).map_err(|what| {
             CliError::new(
                 format_args!("these are no rules: {what}"),
@@ -85,6 +85,11 @@ impl FileRules {
             return Err("there is no rule in it".to_owned());
         }
         Ok(rules)
+    }
+
+    /// Whether one of them counts from when a fixture starts.
+    pub(crate) fn counts_minutes(&self) -> bool {
+        self.after.is_some()
     }
 
     /// What a refusal by one of them says.

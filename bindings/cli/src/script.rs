@@ -1,6 +1,7 @@
 //! Runs scripts of the test language and says which line does not hold.
 
 use crate::error::CliError;
+use crate::file;
 use crate::out::Out;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,28 +36,27 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     let mut out = Out::new();
     let mut failed = false;
-    for file in &args.files {
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| CliError::io("cannot read the script", file, &e))?;
+    for path in &args.files {
+        let text = file::text("cannot read the script", path)?;
         match betring_core::script::run(&text) {
             // What says nothing holds nothing: a path that was mistaken, a file that was cut.
             Ok(report) if report.transcript.trim().is_empty() => {
                 failed = true;
-                out.line(format_args!("FAIL  {}: there is no line in it", file.display()))?;
+                out.line(format_args!("FAIL  {}: there is no line in it", path.display()))?;
             }
             Ok(report) => {
                 if args.verbose {
                     out.line(report.transcript.trim_end())?;
                 }
                 let records = report.records.len();
-                out.line(format_args!("PASS  {} ({records} records)", file.display()))?;
+                out.line(format_args!("PASS  {} ({records} records)", path.display()))?;
             }
             Err(failure) => {
                 failed = true;
                 if args.verbose {
                     out.line(failure.transcript.trim_end())?;
                 }
-                out.line(format_args!("FAIL  {}:{}", file.display(), failure.line))?;
+                out.line(format_args!("FAIL  {}:{}", path.display(), failure.line))?;
                 out.line(format_args!("  {}", failure.text))?;
                 out.line(format_args!("  {}", failure.what.replace('\n', "\n  ")))?;
             }

@@ -28,6 +28,29 @@ impl Source {
         Ok(Source { reader, bar: Bar::over(dir, from, doing)?, read: 0 })
     }
 
+    /// Goes on behind the damage that [`Source::next`] met; false if nothing is there.
+    pub(crate) fn pass_damage(&mut self) -> Result<bool, CliError> {
+        Ok(self.reader.pass_damage()?)
+    }
+
+    /// Gives every record to `take` until that has seen enough, those behind damage too.
+    pub(crate) fn each(
+        &mut self,
+        take: &mut dyn FnMut(&Entry<'_>) -> bool,
+    ) -> Result<(), CliError> {
+        loop {
+            match self.next() {
+                Ok(Some((_, entry))) if take(&entry) => (),
+                Ok(_) => return Ok(()),
+                Err(_) => {
+                    if !self.pass_damage()? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
     /// The next record with its run; none at the end of what there is.
     pub(crate) fn next(&mut self) -> Result<Option<(Epoch, Entry<'_>)>, CliError> {
         self.read += 1;
@@ -42,6 +65,29 @@ impl Source {
             payload: record.payload,
         };
         Ok(Some((Epoch(record.epoch), entry)))
+    }
+}
+
+/// What a snapshot that is right in every byte proves to have been durable: the journal has to go as
+/// far. Ask before the journal is read, for it may grow meanwhile.
+pub(crate) struct Proved(Option<u64>);
+
+impl Proved {
+    /// By the newest snapshot of which that can be said.
+    pub(crate) fn of(dir: &Path) -> Result<Proved, CliError> {
+        let store = DirStore::existing(dir)?;
+        let manifest = betring_journal::manifest(&store)?;
+        let whole = |seq: &u64| betring_journal::verify_snapshot(&store, &manifest, *seq).is_ok();
+        Ok(Proved(betring_journal::snapshots(&store)?.into_iter().find(whole)))
+    }
+
+    /// What is missing in a journal that ends here, in a sentence.
+    pub(crate) fn missing(&self, last: Seq) -> Option<String> {
+        let seq = self.0.filter(|seq| last.0 < *seq)?;
+        Some(format!(
+            "the journal ends with {last}, but a snapshot was made at #{seq}, which was durable then: \
+             records are lost, and no engine opens this"
+        ))
     }
 }
 

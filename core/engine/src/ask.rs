@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use betring_core::command::{self, PricePolicy};
 use betring_core::id::{AccountId, BetId, MarketId, PriceVersion, RequestKey, SelectionIndex};
+use betring_core::reject::Malformed;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Header, Minor, Slot, WirePrice};
 use betring_pricing::{Currency, Fraction, Money, Price};
@@ -43,38 +44,48 @@ impl std::fmt::Display for Selection {
     }
 }
 
-/// Something a customer can ask: it becomes one slot.
+/// Something a customer can ask: it becomes the slots of one command.
 pub trait Ask {
-    /// The slot, sent at `now`. A request that does not say how long it may be decided may be for
+    /// Those slots; of all but tickets one, without an allocation.
+    type Slots: AsRef<[Slot]>;
+
+    /// The slots, sent at `now`. A request that does not say how long it may be decided may be for
     /// `default_for`.
-    fn slot_at(&self, now: Timestamp, default_for: Nanos) -> Slot;
+    ///
+    /// # Errors
+    /// What cannot be written down at all: a ticket of no or too many legs.
+    fn slots_at(&self, now: Timestamp, default_for: Nanos) -> Result<Self::Slots, Malformed>;
 }
 
 impl Ask for Slot {
-    fn slot_at(&self, _now: Timestamp, _default_for: Nanos) -> Slot {
-        *self
+    type Slots = [Slot; 1];
+
+    fn slots_at(&self, _now: Timestamp, _default_for: Nanos) -> Result<[Slot; 1], Malformed> {
+        Ok([*self])
     }
 }
 
 impl<A: Ask> Ask for &A {
-    fn slot_at(&self, now: Timestamp, default_for: Nanos) -> Slot {
-        (**self).slot_at(now, default_for)
+    type Slots = A::Slots;
+
+    fn slots_at(&self, now: Timestamp, default_for: Nanos) -> Result<A::Slots, Malformed> {
+        (**self).slots_at(now, default_for)
     }
 }
 
 /// What all requests have in common.
 #[derive(Clone, Copy, Debug, Default)]
-struct Terms {
-    key: RequestKey,
-    until: Option<Timestamp>,
-    valid_for: Option<Nanos>,
-    flags: u16,
-    trace: [u8; 16],
-    span: u64,
+pub(crate) struct Terms {
+    pub(crate) key: RequestKey,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) valid_for: Option<Nanos>,
+    pub(crate) flags: u16,
+    pub(crate) trace: [u8; 16],
+    pub(crate) span: u64,
 }
 
 impl Terms {
-    fn header(&self, account: u64) -> Header {
+    pub(crate) fn header(&self, account: u64) -> Header {
         Header {
             account,
             key: self.key,
@@ -85,12 +96,12 @@ impl Terms {
         }
     }
 
-    fn until(&self, now: Timestamp, default_for: Nanos) -> Timestamp {
+    pub(crate) fn until(&self, now: Timestamp, default_for: Nanos) -> Timestamp {
         self.until.unwrap_or_else(|| now.plus(self.valid_for.unwrap_or(default_for)))
     }
 }
 
-fn nanos(span: Duration) -> Nanos {
+pub(crate) fn nanos(span: Duration) -> Nanos {
     Nanos(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX))
 }
 
@@ -105,7 +116,7 @@ macro_rules! terms {
 
             /// How long after it was sent it may still be decided. Default 30 s.
             pub fn valid_for(mut self, span: Duration) -> $name {
-                self.terms.valid_for = Some(nanos(span));
+                self.terms.valid_for = Some(crate::ask::nanos(span));
                 self
             }
 
@@ -133,10 +144,26 @@ macro_rules! terms {
                 self.terms.span = span;
                 self
             }
+        }
+    };
+}
+pub(crate) use terms;
 
+/// A request with a body of one slot.
+macro_rules! one_slot {
+    ($name:ident) => {
+        impl $name {
             /// The slot of this request, sent at `now`: for batches.
             pub fn slot(&self, now: Timestamp) -> Slot {
                 self.slot_at(now, VALID_FOR)
+            }
+        }
+
+        impl Ask for $name {
+            type Slots = [Slot; 1];
+
+            fn slots_at(&self, now: Timestamp, default_for: Nanos) -> Result<[Slot; 1], Malformed> {
+                Ok([self.slot_at(now, default_for)])
             }
         }
     };
@@ -152,6 +179,7 @@ pub struct Place {
 }
 
 terms!(Place);
+one_slot!(Place);
 
 impl Place {
     /// A bet of `stake` on a selection. It needs a key, and the price that the customer saw or
@@ -200,9 +228,7 @@ impl Place {
     pub fn any_price(self) -> Place {
         self.policy(PricePolicy::Any)
     }
-}
 
-impl Ask for Place {
     fn slot_at(&self, now: Timestamp, default_for: Nanos) -> Slot {
         let body = command::Place {
             valid_until: self.terms.until(now, default_for),
@@ -224,6 +250,7 @@ macro_rules! ask {
         }
 
         terms!($name);
+        one_slot!($name);
 
         impl $name {
             /// Of this account. It needs a key.
@@ -231,9 +258,7 @@ macro_rules! ask {
                 let body = command::$name { $($field: $wire,)* ..command::$name::default() };
                 $name { account, body, terms: Terms::default() }
             }
-        }
 
-        impl Ask for $name {
             fn slot_at(&self, now: Timestamp, default_for: Nanos) -> Slot {
                 let valid_until = self.terms.until(now, default_for);
                 let body = command::$name { valid_until, ..self.body };
@@ -259,6 +284,69 @@ ask!(
     /// Declines an offer.
     DeclineOffer(bet: BetId => bet)
 );
+ask!(
+    /// Sells a bet back by itself as soon as it is worth so much; nothing: not any more.
+    SetAutoCashOut(bet: BetId => bet, value: Money => Minor::from(value))
+);
+
+/// Sells a bet back to the house, or part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct CashOut {
+    account: AccountId,
+    body: command::CashOut,
+    policy: Option<PricePolicy>,
+    terms: Terms,
+}
+
+terms!(CashOut);
+one_slot!(CashOut);
+
+impl CashOut {
+    /// All of a bet. It needs a key, and the value that the customer was shown or
+    /// [`CashOut::any_value`].
+    pub fn new(account: AccountId, bet: BetId) -> CashOut {
+        let body = command::CashOut { bet, ..command::CashOut::default() };
+        CashOut { account, body, policy: None, terms: Terms::default() }
+    }
+
+    /// Only so much of its stake; the rest stays open.
+    pub fn part(mut self, stake: Money) -> CashOut {
+        self.body.take = Minor::from(stake);
+        self
+    }
+
+    /// The value that the customer was shown and asks for. Without a policy: this one or a better one.
+    pub fn shown(mut self, value: Money) -> CashOut {
+        self.body.accept = Minor::from(value);
+        self
+    }
+
+    /// What the customer agrees to when the value has moved.
+    pub fn policy(mut self, policy: PricePolicy) -> CashOut {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// With [`PricePolicy::Within`]: by how many ten-thousandths the value may be lower.
+    pub fn slippage(mut self, basis_points: u16) -> CashOut {
+        self.body.slippage = basis_points;
+        self
+    }
+
+    /// Whatever it is worth.
+    pub fn any_value(self) -> CashOut {
+        self.policy(PricePolicy::Any)
+    }
+
+    fn slot_at(&self, now: Timestamp, default_for: Nanos) -> Slot {
+        let body = command::CashOut {
+            valid_until: self.terms.until(now, default_for),
+            policy: self.policy.unwrap_or(PricePolicy::Better) as u8,
+            ..self.body
+        };
+        wire::slot(self.terms.header(self.account.raw()), &body)
+    }
+}
 
 /// A question about a request: what became of it, or that it never will.
 #[derive(Clone, Copy, Debug)]
@@ -279,8 +367,10 @@ impl Resolve {
 }
 
 impl Ask for Resolve {
-    fn slot_at(&self, _now: Timestamp, _default_for: Nanos) -> Slot {
-        self.slot()
+    type Slots = [Slot; 1];
+
+    fn slots_at(&self, _now: Timestamp, _default_for: Nanos) -> Result<[Slot; 1], Malformed> {
+        Ok([self.slot()])
     }
 }
 
@@ -300,5 +390,5 @@ pub(crate) fn open_account(
     wire::slot(Header { key, ..Header::default() }, &body)
 }
 
-// Every one of a customer's bodies fits one slot, which is what `Ask` promises.
+// Every one of a customer's bodies but a ticket's fits one slot.
 const _: () = assert!(size_of::<command::Place>() == 64 && size_of::<command::Resolve>() == 64);

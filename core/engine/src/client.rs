@@ -63,7 +63,7 @@ pub(crate) fn ask_and_wait(
 }
 
 pub(crate) fn receipt(reply: &Reply) -> Receipt {
-    Receipt { seq: reply.answer.seq, id: reply.answer.id, duplicate: reply.is_duplicate() }
+    Receipt::of(&reply.answer, reply.is_duplicate())
 }
 
 /// A customer's connection. It has a credit: so many attempts may be unanswered, and so many replies
@@ -123,8 +123,9 @@ impl Client {
     }
 
     fn ask(&mut self, ask: &impl Ask) -> Result<Reply, Error> {
-        let slot = ask.slot_at(self.now(), default_for(self.line.shared.window));
-        ask_and_wait(&mut self.line, &[slot], self.within)
+        let slots = ask.slots_at(self.now(), default_for(self.line.shared.window));
+        let slots = slots.map_err(NotTaken::Malformed)?;
+        ask_and_wait(&mut self.line, slots.as_ref(), self.within)
     }
 
     /// Sends a request. Never blocks.
@@ -132,8 +133,8 @@ impl Client {
     /// # Errors
     /// [`NotTaken`]: this attempt will never execute.
     pub fn try_submit(&mut self, ask: impl Ask) -> Result<Ticket, NotTaken> {
-        let slot = ask.slot_at(self.now(), default_for(self.line.shared.window));
-        self.line.try_submit(&[slot])
+        let slots = ask.slots_at(self.now(), default_for(self.line.shared.window));
+        self.line.try_submit(slots.map_err(NotTaken::Malformed)?.as_ref())
     }
 
     /// Sends commands, one after the other; as many from the front as can be taken. Time, client and

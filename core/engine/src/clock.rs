@@ -58,7 +58,8 @@ impl Clock {
     /// Moves a manual clock forward. Does nothing to the wall's, or for a negative span.
     pub fn advance(&self, by: Nanos) {
         if let Kind::Manual(now) = &self.0 {
-            now.fetch_add(by.or_zero().0, Ordering::AcqRel);
+            let forward = |at: i64| Some(at.saturating_add(by.or_zero().0));
+            let _ = now.fetch_update(Ordering::AcqRel, Ordering::Acquire, forward);
         }
     }
 
@@ -111,6 +112,26 @@ pub struct ClockHealth {
     pub behind: Nanos,
     /// How much faster than its counter the clock runs, in parts per billion.
     pub slew_ppb: i64,
+}
+
+/// A clock further from the wall than this is told of: bets and prices are stamped by it.
+const FAR_NS: i64 = 1_000_000_000;
+
+impl ClockHealth {
+    /// What an operator should know of it, if it is far from the wall.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let far = self.behind.0.saturating_abs();
+        let side = if self.behind.0 < 0 { "ahead of" } else { "behind" };
+        // At 500 ppm a second takes 2,000.
+        let days = far / SLEW_MAX_PPB / 86_400 + 1;
+        (FAR_NS < far).then(|| {
+            format!(
+                "the engine's clock is {} {side} the wall clock, as its journal was: it is led back \
+                 by at most 500 ppm, which takes {days} days; see to it that the wall is right",
+                Nanos(far)
+            )
+        })
+    }
 }
 
 impl std::fmt::Display for ClockHealth {
@@ -200,21 +221,25 @@ impl Wall {
     }
 
     fn not_before(&self, at: i64) {
-        let Ok(_one_at_a_time) = self.discipline.lock() else { return };
+        let Ok(mut discipline) = self.discipline.lock() else { return };
         let raw = counter().raw();
-        let now = on(self.line(), raw);
-        self.replace(raw, now.max(at), 0);
+        let now = on(self.line(), raw).max(at);
+        self.replace(raw, now, 0);
+        discipline.begin(wall_now(), now);
+        self.behind.store(discipline.behind, Ordering::Relaxed);
     }
 
     fn discipline(&self) {
+        self.look(counter().raw(), wall_now);
+    }
+
+    fn look(&self, raw: u64, wall: impl FnOnce() -> i64) {
         let Ok(mut discipline) = self.discipline.try_lock() else { return };
-        let line = self.line();
-        let raw = counter().raw();
-        let now = on(line, raw);
+        let now = on(self.line(), raw);
         if now.saturating_sub(discipline.looked) < EVERY_NS {
             return;
         }
-        let slew = discipline.look(wall_now(), now);
+        let slew = discipline.look(wall(), now);
         self.replace(raw, now, slew);
         self.behind.store(discipline.behind, Ordering::Relaxed);
         self.ignored.store(discipline.ignored, Ordering::Relaxed);
@@ -251,14 +276,23 @@ struct Discipline {
 }
 
 impl Discipline {
+    /// The clock was set to a moment of its journal: what lies between it and the wall is no jump, but
+    /// what it has to be led back by.
+    fn begin(&mut self, wall: i64, now: i64) {
+        self.behind = wall.saturating_sub(self.ignored).saturating_sub(now);
+    }
+
     /// The slew in parts per billion that would catch up within a second, bounded.
     fn look(&mut self, wall: i64, now: i64) -> i64 {
         self.looked = now;
         let behind = wall.saturating_sub(self.ignored).saturating_sub(now);
         // What was not caught up since the last look is no jump.
-        if STEP_NS < (behind - self.behind).abs() {
-            self.ignored = self.ignored.saturating_add(behind - self.behind);
-            self.steps += 1;
+        let jump = behind.saturating_sub(self.behind);
+        let jumped = STEP_NS < jump.saturating_abs();
+        self.steps += u64::from(jumped);
+        // One towards this clock is as good as having come closer to it.
+        if jumped && self.behind.saturating_abs() <= behind.saturating_abs() {
+            self.ignored = self.ignored.saturating_add(jump);
         } else {
             self.behind = behind;
         }
@@ -286,6 +320,37 @@ mod tests {
                 last = now;
             }
         }
+    }
+
+    #[test]
+    fn a_wall_that_jumps_about_never_takes_the_clock_back_and_each_jump_is_counted() {
+        let clock = Wall::new();
+        let a_while = counter().delta_as_nanos(0, 1 << 30);
+        let second = ((1_u128 << 30) * SECOND as u128 / u128::from(a_while)) as u64;
+        let (mut raw, mut wall, _) = clock.line();
+        let (start, mut last, mut jumps, mut ignored) = (wall, wall, 0, 0);
+        for n in 1..=600 {
+            raw += second;
+            // The counter is 100 ppm slow.
+            wall += SECOND + 100_000;
+            if n % 7 == 0 {
+                let jump = [300, -300, 7_200, -1, 86_400][n / 7 % 5] * SECOND;
+                wall += jump;
+                ignored += jump;
+                jumps += 1;
+            }
+            clock.look(raw, || wall);
+            let now = on(clock.line(), raw);
+            let passed = now - last;
+            assert!((passed - SECOND).abs() <= SLEW_MAX_PPB + 1_000, "{passed} ns in second {n}");
+            last = now;
+        }
+        let health = clock.health();
+        assert_eq!(health.wall_steps, jumps);
+        assert!((health.ignored.0 - ignored).abs() < STEP_NS, "{health:?}, {ignored}");
+        // It kept up with the seconds of the wall, and not with its jumps.
+        let passed = wall - ignored - start;
+        assert!((last - start - passed).abs() < STEP_NS, "{last} from {start}, {passed} passed");
     }
 
     #[test]
@@ -318,6 +383,24 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_starts_ahead_of_the_wall_is_led_back_to_it() {
+        let clock = Wall::new();
+        clock.not_before(wall_now() + 600 * SECOND);
+        assert!(clock.health().behind < Nanos::from_secs(-599));
+        let warning = clock.health().warning().expect("ten minutes");
+        assert!(warning.contains("ahead of the wall clock"), "{warning}");
+
+        let mut discipline = Discipline::default();
+        discipline.begin(0, 600 * SECOND);
+        assert_eq!(discipline.look(SECOND, 601 * SECOND), -SLEW_MAX_PPB);
+        assert_eq!((discipline.steps, discipline.ignored), (0, 0));
+        // A wall that was wrong at the start and is put right is not held against the clock.
+        assert_eq!(discipline.look(602 * SECOND, 602 * SECOND), 0);
+        assert_eq!((discipline.steps, discipline.ignored), (1, 0));
+        assert_eq!(Wall::new().health().warning(), None);
+    }
+
+    #[test]
     fn a_manual_clock_goes_only_forward() {
         let clock = Clock::manual(Timestamp(100));
         clock.set(Timestamp(50));
@@ -327,5 +410,7 @@ mod tests {
         assert_eq!(clock.clone().now(), Timestamp(105));
         clock.set(Timestamp(200));
         assert_eq!(clock.now(), Timestamp(200));
+        clock.advance(Nanos(i64::MAX));
+        assert_eq!(clock.now(), Timestamp(i64::MAX), "not before the beginning of time");
     }
 }

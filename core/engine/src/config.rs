@@ -189,6 +189,8 @@ impl Config {
                 actors: 256,
                 currencies: 8,
                 quarantined: 64,
+                // As many as bets, and half as many again: most bets are singles.
+                legs: 3 << 17,
             },
             window: Nanos::from_secs(300),
             age_bound: Nanos::from_millis(1_500),

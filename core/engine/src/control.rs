@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use betring_core::answer::Reply;
+use betring_core::answer::{AnswerKind, Reply};
 use betring_core::command::{
-    self, Level as Layer, LimitScope, Limits, MarketKind, Owner, PriceEntry, ResultEntry,
-    SELECTIONS_MAX, SelectionOutcome, build,
+    self, EachWayOffer, Level as Layer, LimitScope, Limits, MarketKind, Owner, PriceEntry,
+    ReferralAnswer, ResultEntry, SELECTIONS_MAX, SelectionOutcome, build,
 };
 use betring_core::id::{
-    AccountId, ActorId, FeedId, FixtureId, JobId, MarketId, RequestKey, SelectionIndex,
+    AccountId, ActorId, BetId, FeedId, FixtureId, JobId, MarketId, RequestKey, SelectionIndex,
 };
 use betring_core::reject::Malformed;
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{Header, Slot, WirePrice};
-use betring_pricing::{Currency, Price};
+use betring_core::wire::{Header, Minor, Slot, WirePrice};
+use betring_pricing::{Currency, LegNumbers, Money, PlaceFraction, Price};
 
 use crate::ask::Selection;
 use crate::client::{Keys, ask_and_wait, default_for, receipt};
@@ -151,6 +152,8 @@ pub struct MarketTerms {
     fixture: FixtureId,
     winners: u16,
     age_bound: Nanos,
+    each_way: EachWayOffer,
+    own: Option<(u8, PlaceFraction)>,
 }
 
 impl MarketTerms {
@@ -166,6 +169,8 @@ impl MarketTerms {
             fixture: FixtureId::NONE,
             winners: 1,
             age_bound: Nanos::ZERO,
+            each_way: EachWayOffer::No,
+            own: None,
         }
     }
 
@@ -187,6 +192,142 @@ impl MarketTerms {
     /// How old its prices may be; 0 is the journal's default, or with manual prices no bound.
     pub fn age_bound(self, age_bound: Nanos) -> MarketTerms {
         MarketTerms { age_bound, ..self }
+    }
+
+    /// Bets may be each way, at the terms of the rules in force for as many runners as there are.
+    pub fn each_way(self) -> MarketTerms {
+        MarketTerms { each_way: EachWayOffer::ByTable, ..self }
+    }
+
+    /// The same, of a handicap.
+    pub fn each_way_handicap(self) -> MarketTerms {
+        MarketTerms { each_way: EachWayOffer::Handicap, ..self }
+    }
+
+    /// Bets may be each way: so many places, at this part of the odds.
+    pub fn places(self, places: u8, fraction: PlaceFraction) -> MarketTerms {
+        MarketTerms { each_way: EachWayOffer::Own, own: Some((places, fraction)), ..self }
+    }
+}
+
+/// How sure the source of a result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// Seen live: it may still be changed.
+    Live,
+    /// Confirmed.
+    Confirmed,
+}
+
+/// What became of a selection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectionResult {
+    /// It won, lost, or bets on it are off.
+    Outcome(SelectionOutcome),
+    /// As shares of won, placed and void, with a deduction: dead heats, half results.
+    Shares(LegNumbers),
+    /// Where it finished, from 1, and how many shared that position (1: it alone).
+    Position {
+        /// The position.
+        position: u16,
+        /// How many share it.
+        tied: u16,
+    },
+}
+
+impl SelectionResult {
+    fn entry(self, selection: SelectionIndex) -> ResultEntry {
+        match self {
+            SelectionResult::Outcome(outcome) => ResultEntry::new(selection, outcome),
+            SelectionResult::Shares(numbers) => ResultEntry::shares(selection, numbers),
+            SelectionResult::Position { position, tied } => {
+                ResultEntry::position(selection, position, tied)
+            }
+        }
+    }
+}
+
+impl From<SelectionOutcome> for SelectionResult {
+    fn from(outcome: SelectionOutcome) -> SelectionResult {
+        SelectionResult::Outcome(outcome)
+    }
+}
+
+impl From<LegNumbers> for SelectionResult {
+    fn from(numbers: LegNumbers) -> SelectionResult {
+        SelectionResult::Shares(numbers)
+    }
+}
+
+/// Everything that a result can be given with.
+#[derive(Clone, Debug)]
+pub struct ResultTerms {
+    market: MarketId,
+    entries: Vec<ResultEntry>,
+    certainty: u8,
+    source: Timestamp,
+}
+
+impl ResultTerms {
+    /// The result of a market, one a selection, in order.
+    pub fn new(
+        market: impl Into<MarketId>,
+        results: impl IntoIterator<Item = impl Into<SelectionResult>>,
+    ) -> ResultTerms {
+        // One more than a market can have is enough to tell that there are too many.
+        let results = (0..=u16::MAX).zip(results).take(SELECTIONS_MAX + 1);
+        let entries = results.map(|(index, result)| result.into().entry(SelectionIndex(index)));
+        ResultTerms {
+            market: market.into(),
+            entries: entries.collect(),
+            certainty: 0,
+            source: Timestamp(0),
+        }
+    }
+
+    /// How sure the source is. Without: as good as confirmed.
+    pub fn certainty(self, certainty: Certainty) -> ResultTerms {
+        let certainty = match certainty {
+            Certainty::Live => 1,
+            Certainty::Confirmed => 2,
+        };
+        ResultTerms { certainty, ..self }
+    }
+
+    /// When the source said so, on its own clock: what it said earlier has no effect any more.
+    pub fn source(self, source: Timestamp) -> ResultTerms {
+        ResultTerms { source, ..self }
+    }
+}
+
+/// The bets of a market that were placed in a window of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BetWindow {
+    from: Timestamp,
+    until: Timestamp,
+    source: Timestamp,
+}
+
+impl BetWindow {
+    /// All of them.
+    pub fn all() -> BetWindow {
+        BetWindow::default()
+    }
+
+    /// Only those placed at this moment or later.
+    pub fn from(self, from: Timestamp) -> BetWindow {
+        BetWindow { from, ..self }
+    }
+
+    /// Only those placed before this moment.
+    pub fn until(self, until: Timestamp) -> BetWindow {
+        BetWindow { until, ..self }
+    }
+
+    /// When the source said so, on its own clock: what it said of this window earlier has no effect any
+    /// more.
+    pub fn source(self, source: Timestamp) -> BetWindow {
+        BetWindow { source, ..self }
     }
 }
 
@@ -320,6 +461,10 @@ impl Control {
             fixture: terms.fixture,
             age_bound: terms.age_bound,
             kind: MarketKind::Fixed as u8,
+            each_way: terms.each_way as u8,
+            places: terms.own.map_or(0, |(places, _)| places),
+            place_num: terms.own.map_or(0, |(_, fraction)| fraction.num()),
+            place_den: terms.own.map_or(0, |(_, fraction)| fraction.den()),
             ..command::DefineMarket::default()
         };
         let names: Vec<&str> = terms.selections.iter().map(String::as_str).collect();
@@ -464,40 +609,329 @@ impl Control {
         selection: SelectionIndex,
         out: bool,
     ) -> Result<Receipt, Error> {
+        self.withdrawal(market.into(), selection, u8::from(out), 0, WirePrice::NONE)
+    }
+
+    /// Takes a runner out of its market: winnings of bets placed before are reduced by the table of their
+    /// rules (Rule 4), by this price of it or, without one, by the price in force.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn withdraw_runner(
+        &mut self,
+        market: impl Into<MarketId>,
+        selection: SelectionIndex,
+        price: Option<Price>,
+    ) -> Result<Receipt, Error> {
+        let price = price.map_or(WirePrice::NONE, WirePrice::decimal);
+        self.withdrawal(market.into(), selection, 1, 1, price)
+    }
+
+    fn withdrawal(
+        &mut self,
+        market: MarketId,
+        selection: SelectionIndex,
+        withdrawn: u8,
+        deduct: u8,
+        price: WirePrice,
+    ) -> Result<Receipt, Error> {
         let body = command::WithdrawSelection {
             valid_until: self.until(),
             reason: self.reason,
             selection,
-            withdrawn: u8::from(out),
-            market: market.into(),
+            withdrawn,
+            deduct,
+            market,
+            price,
             ..command::WithdrawSelection::default()
         };
         let slot = build::plain(self.header(), &body);
         self.ask_one(slot)
     }
 
-    /// Gives the result of a market, one outcome a selection, in order: its settlement begins.
+    /// Gives the result of a market, one outcome a selection, in order: its settlement begins, or, when
+    /// there was another result, the next version of it. The job that does it; none if that result was
+    /// known, or was only noted.
     ///
     /// # Errors
     /// [`Error::Refused`], and those of a call that waits.
     pub fn result(
         &mut self,
         market: impl Into<MarketId>,
-        outcomes: impl IntoIterator<Item = SelectionOutcome>,
-    ) -> Result<JobId, Error> {
+        results: impl IntoIterator<Item = impl Into<SelectionResult>>,
+    ) -> Result<Option<JobId>, Error> {
+        self.give_result(ResultTerms::new(market, results))
+    }
+
+    /// The same with everything that a source may say of a result.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn give_result(&mut self, terms: ResultTerms) -> Result<Option<JobId>, Error> {
         let body = command::MarketResult {
             valid_until: self.until(),
             reason: self.reason,
-            market: market.into(),
+            market: terms.market,
+            certainty: terms.certainty,
+            source: terms.source,
             ..command::MarketResult::default()
         };
-        let entries: Vec<ResultEntry> = (0..=u16::MAX)
-            .zip(outcomes)
-            .take(SELECTIONS_MAX + 1)
-            .map(|(index, outcome)| ResultEntry::new(SelectionIndex(index), outcome))
-            .collect();
-        let slots = build::result(self.header(), body, &entries).map_err(malformed)?;
-        Ok(JobId(self.ask(&slots)?.answer.id))
+        let slots = build::result(self.header(), body, &terms.entries).map_err(malformed)?;
+        Ok(job(&self.ask(&slots)?))
+    }
+
+    /// Takes a market's result back: its bets are open again. The job that does it; none if there was no
+    /// result yet, which then must not arrive from this source any more.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn rollback_result(
+        &mut self,
+        market: impl Into<MarketId>,
+        source: Option<Timestamp>,
+    ) -> Result<Option<JobId>, Error> {
+        let body = command::RollbackResult {
+            valid_until: self.until(),
+            reason: self.reason,
+            market: market.into(),
+            source: source.unwrap_or(Timestamp(0)),
+            ..command::RollbackResult::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        Ok(job(&self.ask(&[slot])?))
+    }
+
+    /// Voids the bets of a market that were placed in a window. The job that does it; none if they were
+    /// void already.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn cancel_bets(
+        &mut self,
+        market: impl Into<MarketId>,
+        window: BetWindow,
+    ) -> Result<Option<JobId>, Error> {
+        self.window(market.into(), window, 1)
+    }
+
+    /// Takes the cancel of a window back. The job that does it; none if it was not in force.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn uncancel_bets(
+        &mut self,
+        market: impl Into<MarketId>,
+        window: BetWindow,
+    ) -> Result<Option<JobId>, Error> {
+        self.window(market.into(), window, 0)
+    }
+
+    fn window(
+        &mut self,
+        market: MarketId,
+        window: BetWindow,
+        cancel: u8,
+    ) -> Result<Option<JobId>, Error> {
+        let body = command::CancelBets {
+            valid_until: self.until(),
+            reason: self.reason,
+            cancel,
+            market,
+            from: window.from,
+            until: window.until,
+            source: window.source,
+            ..command::CancelBets::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        Ok(job(&self.ask(&[slot])?))
+    }
+
+    /// Voids one bet, or takes that back.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn cancel_bet(&mut self, bet: BetId, void: bool) -> Result<Receipt, Error> {
+        let body = command::CancelBet {
+            valid_until: self.until(),
+            reason: self.reason,
+            cancel: u8::from(void),
+            bet,
+            ..command::CancelBet::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Settles a leg, from 0, at the price that was right when its bet was placed: a palpable error.
+    /// Without a price at the one that it was bound to, again.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn correct_price(
+        &mut self,
+        bet: BetId,
+        leg: u8,
+        price: Option<Price>,
+    ) -> Result<Receipt, Error> {
+        let body = command::CorrectPrice {
+            valid_until: self.until(),
+            reason: self.reason,
+            leg,
+            bet,
+            price: price.map_or(WirePrice::NONE, WirePrice::decimal),
+            ..command::CorrectPrice::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Moves money between the house and an account, for a bet or for none: what can no longer be
+    /// settled. Below zero it goes out of the account, which may come into debt.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn adjust(
+        &mut self,
+        account: AccountId,
+        amount: Money,
+        bet: Option<BetId>,
+    ) -> Result<Receipt, Error> {
+        let body = command::Adjust {
+            valid_until: self.until(),
+            reason: self.reason,
+            account,
+            amount: Minor::from(amount),
+            bet: bet.unwrap_or(BetId::NONE),
+            ..command::Adjust::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Gives an account money for free bets, or, below zero, takes back what it has not used.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn grant_bonus(&mut self, account: AccountId, amount: Money) -> Result<Receipt, Error> {
+        let body = command::GrantBonus {
+            valid_until: self.until(),
+            reason: self.reason,
+            account,
+            amount: Minor::from(amount),
+            ..command::GrantBonus::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Publishes a set of rules: it applies to every bet that is placed after it. Its number.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn publish_rules(&mut self, set: &Ruleset) -> Result<u16, Error> {
+        let body = command::PublishRules {
+            valid_until: self.until(),
+            reason: self.reason,
+            ..command::PublishRules::default()
+        };
+        let slots = build::publish_rules(self.header(), body, set);
+        // There are at most 256 sets.
+        Ok(self.ask(&slots)?.answer.id as u16)
+    }
+
+    /// Turns a market in-play: from here on its bets wait so long, and are decided at the price of then.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn in_play(&mut self, market: impl Into<MarketId>, delay: Nanos) -> Result<Receipt, Error> {
+        self.play(market.into(), 1, delay)
+    }
+
+    /// Turns a market back: its bets do not wait any more.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn pre_match(&mut self, market: impl Into<MarketId>) -> Result<Receipt, Error> {
+        self.play(market.into(), 0, Nanos::ZERO)
+    }
+
+    fn play(&mut self, market: MarketId, in_play: u8, delay: Nanos) -> Result<Receipt, Error> {
+        let body = command::SetInPlay {
+            valid_until: self.until(),
+            reason: self.reason,
+            in_play,
+            market,
+            delay,
+            ..command::SetInPlay::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Answers a referred bet: with a stake only as a counter-offer, with prices of the trader's own for
+    /// each leg or, where there are none, those in force.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn answer_referral(
+        &mut self,
+        bet: BetId,
+        answer: ReferralAnswer,
+        stake: Option<Money>,
+        prices: &[Option<Price>],
+    ) -> Result<Receipt, Error> {
+        let body = command::AnswerReferral {
+            valid_until: self.until(),
+            reason: self.reason,
+            answer: answer as u8,
+            bet,
+            stake: stake.map_or(Minor(0), Minor::from),
+            ..command::AnswerReferral::default()
+        };
+        let legs: Vec<(SelectionIndex, Option<Price>)> =
+            (0..=u16::MAX).map(SelectionIndex).zip(prices.iter().copied()).collect();
+        let slots = build::answer_referral(self.header(), body, &entries(&legs));
+        let reply = self.ask(&slots.map_err(malformed)?)?;
+        Ok(receipt(&reply))
+    }
+
+    /// Stops cash-outs at a level for an owner.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn freeze_cash_out(
+        &mut self,
+        scope: impl Into<Scope>,
+        owner: Owner,
+    ) -> Result<Receipt, Error> {
+        self.freeze(scope.into(), owner, 1)
+    }
+
+    /// Takes an owner's freeze of cash-outs back; those of others stand.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn unfreeze_cash_out(
+        &mut self,
+        scope: impl Into<Scope>,
+        owner: Owner,
+    ) -> Result<Receipt, Error> {
+        self.freeze(scope.into(), owner, 0)
+    }
+
+    fn freeze(&mut self, scope: Scope, owner: Owner, frozen: u8) -> Result<Receipt, Error> {
+        let (level, id) = scope.wire();
+        let body = command::FreezeCashOut {
+            valid_until: self.until(),
+            reason: self.reason,
+            level: level as u8,
+            owner: owner as u8,
+            frozen,
+            id,
+            ..command::FreezeCashOut::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
     }
 
     /// Sets the limits of a currency in all markets.
@@ -605,6 +1039,11 @@ impl std::fmt::Display for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({})", self.name, self.actor)
     }
+}
+
+/// The job that a command started, if it did.
+fn job(reply: &Reply) -> Option<JobId> {
+    (reply.answer.kind() == AnswerKind::Started).then_some(JobId(reply.answer.id))
 }
 
 fn malformed(what: Malformed) -> Error {

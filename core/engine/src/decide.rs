@@ -390,7 +390,10 @@ impl<R: Rules, S: Store> Core<R, S> {
             if stopping && turn.commands == 0 && !turn.stalled {
                 break;
             }
-            if turn.is_idle() {
+            if turn.is_idle() && turn.stalled {
+                // The rings are not empty, and who makes room in the journal wakes nobody.
+                idle.nap();
+            } else if turn.is_idle() {
                 let (control, bets) = (&self.control, &self.bets);
                 idle.wait(&shared, || !control.has_waiting() && !bets.has_waiting());
             } else {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use betring_core::command::{self, EpochOpened, Genesis, rounding_code};
+use betring_core::command::{self, Capacities, EpochOpened, Genesis, rounding_code};
 use betring_core::event::{Event, Events};
 use betring_core::id::{Epoch, Seq};
 use betring_core::time::{Nanos, Timestamp};
@@ -148,6 +148,7 @@ impl Engine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Engine, Error> {
         config.check()?;
+        has_memory(&config.capacities)?;
         let began = Instant::now();
         // The mask is read before anything is pinned, and nothing is built on a pinned thread.
         let plan = pin::plan(config.layout, config.wait, config.cores, &pin::allowed());
@@ -210,7 +211,7 @@ impl Engine {
             rules_id: R::ID,
             rules_version: R::VERSION,
         })?;
-        begin_run(&mut state, &mut writer, &config, epoch, secret, cut, &pills)?;
+        begin_run(&store, &mut state, &mut writer, &config, epoch, secret, cut, &pills)?;
         writer.seal_and_sync()?;
         poison::done(&store, &pills)?;
         let recovered = Recovered {
@@ -603,6 +604,9 @@ impl Engine {
         }
         let (decide_core, journal_core) = *lock(&self.pinned);
         let (l, j) = (&shared.loop_counts, &shared.journal_counts);
+        let clock = shared.clock.health();
+        let mut warnings = shared.warnings();
+        warnings.extend(clock.warning());
         Health {
             status: shared.status(),
             epoch: self.recovered.epoch,
@@ -618,8 +622,8 @@ impl Engine {
             journal_core,
             decide_thread: shared.threads.decide.load(Ordering::Relaxed),
             journal_thread: shared.threads.journal.load(Ordering::Relaxed),
-            warnings: shared.warnings(),
-            clock: shared.clock.health(),
+            warnings,
+            clock,
             counts: Counts {
                 turns: l.turns.get(),
                 commands: l.commands.get(),
@@ -685,6 +689,26 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether there is memory for these capacities: where there is none, making room would end the process.
+fn has_memory(capacities: &Capacities) -> Result<(), Error> {
+    let system = rustix::system::sysinfo();
+    let unit = u64::from(system.mem_unit);
+    let all = (system.totalram as u64).saturating_mul(unit);
+    let all = all.saturating_add((system.totalswap as u64).saturating_mul(unit));
+    let bytes = capacities.bytes();
+    let needed = bytes.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+    let (largest, of_it) = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).unwrap_or_default();
+    // Asked for as one piece, too: the process may have a limit of its own.
+    let given = Vec::<u8>::new().try_reserve_exact(usize::try_from(needed).unwrap_or(usize::MAX));
+    if needed <= all && given.is_ok() {
+        return Ok(());
+    }
+    Err(Error::Config {
+        what: format!("capacities that take {needed} bytes where there are {all}"),
+        instead: format!("ask for fewer {largest}, which take {of_it} bytes"),
+    })
+}
+
 fn spawn<T: Send + 'static>(
     name: &'static str,
     body: impl FnOnce() -> T + Send + 'static,
@@ -705,7 +729,9 @@ fn settle_down(shared: &Shared, core: Option<usize>, tell: impl FnOnce(Option<us
 
 /// The first records of a run: in a new journal its Genesis; what was kept and cut; and requests that
 /// have to be set aside.
+#[expect(clippy::too_many_arguments, reason = "what a run begins with, once")]
 fn begin_run<S: Store, R: Rules>(
+    store: &S,
     state: &mut State<R>,
     writer: &mut Writer<S>,
     config: &Config,
@@ -731,12 +757,20 @@ fn begin_run<S: Store, R: Rules>(
         };
         sequence(state, writer, at, &genesis, &mut events)?;
     }
+    // Whatever stopped an earlier run has to find a place, or it would stop this one, too.
+    let is_held =
+        |state: &State<R>, pill: &Pill| state.quarantined().contains(&(pill.account, pill.key));
+    let to_hold = pills.iter().filter(|pill| !is_held(state, pill)).count();
+    let quarantined = state.quarantined().len().saturating_add(to_hold);
+    let quarantined = u32::try_from(quarantined).unwrap_or(u32::MAX);
+    let mut capacities = config.capacities;
+    capacities.quarantined = capacities.quarantined.max(quarantined);
     let opened = EpochOpened {
         epoch,
         logic_version: LOGIC_VERSION,
         rules_id: R::ID,
         rules_version: R::VERSION,
-        capacities: config.capacities,
+        capacities,
         kept_seq,
         cut_segment: cut.map_or(Seq(0), |cut| cut.segment),
         cut_offset: cut.map_or(0, |cut| cut.offset),
@@ -753,6 +787,9 @@ fn begin_run<S: Store, R: Rules>(
         let (account, key) = (pill.account, pill.key);
         let quarantine = command::Quarantine { account, key, ..command::Quarantine::default() };
         sequence(state, writer, at, &quarantine, &mut events)?;
+        if !is_held(state, pill) {
+            return Err(pill.not_held(store));
+        }
     }
     Ok(())
 }

@@ -218,7 +218,8 @@ impl fmt::Display for Error {
             Error::OtherRules { epoch, found, expected } => write!(
                 f,
                 "epoch {epoch} of this journal was decided under rules {} version {}, this program \
-                 has rules {} version {}: open it with the rules that it was written under",
+                 has rules {} version {}, and no snapshot stands for it: open it with the rules that \
+                 it was written under, make a snapshot, stop in order, and then change the rules",
                 found.0, found.1, expected.0, expected.1
             ),
             Error::NotReproduced { seq, what } => write!(

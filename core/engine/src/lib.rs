@@ -64,6 +64,8 @@ mod config;
 
 mod ask;
 
+mod slip;
+
 // In.
 mod ingress;
 
@@ -110,15 +112,17 @@ mod view;
 mod engine;
 
 pub use ask::{
-    AcceptOffer, Ask, DeclineOffer, Deposit, Place, Reference, Resolve, Selection, VALID_FOR,
-    Withdraw, key,
+    AcceptOffer, Ask, CashOut, DeclineOffer, Deposit, Place, Reference, Resolve, Selection,
+    SetAutoCashOut, VALID_FOR, Withdraw, key,
 };
 pub use client::Client;
 pub use clock::{Clock, ClockHealth};
 pub use config::{
     CLIENTS_MAX, CREDIT_MAX, Config, Cores, Layout, Level, ParseLevelError, WaitStrategy,
 };
-pub use control::{Control, Market, MarketTerms, Scope};
+pub use control::{
+    BetWindow, Certainty, Control, Market, MarketTerms, ResultTerms, Scope, SelectionResult,
+};
 pub use decide::{Closed, Turn};
 pub use diff::{AccountDifference, Compared, Difference, Sums, diff};
 pub use engine::{Engine, SCHEMA_HASH};
@@ -131,23 +135,30 @@ pub use outcome::{
 pub use output::{EventStream, ExposureNow, Exposures, Lapped, Occurrence, PriceNow, Prices};
 pub use recover::{Cut, Progress, Recovered, Replayed, Stage, replay, replay_with};
 pub use shared::Watch;
+pub use slip::{Leg, PlaceTicket, Slip};
 pub use snapshot::{Snapshot, SnapshotHealth, snapshot, snapshot_with};
 pub use view::{Book, View};
 
 pub use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
 pub use betring_core::command::{
-    Capacities, Limits, Owner, PriceEntry, PriceFailure, PricePolicy, SelectionOutcome,
+    Capacities, EachWayOffer, Limits, Owner, PayoutCap, PriceEntry, PriceFailure, PricePolicy,
+    ReferralAnswer, ResultEntry, ResultForm, RoundingPlace, SelectionOutcome,
 };
-pub use betring_core::event::Event;
+pub use betring_core::event::{BetOutcome, Event, PendingWhy};
 pub use betring_core::id::{
     AccountId, ActorId, BetId, ClientId, Epoch, FeedId, FixtureId, JobId, MarketId, PriceVersion,
     RequestKey, SelectionIndex, Seq, Token,
 };
 pub use betring_core::reject::{Malformed, Reject};
+pub use betring_core::ruleset::Ruleset;
 pub use betring_core::time::{Nanos, Timestamp};
-pub use betring_core::wire::{Minor, Slot, WirePrice};
+pub use betring_core::wire::{Minor, Name, Slot, WirePrice};
+pub use betring_core::{AccountView, BetState, BetView, LegView, MarketView};
 pub use betring_core::{BetFacts, Digest, HouseRules, Rules, Ruling, Stamp, State};
-pub use betring_pricing::{Currency, Money, Price, RoundingMode, Stake, money, price};
+pub use betring_pricing::{
+    Currency, LegNumbers, Money, Pence, PlaceFraction, Price, RoundingMode, Share, Stake, money,
+    price,
+};
 
 /// The README's program, run as a test.
 #[cfg(doctest)]

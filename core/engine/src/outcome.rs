@@ -3,6 +3,7 @@
 use std::fmt;
 
 use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
+use betring_core::event::PendingWhy;
 use betring_core::id::{BetId, PriceVersion, RequestKey, Seq, Token};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
@@ -79,7 +80,7 @@ impl fmt::Display for Submitted {
 pub struct Bet {
     /// The bet.
     pub id: BetId,
-    /// The price it is bound to.
+    /// The price it is bound to; none of a ticket of several legs, whose prices a View tells.
     pub price: WirePrice,
     /// The version of that.
     pub price_version: PriceVersion,
@@ -101,6 +102,10 @@ pub struct Bet {
 
 impl fmt::Display for Bet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.price.is_none() {
+            // A ticket of several legs has as many prices.
+            return write!(f, "{}: {} returns up to {}", self.id, self.stake, self.returns);
+        }
         write!(f, "{} at {}: {} returns {}", self.id, self.price, self.stake, self.returns)
     }
 }
@@ -144,6 +149,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    pub(crate) fn of(answer: Answer, duplicate: bool) -> Refusal {
+        // Every refusal has a code that is checked when it is made.
+        let reject = answer.reject().unwrap_or(Reject::Malformed);
+        Refusal { reject, answer, duplicate }
+    }
+
     /// One sentence for an operator: what happened and what to do. Of a request that is not well formed
     /// it names the field, which a customer is not told.
     pub fn to_operator(&self) -> String {
@@ -162,6 +173,7 @@ impl fmt::Display for Refusal {
         let (price, amount) = (self.answer.price, self.answer.amount);
         match self.reject {
             Reject::PriceMoved => write!(f, " It is now {price}."),
+            Reject::CashOutMoved => write!(f, " It is now {amount}."),
             Reject::StakeTooSmall => write!(f, " The minimum is {amount}."),
             Reject::StakeTooLarge | Reject::PayoutLimit | Reject::LiabilityLimit => {
                 write!(f, " Up to {amount} is possible.")
@@ -176,15 +188,30 @@ impl fmt::Display for Refusal {
 pub struct Waiting {
     /// The bet.
     pub id: BetId,
+    /// What it waits for.
+    pub why: PendingWhy,
+    /// Until when.
+    pub until: Timestamp,
+    /// The stake that is to be bet, or sold.
+    pub stake: Minor,
+    /// What it would return, or bring, at this moment's prices.
+    pub amount: Minor,
     /// The sequence that made it wait.
     pub seq: Seq,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
     /// What has become of it, in a duplicate.
     pub fate: Fate,
 }
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is waiting for its decision", self.id)
+        let what = match self.why {
+            PendingWhy::Delay => "is decided at the end of the delay",
+            PendingWhy::Referral => "is being looked at by a trader",
+            PendingWhy::CashOut => "is sold at the end of the delay",
+        };
+        write!(f, "{} {what}, until {}", self.id, self.until)
     }
 }
 
@@ -195,13 +222,27 @@ pub struct Receipt {
     pub seq: Seq,
     /// What was made or started, as its number; 0 if nothing.
     pub id: u64,
+    /// The money that moved, of a cash-out, an adjustment and a bonus; of others 0.
+    pub amount: Minor,
     /// Whether this repeats an earlier answer.
     pub duplicate: bool,
+}
+
+impl Receipt {
+    pub(crate) fn of(answer: &Answer, duplicate: bool) -> Receipt {
+        // What a started job carries there is its market.
+        let started = answer.kind() == AnswerKind::Started;
+        let amount = if started { Minor(0) } else { answer.amount };
+        Receipt { seq: answer.seq, id: answer.id, amount, duplicate }
+    }
 }
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "done, seq {}", self.seq)?;
+        if self.amount != Minor(0) {
+            write!(f, ", {}", self.amount)?;
+        }
         if self.duplicate { f.write_str(" (earlier)") } else { Ok(()) }
     }
 }
@@ -217,7 +258,7 @@ pub enum Outcome {
     Refused(Refusal),
     /// The bet waits.
     Pending(Waiting),
-    /// Done: a deposit, a withdrawal, the end of an offer.
+    /// Done: a deposit, a withdrawal, the end of an offer, a cash-out with what it brought.
     Done(Receipt),
     /// Nobody knows: no answer came in time, or the engine stopped. `Client::resolve` closes the question.
     Unknown(Request),
@@ -252,16 +293,21 @@ impl Outcome {
                 duplicate,
                 fate,
             }),
-            AnswerKind::Pending => Outcome::Pending(Waiting { id, seq: answer.seq, fate }),
-            AnswerKind::Done | AnswerKind::Started | AnswerKind::NeverPlaced => {
-                Outcome::Done(Receipt { seq: answer.seq, id: answer.id, duplicate })
-            }
-            AnswerKind::Refused => Outcome::Refused(Refusal {
-                // Every refusal has a code that is checked when it is made.
-                reject: answer.reject().unwrap_or(Reject::Malformed),
-                answer,
+            AnswerKind::Pending => Outcome::Pending(Waiting {
+                id,
+                // Every such answer says it.
+                why: answer.pending_why().unwrap_or(PendingWhy::Delay),
+                until: answer.until(),
+                stake: answer.stake,
+                amount: answer.amount,
+                seq: answer.seq,
                 duplicate,
+                fate,
             }),
+            AnswerKind::Done | AnswerKind::Started | AnswerKind::NeverPlaced => {
+                Outcome::Done(Receipt::of(&answer, duplicate))
+            }
+            AnswerKind::Refused => Outcome::Refused(Refusal::of(answer, duplicate)),
         }
     }
 }
@@ -314,6 +360,11 @@ impl fmt::Display for Resolved {
                     Fate::JobRunning => f.write_str(", in progress"),
                     Fate::JobEnded => f.write_str(", finished"),
                     Fate::Archived => f.write_str(", archived"),
+                    Fate::Waiting => f.write_str(", still waiting"),
+                    Fate::Rejected => f.write_str(", refused after its wait"),
+                    Fate::Partial => write!(f, ", settled with {amount}"),
+                    Fate::CashingOut => f.write_str(", being sold back"),
+                    Fate::CashedOut => write!(f, ", sold back for {amount}"),
                 }
             }
         }

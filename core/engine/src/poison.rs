@@ -5,7 +5,7 @@
 //! start sequences a Quarantine for its key, makes it durable, and renames the file to `.done`.
 
 use betring_core::command::{Kind, Lane};
-use betring_core::id::{RequestKey, Seq};
+use betring_core::id::{AccountId, RequestKey, Seq};
 use betring_core::wire::{Header, SLOT, SLOTS_MAX};
 use betring_journal::{Store, StoreFile};
 use zerocopy::FromBytes;
@@ -19,21 +19,34 @@ fn name(seq: Seq) -> String {
     format!("{BEFORE}{:020}{AFTER}", seq.0)
 }
 
-/// Writes the command aside. What could not be done is told.
+/// Writes the command aside, whole or not at all. What could not be done is told, with the request that
+/// an operator then has to keep away.
 pub(crate) fn write_aside<S: Store>(store: &S, seq: Seq, bytes: &[u8]) -> Result<String, String> {
     let name = name(seq);
     let place = store.place(&name);
+    let tmp = format!("{name}.tmp");
     let write = || {
-        // One left by an earlier run in which the same sequence panicked says the same.
-        let _ = store.remove(&name);
-        let mut file = store.create_new(&name)?;
+        // One left by an earlier run in which the same sequence panicked says the same, or less.
+        let _ = store.remove(&tmp);
+        let mut file = store.create_new(&tmp)?;
         file.write_at(0, bytes)?;
         file.sync()?;
+        store.rename(&tmp, &name)?;
         store.sync_dir()
     };
     match write() {
         Ok(()) => Ok(place),
-        Err(e) => Err(format!("cannot write {place}: {e}")),
+        Err(e) => {
+            let _ = store.remove(&tmp);
+            let asked = match Header::read_from_prefix(bytes) {
+                Ok((header, _)) if header.key != RequestKey::NONE => {
+                    let account = AccountId::from_raw(header.account);
+                    format!("; keep request {account}:{} from being sent again", header.key)
+                }
+                _ => String::new(),
+            };
+            Err(format!("cannot write {place}: {e}{asked}"))
+        }
     }
 }
 
@@ -43,6 +56,14 @@ pub(crate) struct Pill {
     name: String,
     pub(crate) account: u64,
     pub(crate) key: RequestKey,
+}
+
+impl Pill {
+    /// A start has found no place for it: it must not be taken for done.
+    pub(crate) fn not_held<S: Store>(&self, store: &S) -> Error {
+        let what = "its request could not be put in quarantine".into();
+        Error::PoisonFile { file: store.place(&self.name), what }
+    }
 }
 
 /// Those that are not in quarantine yet.

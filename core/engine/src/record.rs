@@ -97,7 +97,7 @@ impl<S: Store> Journaler<S> {
     /// rings fill, and it goes on as soon as somebody frees some space.
     #[cold]
     fn wait_for_space(&self, e: betring_journal::Error) -> Result<(), betring_journal::Error> {
-        self.shared.warn(e.to_string());
+        self.shared.warn_last("no space for ", e.to_string());
         self.shared.journal_counts.no_space.add(1);
         if !self.patient || self.shared.accepts().is_err() {
             return Err(e);

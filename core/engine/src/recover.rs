@@ -145,18 +145,20 @@ pub(crate) struct Replayer<R: Rules> {
     pub(crate) answer: Answer,
     /// The version of the logic that decided the run in which it stands.
     logic: u32,
+    /// The rules under which it was decided, and their version.
+    rules: (u64, u32),
     events: Events,
 }
 
 impl<R: Rules> Replayer<R> {
     pub(crate) fn new(rules: R) -> Replayer<R> {
-        Replayer::of(State::new(rules), LOGIC_VERSION)
+        Replayer::of(State::new(rules), LOGIC_VERSION, (R::ID, R::VERSION))
     }
 
-    /// One that goes on from a state which this version of the logic has come to.
-    pub(crate) fn of(state: State<R>, logic: u32) -> Replayer<R> {
+    /// One that goes on from a state which this version of the logic has come to, under these rules.
+    pub(crate) fn of(state: State<R>, logic: u32, rules: (u64, u32)) -> Replayer<R> {
         let answer = Answer::of(AnswerKind::Done, state.seq());
-        Replayer { state, records: 0, epochs: 0, answer, logic, events: Events::new() }
+        Replayer { state, records: 0, epochs: 0, answer, logic, rules, events: Events::new() }
     }
 
     /// Decides one record again, and compares what it causes with what was recorded. The stamp, the
@@ -175,7 +177,10 @@ impl<R: Rules> Replayer<R> {
         if command[0] == Kind::EpochOpened as u8 {
             check_versions::<R>(seq, command)?;
             self.epochs += 1;
-            self.logic = LOGIC_VERSION;
+            (self.logic, self.rules) = (LOGIC_VERSION, (R::ID, R::VERSION));
+        } else if self.rules != (R::ID, R::VERSION) {
+            let (epoch, found, expected) = (self.state.epoch(), self.rules, (R::ID, R::VERSION));
+            return Err(Error::OtherRules { epoch, found, expected });
         } else if self.logic != LOGIC_VERSION {
             // The rest of the run in which a snapshot was made by another version.
             let (epoch, found) = (self.state.epoch(), self.logic);

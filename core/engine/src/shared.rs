@@ -253,6 +253,16 @@ impl Shared {
         }
     }
 
+    /// The same of something that comes again and again with other figures: the last one is kept.
+    pub(crate) fn warn_last(&self, kind: &str, warning: String) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = warnings.iter_mut().find(|known| known.starts_with(kind)) {
+            *known = warning;
+        } else if warnings.len() < WARNINGS_MAX {
+            warnings.push(warning);
+        }
+    }
+
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -81,7 +81,8 @@ pub(crate) fn load<R: Rules>(
     if (state.seq().0, state.now().0, state.epoch().0) != (seq, ts, epoch) {
         return Err("the state in it is at another sequence than its header".into());
     }
-    Ok(Replayer::of(state, header.logic_version))
+    let rules = (header.rules_id, header.rules_version);
+    Ok(Replayer::of(state, header.logic_version, rules))
 }
 
 /// A state that decides a journal again, on whatever thread, and where it began.

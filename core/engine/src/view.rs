@@ -10,11 +10,13 @@ use std::time::Duration;
 use betring_core::answer::{Answer, Fate};
 use betring_core::id::{AccountId, BetId, FeedId, FixtureId, MarketId, RequestKey, Seq};
 use betring_core::wire::Minor;
-use betring_core::{AccountView, BetView, HouseRules, Rules, State};
+use betring_core::{AccountView, BetView, HouseRules, LegView, Rules, State};
 use betring_journal::{DirStore, ReadLevel, Reader};
+use betring_pricing::Stake;
 
 use crate::config::Level;
 use crate::error::Error;
+use crate::outcome::Refusal;
 use crate::recover::Replayer;
 use crate::shared::{Patience, Shared};
 use crate::snapshot::Replica;
@@ -201,6 +203,25 @@ impl<R: Rules> View<R> {
     /// A bet.
     pub fn bet(&self, id: BetId) -> Option<BetView> {
         self.now().bet(id)
+    }
+
+    /// The legs of a bet, in their order; none of one that has left memory.
+    pub fn legs(&self, id: BetId) -> Vec<LegView> {
+        self.now().legs(id).collect()
+    }
+
+    /// What all of a bet, or so much of its stake, would be bought back for: what a customer is shown,
+    /// and asks for with a cash-out.
+    ///
+    /// # Errors
+    /// The refusal that a cash-out would get.
+    pub fn cash_out_value(&self, id: BetId, take: Option<Stake>) -> Result<Minor, Refusal> {
+        self.now().cash_out_value(id, take).map_err(|answer| Refusal::of(answer, false))
+    }
+
+    /// The money of an account for free bets.
+    pub fn bonus(&self, id: AccountId) -> Option<Minor> {
+        self.now().account(id).map(|account| account.bonus)
     }
 
     /// The one answer to a request that is still remembered, with what has become of it.

@@ -107,6 +107,7 @@ impl Bench {
                 actors: 4,
                 currencies: 2,
                 quarantined: 4,
+                legs: 1 << 17,
             })
             .limits(Limits {
                 min_stake: Minor(1),

@@ -12,6 +12,7 @@
 //! ```
 
 use crate::command::choice;
+use crate::event::PendingWhy;
 use crate::id::*;
 use crate::reject::{Malformed, Reject};
 use crate::time::{Nanos, Timestamp};
@@ -75,6 +76,23 @@ choice! {
         JobEnded = 8,
         /// It has left memory; a View or the audit knows.
         Archived = 9,
+        /// The bet still waits: for the end of a delay, or for a trader.
+        Waiting = 10,
+        /// The bet waited, and was refused; the stake went back.
+        Rejected = 11,
+        /// The bet was settled with a return of less than its stake; `fate_amount` is that.
+        Partial = 12,
+        /// The bet is being sold back.
+        CashingOut = 13,
+        /// The bet was sold back; `fate_amount` is what it brought.
+        CashedOut = 14,
+    }
+}
+
+impl Fate {
+    /// Whether an amount belongs to it.
+    pub const fn has_amount(self) -> bool {
+        matches!(self, Fate::Won | Fate::Void | Fate::Partial | Fate::CashedOut)
     }
 }
 
@@ -138,6 +156,17 @@ impl Answer {
     /// The same with a price, its version, and why it is that one.
     pub fn with_price(self, basis: Basis, price: WirePrice, version: PriceVersion) -> Answer {
         Answer { basis: basis as u8, price, version, ..self }
+    }
+
+    /// A bet waits.
+    pub fn pending(seq: Seq, bet: BetId, why: PendingWhy, until: Timestamp) -> Answer {
+        let answer = Answer { id: bet.raw(), ..Answer::of(AnswerKind::Pending, seq) };
+        Answer { detail: why as u8, ..answer }.with_until(until)
+    }
+
+    /// What a bet waits for.
+    pub fn pending_why(&self) -> Option<PendingWhy> {
+        PendingWhy::from_code(self.detail)
     }
 
     /// The same with an age.
@@ -206,7 +235,10 @@ impl std::fmt::Display for Answer {
             AnswerKind::Offered => write!(f, "offer {bet} at {}", self.price),
             AnswerKind::Done => f.write_str("done"),
             AnswerKind::Started => write!(f, "started {}", JobId(self.id)),
-            AnswerKind::Pending => write!(f, "pending {bet}"),
+            AnswerKind::Pending => match self.pending_why() {
+                Some(why) => write!(f, "pending {bet}, {why}"),
+                None => write!(f, "pending {bet}"),
+            },
             AnswerKind::NeverPlaced => f.write_str("NeverPlaced"),
             AnswerKind::Refused => {
                 let Some(reject) = self.reject() else { return f.write_str("refused") };
@@ -219,6 +251,8 @@ impl std::fmt::Display for Answer {
                     Reject::PriceMoved => write!(f, " now {}", self.price),
                     Reject::StalePrice => write!(f, " {} old", self.age()),
                     Reject::Policy => write!(f, " {}", self.policy_reason),
+                    Reject::CashOutMoved => write!(f, " now {}", self.amount),
+                    Reject::TooManyLines => write!(f, " {}", self.id),
                     Reject::StakeTooSmall => write!(f, " min {}", self.amount),
                     Reject::StakeTooLarge | Reject::PayoutLimit | Reject::LiabilityLimit => {
                         write!(f, " max {}", self.amount)
@@ -295,7 +329,7 @@ impl std::fmt::Display for Reply {
             f.write_str(" (duplicate")?;
             match self.fate() {
                 Fate::Nothing => (),
-                fate @ (Fate::Won | Fate::Void) => write!(f, ", {fate} {}", self.fate_amount)?,
+                fate if fate.has_amount() => write!(f, ", {fate} {}", self.fate_amount)?,
                 fate => write!(f, ", {fate}")?,
             }
             f.write_str(")")?;

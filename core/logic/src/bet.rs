@@ -1,22 +1,25 @@
-//! The life of one bet: its states, its steps, the table.
+//! The life of one bet: its states, its steps, the table; its legs.
 
 use crate::event::BetOutcome;
-use crate::id::{BetId, PriceVersion, SelectionIndex, Seq};
-use crate::risk::BetAt;
+use crate::id::{BetId, MarketId, PriceVersion, SelectionIndex, Seq};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::WirePrice;
+use betring_pricing::{EachWay, LegNumbers, Part, PlaceFraction, Quoted, Shape, Stake};
+
+/// No leg, no bet: the end of a list.
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Where a bet is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum BetState {
-    /// Offered at another price than asked for; its stake is in escrow.
+    /// Offered at another price or stake than asked for; its stake is in escrow.
     Offered = 1,
     /// Open: its price is bound, its stake is in escrow.
     Open = 2,
     /// The offer ended; it never was a bet. Its stake went back.
     OfferEnded = 3,
-    /// Settled as won: the return is paid.
+    /// Settled as won: the return, at least the stake, is paid.
     Won = 4,
     /// Settled as lost.
     Lost = 5,
@@ -24,34 +27,66 @@ pub enum BetState {
     Void = 6,
     /// It has left memory.
     Archived = 7,
+    /// It waits for the end of the in-play delay; its stake is in escrow.
+    Delayed = 8,
+    /// It waits for a trader; its stake is in escrow.
+    Referred = 9,
+    /// It waited and was refused; it never was a bet. Its stake went back.
+    Rejected = 10,
+    /// Open, and its cash-out waits for the end of the delay.
+    CashingOut = 11,
+    /// Sold back to the house, for good.
+    CashedOut = 12,
+    /// Settled with a return of less than the stake: half lost, placed.
+    Partial = 13,
 }
 
 /// What may be done with a bet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BetStep {
-    /// The customer takes the offer.
+    /// It opens: the customer takes the offer, the delay passed, the trader accepts.
     Accept,
+    /// It is offered at other terms: the price moved meanwhile, the trader counters.
+    Offer,
     /// The offer ends: declined, expired, withdrawn.
     EndOffer,
-    /// Its selection won.
+    /// It waited and is refused.
+    Reject,
+    /// Settled with a return of at least the stake.
     Win,
-    /// Its selection lost.
+    /// Settled with nothing.
     Lose,
-    /// Bets on its selection are off.
+    /// Bets on all its selections are off.
     Void,
-    /// It leaves memory with its market.
+    /// Settled with less than the stake.
+    Partial,
+    /// A settlement is taken back.
+    Reverse,
+    /// Its cash-out begins to wait.
+    AskCashOut,
+    /// Its cash-out fails, or was of a part only: it stays open.
+    KeepOpen,
+    /// All of it is sold back.
+    CashOut,
+    /// It leaves memory with its markets.
     Archive,
 }
 
 impl BetState {
     /// Every state.
     pub const ALL: &'static [BetState] = &[
+        BetState::Delayed,
+        BetState::Referred,
         BetState::Offered,
         BetState::Open,
+        BetState::CashingOut,
+        BetState::Rejected,
         BetState::OfferEnded,
         BetState::Won,
         BetState::Lost,
         BetState::Void,
+        BetState::Partial,
+        BetState::CashedOut,
         BetState::Archived,
     ];
 
@@ -59,13 +94,26 @@ impl BetState {
     pub const fn after(self, step: BetStep) -> Option<BetState> {
         use BetState::*;
         match (self, step) {
-            (Offered, BetStep::Accept) => Some(Open),
+            (Delayed | Referred | Offered, BetStep::Accept) => Some(Open),
+            (Delayed | Referred, BetStep::Offer) => Some(Offered),
+            (Delayed | Referred, BetStep::Reject) => Some(Rejected),
             (Offered, BetStep::EndOffer) => Some(OfferEnded),
             (Open, BetStep::Win) => Some(Won),
             (Open, BetStep::Lose) => Some(Lost),
             (Open, BetStep::Void) => Some(Void),
-            (OfferEnded | Won | Lost | Void, BetStep::Archive) => Some(Archived),
-            (Offered | Open | OfferEnded | Won | Lost | Void | Archived, _) => None,
+            (Open, BetStep::Partial) => Some(Partial),
+            (Won | Lost | Void | Partial, BetStep::Reverse) => Some(Open),
+            (Open, BetStep::AskCashOut) => Some(CashingOut),
+            (CashingOut, BetStep::KeepOpen) => Some(Open),
+            (CashingOut, BetStep::CashOut) => Some(CashedOut),
+            (Rejected | OfferEnded | Won | Lost | Void | Partial | CashedOut, BetStep::Archive) => {
+                Some(Archived)
+            }
+            (
+                Delayed | Referred | Offered | Open | CashingOut | Rejected | OfferEnded | Won
+                | Lost | Void | Partial | CashedOut | Archived,
+                _,
+            ) => None,
         }
     }
 
@@ -75,10 +123,54 @@ impl BetState {
             BetState::Won => BetOutcome::Won,
             BetState::Lost => BetOutcome::Lost,
             BetState::Void => BetOutcome::Void,
-            BetState::Offered | BetState::Open | BetState::OfferEnded | BetState::Archived => {
-                BetOutcome::None
-            }
+            BetState::Partial => BetOutcome::Partial,
+            BetState::CashedOut => BetOutcome::CashedOut,
+            BetState::Delayed
+            | BetState::Referred
+            | BetState::Offered
+            | BetState::Open
+            | BetState::CashingOut
+            | BetState::Rejected
+            | BetState::OfferEnded
+            | BetState::Archived => BetOutcome::None,
         }
+    }
+
+    /// Whether its stake is in escrow.
+    pub const fn in_escrow(self) -> bool {
+        matches!(
+            self,
+            BetState::Delayed
+                | BetState::Referred
+                | BetState::Offered
+                | BetState::Open
+                | BetState::CashingOut
+        )
+    }
+
+    /// Whether it stands: its price is bound and it is neither settled nor sold.
+    pub const fn stands(self) -> bool {
+        matches!(self, BetState::Open | BetState::CashingOut)
+    }
+
+    /// Whether it is not yet a bet.
+    pub const fn waits(self) -> bool {
+        matches!(self, BetState::Delayed | BetState::Referred | BetState::Offered)
+    }
+
+    /// Whether a settlement is posted for it.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, BetState::Won | BetState::Lost | BetState::Void | BetState::Partial)
+    }
+
+    /// Whether it never was a bet, and never will be.
+    pub const fn is_refused(self) -> bool {
+        matches!(self, BetState::Rejected | BetState::OfferEnded)
+    }
+
+    /// The state with this number.
+    pub fn from_code(code: u8) -> Option<BetState> {
+        BetState::ALL.iter().copied().find(|state| *state as u8 == code)
     }
 }
 
@@ -86,10 +178,17 @@ impl BetStep {
     /// Every step.
     pub const ALL: &'static [BetStep] = &[
         BetStep::Accept,
+        BetStep::Offer,
         BetStep::EndOffer,
+        BetStep::Reject,
         BetStep::Win,
         BetStep::Lose,
         BetStep::Void,
+        BetStep::Partial,
+        BetStep::Reverse,
+        BetStep::AskCashOut,
+        BetStep::KeepOpen,
+        BetStep::CashOut,
         BetStep::Archive,
     ];
 }
@@ -100,34 +199,72 @@ impl std::fmt::Display for BetState {
     }
 }
 
-/// A bet, or an offer of one.
+/// A bet, or what may become one.
 #[derive(Clone, Copy)]
 pub(crate) struct Bet {
+    /// What it risks now: all lines together, less what was sold.
     pub(crate) stake: i64,
+    /// The most that this returns.
     pub(crate) returns: i64,
-    pub(crate) price: WirePrice,
-    pub(crate) version: PriceVersion,
+    /// The cap on what it pays, where the house pays the cap; else the most of all money.
+    pub(crate) cap: i64,
+    /// What its settlement in force paid.
+    pub(crate) paid: i64,
+    /// What its cash-outs brought.
+    pub(crate) cashed: i64,
     pub(crate) generation: u32,
     pub(crate) account: u32,
-    pub(crate) market: u32,
-    /// The next bet of its market; in a free place, the next free place.
-    pub(crate) next: u32,
-    pub(crate) selection: SelectionIndex,
+    /// Its first leg; in a free place, the next free place.
+    pub(crate) first: u32,
+    pub(crate) folds: u32,
+    pub(crate) bankers: u32,
+    pub(crate) legs: u8,
+    pub(crate) each_way: EachWay,
+    /// Legs of which nothing is known.
+    pub(crate) undecided: u8,
+    /// Legs whose markets are in memory.
+    pub(crate) present: u8,
     pub(crate) state: BetState,
     /// Dense index of its currency.
     pub(crate) book: u8,
     pub(crate) policy: u8,
     pub(crate) basis: u8,
     pub(crate) synthetic: bool,
+    /// A free bet.
+    pub(crate) bonus: bool,
+    /// Voided by itself.
+    pub(crate) cancelled: bool,
+    /// Placed by a command for singles: told as one.
+    pub(crate) single: bool,
     pub(crate) slippage: u16,
+    /// The set of rules that settles it.
+    pub(crate) ruleset: u16,
+    /// How many settlements it has had.
+    pub(crate) settlements: u32,
     pub(crate) placed_seq: Seq,
     pub(crate) placed_at: Timestamp,
-    /// The last moment at which an offer may be taken.
+    /// Until when it waits: for its delay, a trader, the customer, or the delay of its cash-out.
     pub(crate) until: Timestamp,
-    pub(crate) requested: WirePrice,
-    pub(crate) requested_version: PriceVersion,
-    pub(crate) price_age: Nanos,
-    pub(crate) paid: i64,
+    pub(crate) floor: u64,
+    pub(crate) key: crate::id::RequestKey,
+    /// The stake of a line, if the customer gave that; else 0.
+    pub(crate) unit: i64,
+    /// Of a waiting cash-out: how much of the stake, and what the customer agreed to.
+    pub(crate) ask: Ask,
+    /// The value at which it is sold by itself; 0 none.
+    pub(crate) auto: i64,
+}
+
+/// What a customer agreed to when asking for a cash-out.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) take: i64,
+    pub(crate) accept: i64,
+    /// The sequence at which it was asked for.
+    pub(crate) seq: Seq,
+    pub(crate) policy: u8,
+    pub(crate) slippage: u16,
+    pub(crate) auto: bool,
 }
 
 impl Bet {
@@ -135,44 +272,145 @@ impl Bet {
         BetId::new(index, self.generation)
     }
 
-    /// Where its stake and returns count, its selection being at `place` of the dense array.
-    pub(crate) fn at(&self, place: u32) -> BetAt {
-        BetAt {
-            book: self.book,
-            market: self.market,
-            place,
-            stake: self.stake,
-            returns: self.returns,
-        }
+    /// Its lines.
+    pub(crate) fn shape(&self) -> Shape {
+        Shape::new(self.legs, self.folds, self.bankers, self.each_way)
+            .expect("checked when the bet was placed")
     }
-}
 
-impl Bet {
+    /// One leg, one line, to win: what counts exactly in its market's profit and loss.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.legs == 1 && matches!(self.each_way, EachWay::No)
+    }
+
+    pub(crate) fn exact_stake(&self) -> Stake {
+        Stake::from_minor(self.stake).expect("a bet has a stake")
+    }
+
     /// What fills places of bets that are not yet taken.
     pub(crate) fn filler() -> Bet {
         Bet {
             stake: 0,
             returns: 0,
-            price: WirePrice::NONE,
-            version: PriceVersion(0),
+            cap: 0,
+            paid: 0,
+            cashed: 0,
             generation: 0,
             account: 0,
-            market: 0,
-            next: u32::MAX,
-            selection: SelectionIndex(0),
+            first: NONE,
+            folds: 1,
+            bankers: 0,
+            legs: 1,
+            each_way: EachWay::No,
+            undecided: 0,
+            present: 0,
             state: BetState::Archived,
             book: 0,
             policy: 0,
             basis: 0,
             synthetic: false,
+            bonus: false,
+            cancelled: false,
+            single: true,
             slippage: 0,
+            ruleset: 0,
+            settlements: 0,
             placed_seq: Seq(0),
             placed_at: Timestamp(0),
             until: Timestamp(0),
-            requested: WirePrice::NONE,
-            requested_version: PriceVersion(0),
-            price_age: Nanos::ZERO,
-            paid: 0,
+            floor: 0,
+            key: crate::id::RequestKey::NONE,
+            unit: 0,
+            ask: Ask::default(),
+            auto: 0,
         }
     }
+}
+
+/// One leg of a bet: a selection, the price it is bound to, and what became of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Leg {
+    pub(crate) bet: u32,
+    pub(crate) market: u32,
+    /// The generation of its market.
+    pub(crate) generation: u32,
+    /// The next leg of the same bet; in a free place, the next free place.
+    pub(crate) sibling: u32,
+    /// The next leg in the same market.
+    pub(crate) next: u32,
+    /// The next leg in the same market whose bet is to be sold by itself; meaningless unless listed.
+    pub(crate) auto_next: u32,
+    pub(crate) auto_listed: bool,
+    /// Whether its market is in memory.
+    pub(crate) present: bool,
+    /// Whether it counts in what its market may cost.
+    pub(crate) counted: bool,
+    pub(crate) places: u8,
+    pub(crate) fraction: Option<PlaceFraction>,
+    pub(crate) selection: SelectionIndex,
+    pub(crate) feed: crate::id::FeedId,
+    pub(crate) requested: WirePrice,
+    pub(crate) requested_version: PriceVersion,
+    pub(crate) price: WirePrice,
+    pub(crate) version: PriceVersion,
+    pub(crate) price_age: Nanos,
+    /// The price it settles at: the one it is bound to, unless that was an error.
+    pub(crate) settles_at: WirePrice,
+    /// What its ticket could win more if it wins, as counted; of a plain single 0.
+    pub(crate) reach: i64,
+    /// What became of it.
+    pub(crate) numbers: Option<LegNumbers>,
+}
+
+impl Leg {
+    /// The part of the odds that a place of it pays.
+    pub(crate) fn place(&self) -> Part {
+        match self.fraction {
+            Some(fraction) => Part::Place(fraction),
+            None => Part::Win,
+        }
+    }
+
+    /// Its market, whether that is in memory or not.
+    pub(crate) fn market_id(&self) -> MarketId {
+        MarketId::new(self.market, self.generation)
+    }
+
+    /// The price it settles at, as exact odds.
+    pub(crate) fn odds(&self) -> Quoted {
+        quoted(self.settles_at)
+    }
+
+    /// What fills places of legs that are not yet taken.
+    pub(crate) fn filler() -> Leg {
+        Leg {
+            bet: NONE,
+            market: 0,
+            generation: 0,
+            sibling: NONE,
+            next: NONE,
+            auto_next: NONE,
+            auto_listed: false,
+            present: false,
+            counted: false,
+            places: 0,
+            fraction: None,
+            selection: SelectionIndex(0),
+            feed: crate::id::FeedId(0),
+            requested: WirePrice::NONE,
+            requested_version: PriceVersion(0),
+            price: WirePrice::NONE,
+            version: PriceVersion(0),
+            price_age: Nanos::ZERO,
+            settles_at: WirePrice::NONE,
+            reach: 0,
+            numbers: None,
+        }
+    }
+}
+
+/// A price in force, as exact odds.
+pub(crate) fn quoted(price: WirePrice) -> Quoted {
+    let exact = price.price().expect("a price in force is a price");
+    Quoted::new(exact, price.fraction()).expect("a price and its fraction agree")
 }

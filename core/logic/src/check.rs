@@ -2,10 +2,10 @@
 //!
 //! Slow and obvious on purpose: called by tests, simulators and tools, never by the loop.
 
-use crate::bet::{Bet, BetState};
+use crate::bet::{Bet, BetState, NONE};
 use crate::digest::{Digest, Digester};
 use crate::event::{HouseAccount, MarketStatus};
-use crate::market::{Market, NO_BET, Suspension};
+use crate::market::{Market, Suspension};
 use crate::rules::Rules;
 use crate::state::State;
 use std::cmp::Reverse;
@@ -34,26 +34,27 @@ impl<R: Rules> State<R> {
         for (book, kept) in self.ledger.books.iter().enumerate() {
             let own = |a: &&crate::ledger::Account| usize::from(a.currency) == book;
             let customers = self.ledger.accounts.iter().filter(own);
-            let sum = customers.map(|a| i128::from(a.balance)).sum::<i128>();
+            let sum = customers.map(|a| i128::from(a.balance) + i128::from(a.bonus)).sum::<i128>();
             let house = kept.house.iter().sum::<i128>();
             rule(sum + house == 0, || {
                 format!("the ledger is zero per currency: {} is {}", kept.currency, sum + house)
             })?;
-            let in_escrow = self.bets.iter().filter(|bet| {
-                usize::from(bet.book) == book
-                    && matches!(bet.state, BetState::Open | BetState::Offered)
-            });
+            let in_escrow = self
+                .bets
+                .iter()
+                .filter(|bet| usize::from(bet.book) == book && bet.state.in_escrow());
             let stakes = in_escrow.map(|bet| i128::from(bet.stake)).sum::<i128>();
             let escrow = self.ledger.house(book as u8, HouseAccount::Escrow);
             rule(stakes == escrow, || {
-                format!("escrow is the stakes of open and offered bets: {escrow} is not {stakes}")
+                format!("escrow is the stakes of bets that stand or wait: {escrow} is not {stakes}")
             })?;
         }
         for (index, account) in self.ledger.accounts.iter().enumerate() {
-            rule(0 <= account.balance, || format!("no account is overdrawn: A{} is", index + 1))?;
             let own = |bet: &&Bet| {
                 bet.account as usize == index
-                    && matches!(bet.state, BetState::Open | BetState::Offered)
+                    && bet.state != BetState::Archived
+                    && !bet.state.is_refused()
+                    && bet.state != BetState::CashedOut
             };
             let pending = self.bets.iter().filter(own).map(|bet| i128::from(bet.returns));
             rule(i128::from(account.pending) == pending.sum::<i128>(), || {
@@ -64,35 +65,79 @@ impl<R: Rules> State<R> {
     }
 
     fn check_bets(&self) -> Result<(), String> {
-        let mut listed = 0;
+        for (index, bet) in self.bets.iter().enumerate() {
+            if bet.state == BetState::Archived {
+                continue;
+            }
+            let id = bet.id(index as u32);
+            let legs: Vec<_> = self.legs_of(bet).map(|at| &self.legs[at as usize]).collect();
+            rule(legs.len() == usize::from(bet.legs), || {
+                format!("{id} has as many legs as it says")
+            })?;
+            let own = legs.iter().all(|leg| leg.bet == index as u32);
+            rule(own, || format!("{id} has only its own legs"))?;
+            let undecided = legs.iter().filter(|leg| leg.numbers.is_none()).count();
+            rule(undecided == usize::from(bet.undecided), || {
+                format!("{id} counts the legs of which nothing is known")
+            })?;
+            let present = legs.iter().filter(|leg| leg.present).count();
+            rule(present == usize::from(bet.present), || {
+                format!("{id} counts the legs whose markets are in memory")
+            })?;
+            let counted = legs.iter().all(|leg| leg.counted == (bet.state.stands() && leg.present));
+            rule(counted, || format!("{id} counts for its markets exactly while it stands"))?;
+            let due = self.settlement_of(index as u32);
+            let settled = bet.state.is_settled();
+            let as_known = due.is_some_and(|(_, paid)| paid == bet.paid);
+            rule(!settled || as_known, || {
+                format!("{id} was paid {} and by what is known of it is due {due:?}", bet.paid)
+            })?;
+        }
+        self.check_lists()?;
+        let live = self.bets.iter().filter(|b| b.state != BetState::Archived).count() as u32;
+        rule(live == self.live_bets, || "bets in memory are counted".to_owned())?;
+        let legs = self.legs.iter().filter(|leg| leg.bet != NONE).count() as u32;
+        rule(legs == self.live_legs, || "legs in memory are counted".to_owned())
+    }
+
+    fn check_lists(&self) -> Result<(), String> {
+        let (mut listed, mut archiving) = (0, false);
         for (index, market) in self.markets.iter().enumerate() {
             if market.status == MarketStatus::Archived {
                 continue;
             }
             let id = self.market_id(index as u32);
-            let (mut at, mut last, mut open) = (market.head, NO_BET, 0);
-            while at != NO_BET && market.status != MarketStatus::Archiving {
-                let bet = &self.bets[at as usize];
-                rule(bet.market == index as u32, || format!("{id} lists only its own bets"))?;
-                open += u32::from(bet.state == BetState::Open);
+            archiving |= market.status == MarketStatus::Archiving;
+            let (mut at, mut last, mut standing) = (market.head, NONE, 0);
+            while at != NONE && market.status != MarketStatus::Archiving {
+                let leg = &self.legs[at as usize];
+                let own = leg.market_id() == id && leg.present;
+                rule(own, || format!("{id} lists only its own legs"))?;
+                let bet = &self.bets[leg.bet as usize];
+                standing += u32::from(bet.state.stands());
+                let over = market.status == MarketStatus::Settled && market.job.is_none();
+                let decided = leg.numbers.is_some() || bet.state.is_refused();
+                let sold = bet.state == BetState::CashedOut;
+                rule(!over || decided || sold, || {
+                    format!("{id} is over, so its legs are decided")
+                })?;
                 listed += 1;
                 last = at;
-                at = bet.next;
+                at = leg.next;
             }
             if market.status != MarketStatus::Archiving {
-                rule(open == market.open_bets, || format!("{id} counts its open bets"))?;
-                rule(last == market.tail, || format!("{id} knows its last bet"))?;
+                rule(standing == market.open_bets, || format!("{id} counts its bets that stand"))?;
+                rule(last == market.tail, || format!("{id} knows its last leg"))?;
             }
-            let over = matches!(market.status, MarketStatus::Settled | MarketStatus::Archiving);
-            rule(!over || open == 0, || format!("{id} is over, so none of its bets is open"))?;
             let works = market.job.is_some();
             let working = self.working.contains(&(index as u32));
             rule(works == working, || format!("{id} has a job exactly when it is in turn"))?;
+            rule(works || market.queued.is_none(), || format!("{id} has a job before another"))?;
+            let looked_at = self.auto_queue.contains(&(index as u32));
+            rule(looked_at == market.auto_queued, || format!("{id} knows that it is looked at"))?;
         }
-        let live = self.bets.iter().filter(|b| b.state != BetState::Archived).count() as u32;
-        rule(live == self.live_bets, || "bets in memory are counted".to_owned())?;
-        let archiving = self.markets.iter().any(|m| m.status == MarketStatus::Archiving);
-        rule(archiving || listed == live, || "every bet is listed by its market".to_owned())
+        let present = self.legs.iter().filter(|leg| leg.present).count();
+        rule(archiving || listed == present, || "every leg is listed by its market".to_owned())
     }
 
     fn check_risk(&self) -> Result<(), String> {
@@ -110,21 +155,28 @@ impl<R: Rules> State<R> {
     fn check_market_risk(&self, book: u8, index: u32, market: &Market) -> Result<(), String> {
         let id = self.market_id(index);
         let kept = self.risk.returns(book, market.first, market.selections);
+        let reaches = self.risk.reaches(self.market_bets(book, index));
         let mut staked = 0;
-        for (selection, kept) in kept.iter().enumerate() {
-            let on = |bet: &&Bet| {
-                bet.market == index
-                    && bet.book == book
-                    && bet.state == BetState::Open
-                    && usize::from(bet.selection.0) == selection
-            };
+        for (selection, (kept, reach)) in kept.iter().zip(reaches).enumerate() {
+            let on = self.legs.iter().filter(|leg| {
+                leg.present && leg.market == index && usize::from(leg.selection.0) == selection
+            });
+            let standing: Vec<_> = on
+                .map(|leg| (leg, &self.bets[leg.bet as usize]))
+                .filter(|(_, bet)| bet.book == book && bet.state.stands())
+                .collect();
             // Bets on what was withdrawn will be void: the market neither keeps nor pays anything.
             let withdrawn = self.selections[market.first as usize + selection].withdrawn;
-            let bets: Vec<&Bet> = self.bets.iter().filter(on).filter(|_| !withdrawn).collect();
-            staked += bets.iter().map(|bet| i128::from(bet.stake)).sum::<i128>();
-            let returns = bets.iter().map(|bet| i128::from(bet.returns)).sum::<i128>();
+            let plain = standing.iter().filter(|(_, bet)| bet.is_plain() && !withdrawn);
+            staked += plain.clone().map(|(_, bet)| i128::from(bet.stake)).sum::<i128>();
+            let returns = plain.map(|(_, bet)| i128::from(bet.returns)).sum::<i128>();
             rule(returns == *kept, || {
                 format!("what {id} s{selection} would return is the sum of its open bets")
+            })?;
+            let tickets = standing.iter().filter(|(_, bet)| !bet.is_plain());
+            let sum = tickets.map(|(leg, _)| i128::from(leg.reach)).sum::<i128>();
+            rule(sum == *reach, || {
+                format!("what tickets could win with {id} s{selection} is the sum of their reach")
             })?;
         }
         rule(staked == self.risk.staked(book, index), || {
@@ -135,12 +187,21 @@ impl<R: Rules> State<R> {
     /// A digest of everything, in an order of its own: equal states have equal digests, on any
     /// machine, however they were reached.
     pub fn digest(&self) -> Digest {
+        self.digest_under((R::ID, R::VERSION))
+    }
+
+    /// The digest it had under the rules of this id and version.
+    pub(crate) fn digest_under(&self, rules: (u64, u32)) -> Digest {
         let mut d = Digester::new("state");
         d.bytes(self.genesis.as_bytes()).bytes(self.capacities.as_bytes());
-        d.put(R::ID).put(R::VERSION);
+        d.put(rules.0).put(rules.1);
         d.put(self.seq.0).put(self.now.0).put(self.epoch.0).put(self.steps);
         d.put(self.running.hash).put(self.running.events);
         suspension(&mut d, &self.suspension);
+        suspension(&mut d, &self.cash_out);
+        for set in &self.rulesets {
+            d.bytes(set.as_bytes());
+        }
         for (account, key) in &self.quarantined {
             d.put(*account).bytes(key.as_bytes());
         }
@@ -152,14 +213,16 @@ impl<R: Rules> State<R> {
             d.put(feed.heartbeat.0).put(feed.silence_bound.0).put(feed.delay_bound.0);
             d.put(feed.quickest.map_or(i64::MIN, |q| q.0));
             suspension(&mut d, &feed.suspension);
+            suspension(&mut d, &feed.cash_out);
         }
         for fixture in &self.fixtures {
             d.put(fixture.starts.0);
             suspension(&mut d, &fixture.suspension);
+            suspension(&mut d, &fixture.cash_out);
         }
         for account in &self.ledger.accounts {
-            d.put(account.balance).put(account.reference).put(account.currency);
-            d.put(account.blocked);
+            d.put(account.balance).put(account.bonus).put(account.reference);
+            d.put(account.currency).put(account.blocked);
         }
         for (book, limits) in self.ledger.books.iter().zip(&self.currency_limits) {
             d.put(book.currency.numeric()).bytes(limits.as_bytes());
@@ -175,8 +238,13 @@ impl<R: Rules> State<R> {
         for (due, created, bet) in timers {
             d.put(due.0).put(created.0).put(bet.raw());
         }
-        for market in &self.working {
+        for market in self.working.iter().chain(&self.auto_queue) {
             d.put(*market);
+        }
+        d.put(self.windows.free);
+        for window in &self.windows.places {
+            d.put(window.from.0).put(window.until.0).put(window.source.0);
+            d.put(window.active).put(window.next);
         }
         d.put(self.keys.len());
         for bucket in self.keys.buckets() {
@@ -201,6 +269,16 @@ impl<R: Rules> State<R> {
             d.put(market.opened_in.0).put(market.age_bound.0).put(market.version.0);
             d.put(market.first).put(market.selections).put(market.head).put(market.tail);
             d.put(market.open_bets).put(market.settlement);
+            d.put(market.in_play).put(market.delay.0).put(market.each_way as u8);
+            let (num, den) = market.fraction.map_or((0, 0), |f| (f.num(), f.den()));
+            d.put(market.places).put(num).put(den).put(market.deducts).put(market.windows);
+            d.put(market.certainty).put(market.result_source.0).put(market.rolled_back.0);
+            d.put(market.auto_head).put(market.auto_kept);
+            d.put(market.auto_queued).put(market.auto_again);
+            suspension(d, &market.cash_out);
+            if let Some((id, kind)) = market.queued {
+                d.put(id.0).put(kind as u8);
+            }
             if let Some(job) = market.job {
                 d.put(job.id.0).put(job.kind as u8).put(job.cursor).put(job.bets).put(job.steps);
             }
@@ -216,7 +294,9 @@ impl<R: Rules> State<R> {
                 d.bytes(selection.price.as_bytes()).put(selection.version.0);
                 d.put(selection.received.0).put(selection.as_of.0).put(selection.delay.0);
                 d.put(selection.generation).put(selection.withdrawn);
-                d.put(selection.outcome.map_or(0, |outcome| outcome as u8));
+                d.put(selection.deducts).put(selection.withdrawn_seq.0);
+                d.bytes(selection.withdrawn_at.as_bytes());
+                d.bytes(selection.result.as_ref().map_or(&[][..], |entry| entry.as_bytes()));
             }
         }
         for index in &self.free_markets {
@@ -231,18 +311,40 @@ impl<R: Rules> State<R> {
     }
 
     fn digest_bets(&self, d: &mut Digester) {
-        d.put(self.live_bets).put(self.free_bet);
+        d.put(self.live_bets).put(self.free_bet).put(self.live_legs).put(self.free_leg);
         for bet in &self.bets {
-            d.put(bet.generation).put(bet.state as u8).put(bet.next);
+            d.put(bet.generation).put(bet.state as u8).put(bet.first);
             if bet.state == BetState::Archived {
                 continue;
             }
-            d.put(bet.account).put(bet.market).put(bet.selection.0).put(bet.book);
-            d.put(bet.stake).put(bet.returns).bytes(bet.price.as_bytes()).put(bet.version.0);
-            d.put(bet.policy).put(bet.basis).put(bet.synthetic).put(bet.slippage);
-            d.put(bet.placed_seq.0).put(bet.placed_at.0).put(bet.until.0);
-            d.bytes(bet.requested.as_bytes()).put(bet.requested_version.0);
-            d.put(bet.price_age.0).put(bet.paid);
+            d.put(bet.account).put(bet.book).put(bet.stake).put(bet.returns).put(bet.cap);
+            d.put(bet.paid).put(bet.cashed).put(bet.folds).put(bet.bankers).put(bet.legs);
+            d.put(crate::place::each_way_code(bet.each_way)).put(bet.undecided).put(bet.present);
+            d.put(bet.policy).put(bet.basis).put(bet.synthetic).put(bet.bonus);
+            d.put(bet.cancelled).put(bet.single).put(bet.slippage).put(bet.ruleset);
+            d.put(bet.settlements).put(bet.placed_seq.0).put(bet.placed_at.0).put(bet.until.0);
+            d.put(bet.floor).bytes(bet.key.as_bytes()).put(bet.unit).put(bet.auto);
+            d.put(bet.ask.take).put(bet.ask.accept).put(bet.ask.seq.0);
+            d.put(bet.ask.policy).put(bet.ask.slippage).put(bet.ask.auto);
+        }
+        for leg in &self.legs {
+            d.put(leg.bet).put(leg.sibling);
+            if leg.bet == NONE {
+                continue;
+            }
+            d.put(leg.market).put(leg.generation).put(leg.next).put(leg.auto_next);
+            d.put(leg.auto_listed).put(leg.present).put(leg.counted).put(leg.places);
+            let (num, den) = leg.fraction.map_or((0, 0), |f| (f.num(), f.den()));
+            d.put(num).put(den).put(leg.selection.0).put(leg.feed.0);
+            d.bytes(leg.requested.as_bytes()).put(leg.requested_version.0);
+            d.bytes(leg.price.as_bytes()).put(leg.version.0).put(leg.price_age.0);
+            d.bytes(leg.settles_at.as_bytes()).put(leg.reach);
+            if let Some(numbers) = leg.numbers {
+                for share in [numbers.void, numbers.win, numbers.place] {
+                    d.put(share.num()).put(share.den());
+                }
+                d.put(numbers.rule4.get());
+            }
         }
     }
 
@@ -251,6 +353,7 @@ impl<R: Rules> State<R> {
         let mut d = Digester::new("money");
         for account in &self.ledger.accounts {
             d.put(account.reference).put(account.currency).put(account.balance);
+            d.put(account.bonus);
         }
         for book in &self.ledger.books {
             d.put(book.currency.numeric());
@@ -262,9 +365,9 @@ impl<R: Rules> State<R> {
             if bet.state == BetState::Archived {
                 continue;
             }
-            let open = matches!(bet.state, BetState::Open | BetState::Offered);
+            let open = bet.state.in_escrow();
             d.put(bet.id(index as u32).raw()).put(if open { bet.stake } else { 0 });
-            d.put(bet.state.outcome() as u8).put(bet.paid);
+            d.put(bet.state.outcome() as u8).put(bet.paid).put(bet.cashed);
         }
         d.finish()
     }

@@ -5,9 +5,13 @@
 
 use crate::id::*;
 use crate::reject::Malformed;
+use crate::ruleset::Ruleset;
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Body, HEADER, Header, Minor, NAME, Name, SLOT, SLOTS_MAX, WirePrice};
-use betring_pricing::{Currency, Money, RoundingMode, Stake};
+use betring_pricing::{
+    Currency, EachWay, LEGS_MAX, LegNumbers, Money, Pence, PlaceFraction, RoundingMode, Shape,
+    Share, Stake,
+};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Selections of one market, at most: their names have to fit one command
@@ -104,6 +108,26 @@ kinds! {
     BlockAccount = 28, Control;
     /// Lets a request that was set aside be asked again.
     LiftQuarantine = 29, Control;
+    /// Publishes a set of rules: it applies to every bet that is placed after it.
+    PublishRules = 30, Control;
+    /// Turns a market in-play or back, with its bet delay.
+    SetInPlay = 31, Control;
+    /// A trader's answer to a bet that was referred.
+    AnswerReferral = 32, Control;
+    /// Stops or allows cash-outs at a level.
+    FreezeCashOut = 33, Control;
+    /// Voids the bets of a market that were placed in a window of time, or takes that back.
+    CancelBets = 34, Control;
+    /// Takes a market's result back.
+    RollbackResult = 35, Control;
+    /// Voids one bet, or takes that back.
+    CancelBet = 36, Control;
+    /// Settles a leg at another price than it was bound to: a palpable error.
+    CorrectPrice = 37, Control;
+    /// Moves money between an account and the house, for what can no longer be settled.
+    Adjust = 38, Control;
+    /// Gives an account money for free bets.
+    GrantBonus = 39, Control;
 
     /// Prices of a market: by a feed without a key, by a person (feed 0) with one.
     SetPrices = 40, Feed;
@@ -128,6 +152,12 @@ kinds! {
     DeclineOffer = 69, Customer;
     /// Asks what became of a request, and closes the question.
     Resolve = 70, Customer;
+    /// Places a bet of several legs, lines or parts.
+    PlaceTicket = 71, Customer;
+    /// Sells a bet, or part of it, back to the house.
+    CashOut = 72, Customer;
+    /// Sells a bet back as soon as it is worth so much.
+    SetAutoCashOut = 73, Customer;
 }
 
 macro_rules! choice {
@@ -217,6 +247,90 @@ choice! {
         Lose = 2,
         /// Bets on it are off: a non-runner, an abandoned match.
         Void = 3,
+    }
+}
+
+choice! {
+    /// How the result of a selection is written in its entry.
+    ResultForm {
+        /// It won in full.
+        Win = 1,
+        /// It lost in full.
+        Lose = 2,
+        /// Bets on it are off: a non-runner, an abandoned match.
+        Void = 3,
+        /// As shares: what is void, and what wins and places of the rest.
+        Shares = 4,
+        /// As a finishing position, alone or tied.
+        Position = 5,
+    }
+}
+
+choice! {
+    /// Whether a bet may be placed each way in a market.
+    EachWayOffer {
+        /// Win only.
+        No = 0,
+        /// At the terms of the rules in force for as many runners as there are.
+        ByTable = 1,
+        /// The same, of a handicap.
+        Handicap = 2,
+        /// At the terms that the market names.
+        Own = 3,
+    }
+}
+
+choice! {
+    /// Whether a ticket is each way.
+    EachWayKind {
+        /// Win only.
+        No = 0,
+        /// Win lines and place lines.
+        WinToWin = 1,
+        /// What the first leg returns goes in halves on win and place of the next.
+        EquallyDivided = 2,
+    }
+}
+
+choice! {
+    /// What the stake of a ticket is.
+    StakeKind {
+        /// Of each line.
+        Unit = 1,
+        /// Of all lines together.
+        Total = 2,
+    }
+}
+
+choice! {
+    /// What a trader says to a referred bet.
+    ReferralAnswer {
+        /// As it was asked for.
+        Accept = 1,
+        /// At another stake or price: the customer may take that or not.
+        Counter = 2,
+        /// No.
+        Decline = 3,
+    }
+}
+
+choice! {
+    /// What happens to a return above the cap.
+    PayoutCap {
+        /// The bet is refused (IBAS: tell the customer before, not after).
+        Refuse = 1,
+        /// The bet is taken, and pays the cap.
+        Pay = 2,
+    }
+}
+
+choice! {
+    /// What is rounded.
+    RoundingPlace {
+        /// The sum of all lines, once.
+        Bet = 1,
+        /// Every line for itself.
+        Line = 2,
     }
 }
 
@@ -401,6 +515,8 @@ pub struct Capacities {
     pub currencies: u32,
     /// Requests in quarantine.
     pub quarantined: u32,
+    /// Legs of all bets in memory: a single has one.
+    pub legs: u32,
 }
 
 impl Capacities {
@@ -408,7 +524,7 @@ impl Capacities {
     pub const MAX: u32 = 1 << 30;
 
     /// The capacities, in the order of their layout.
-    pub const fn all(&self) -> [u32; 10] {
+    pub const fn all(&self) -> [u32; 11] {
         [
             self.accounts,
             self.markets,
@@ -420,6 +536,7 @@ impl Capacities {
             self.actors,
             self.currencies,
             self.quarantined,
+            self.legs,
         ]
     }
 
@@ -446,6 +563,7 @@ impl Capacities {
             actors: self.actors.max(to.actors),
             currencies: self.currencies.max(to.currencies),
             quarantined: self.quarantined.max(to.quarantined),
+            legs: self.legs.max(to.legs),
         }
     }
 }
@@ -453,8 +571,8 @@ impl Capacities {
 body! {
     /// A run begins. Every feed has to recover; markets with manual prices wait to be opened.
     ///
-    /// `80 epoch u32, 84 logic_version u32, 88 rules_id u64, 96 rules_version u32, 100 capacities 10 × u32,
-    /// 140 zero [u8; 4], 144 kept_seq u64, 152 cut_segment u64, 160 cut_offset u64, 168 cut_bytes u64, 176 zero`
+    /// `80 epoch u32, 84 logic_version u32, 88 rules_id u64, 96 rules_version u32, 100 capacities 11 × u32,
+    /// 144 kept_seq u64, 152 cut_segment u64, 160 cut_offset u64, 168 cut_bytes u64, 176 zero`
     EpochOpened[192] {
         /// The run's number, more than the last; a run that died before its first record leaves a gap.
         epoch: Epoch,
@@ -466,8 +584,6 @@ body! {
         rules_version: u32,
         /// What may be kept from here on.
         capacities: Capacities,
-        /// Zero.
-        pad: [u8; 4],
         /// The last sequence that the recovery before this run kept; 0 in a new journal.
         kept_seq: Seq,
         /// First sequence of the segment whose torn tail was cut, 0 if none was.
@@ -478,7 +594,6 @@ body! {
         cut_bytes: u64,
     ; zero: 80 }
     check(self) {
-        zeros(&self.pad)?;
         is(0 < self.epoch.0, Malformed::Range)?;
         self.capacities.check()
     }
@@ -572,7 +687,7 @@ body! {
     /// Defines a market and its selections.
     ///
     /// `80 reason u32, 84 feed u16, 86 winners u16, 88 fixture u64, 96 age_bound i64, 104 selections u16,
-    /// 106 kind u8, 107 zero`, then the market's external name and one name a selection, 64 bytes each
+    /// 106 kind u8, 107 each_way u8, 108 places u8, 109 place_num u8, 110 place_den u8, 111 zero`, then the market's external name and one name a selection, 64 bytes each
     DefineMarket[64] {
         /// Why.
         reason: u32,
@@ -588,13 +703,27 @@ body! {
         selections: u16,
         /// [`MarketKind`].
         kind: u8,
-    ; zero: 21 }
+        /// [`EachWayOffer`].
+        each_way: u8,
+        /// With [`EachWayOffer::Own`]: how many places are paid; else 0.
+        places: u8,
+        /// With [`EachWayOffer::Own`]: the part of the odds that a place pays, its numerator; else 0.
+        place_num: u8,
+        /// And its denominator.
+        place_den: u8,
+    ; zero: 17 }
     tail(self) NAME * (1 + usize::from(self.selections));
     check(self) {
         span(self.age_bound)?;
         is((2..=SELECTIONS_MAX).contains(&usize::from(self.selections)), Malformed::Entries)?;
         is(0 < self.winners && self.winners < self.selections, Malformed::Range)?;
-        is(MarketKind::from_code(self.kind).is_some(), Malformed::Choice)
+        is(MarketKind::from_code(self.kind).is_some(), Malformed::Choice)?;
+        let Some(offer) = EachWayOffer::from_code(self.each_way) else {
+            return Err(Malformed::Choice);
+        };
+        let own = self.places != 0 && PlaceFraction::new(self.place_num, self.place_den).is_some();
+        let none = (self.places, self.place_num, self.place_den) == (0, 0, 0);
+        is(if offer == EachWayOffer::Own { own } else { none }, Malformed::Range)
     }
 }
 
@@ -667,7 +796,8 @@ suspension_body! {
 body! {
     /// Takes a selection out of a market (a non-runner), or back in.
     ///
-    /// `80 reason u32, 84 selection u16, 86 withdrawn u8, 87 zero u8, 88 market u64, 96 zero`
+    /// `80 reason u32, 84 selection u16, 86 withdrawn u8, 87 deduct u8, 88 market u64,
+    /// 96 price e4 u32, num u16, den u16, 104 zero`
     WithdrawSelection[64] {
         /// Why.
         reason: u32,
@@ -675,59 +805,127 @@ body! {
         selection: SelectionIndex,
         /// 1 out, 0 in.
         withdrawn: u8,
-        /// Zero.
-        pad: [u8; 1],
+        /// 1: winnings of bets placed before are reduced by the table of their rules (Rule 4).
+        deduct: u8,
         /// Which market.
         market: MarketId,
-    ; zero: 32 }
+        /// The price that the reduction goes by; none: the price in force.
+        price: WirePrice,
+    ; zero: 24 }
     check(self) {
-        zeros(&self.pad)?;
-        is(self.withdrawn <= 1, Malformed::Choice)
+        is(self.withdrawn <= 1 && self.deduct <= self.withdrawn, Malformed::Choice)?;
+        is(self.price.is_none() || self.deduct == 1 && self.price.is_price(), Malformed::Price)
     }
 }
 
 body! {
-    /// The result of a market: every selection with its outcome. Starts the settlement.
+    /// The result of a market: every selection with its outcome. Starts the settlement, or, when there
+    /// was another result, the next version of it.
     ///
-    /// `80 reason u32, 84 count u16, 86 zero [u8; 2], 88 market u64, 96 zero`,
+    /// `80 reason u32, 84 count u16, 86 certainty u8, 87 zero u8, 88 market u64, 96 source i64, 104 zero`,
     /// then count × [`ResultEntry`]
     MarketResult[64] {
         /// Why.
         reason: u32,
         /// How many entries: one for every selection.
         count: u16,
+        /// How sure the source is: 0 not said (as good as confirmed), 1 seen live, 2 confirmed.
+        certainty: u8,
         /// Zero.
-        pad: [u8; 2],
+        pad: [u8; 1],
         /// Which market.
         market: MarketId,
-    ; zero: 32 }
+        /// When the source said so, on its own clock: what it said earlier has no effect any more. 0 if
+        /// it does not say; then the order of arrival counts.
+        source: Timestamp,
+    ; zero: 24 }
     tail(self) size_of::<ResultEntry>() * usize::from(self.count);
     check(self) {
         zeros(&self.pad)?;
+        is(self.certainty <= 2 && 0 <= self.source.0, Malformed::Range)?;
         is((2..=SELECTIONS_MAX).contains(&usize::from(self.count)), Malformed::Entries)
     }
 }
 
-/// One selection's outcome: `0 selection u16, 2 outcome u8, 3 zero [u8; 13]`.
+/// One selection's outcome: `0 selection u16, 2 form u8, 3 rule4 u8, 4 win 2 × u16, 8 place 2 × u16,
+/// 12 void 2 × u16`. Shares are numerator and denominator; a form without shares has zeros there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ResultEntry {
     /// Which selection.
     pub selection: SelectionIndex,
-    /// [`SelectionOutcome`].
-    pub outcome: u8,
-    zero: [u8; 13],
+    /// [`ResultForm`].
+    pub form: u8,
+    /// What is taken from each pound of winnings, in pence, 0 to 90, beside what withdrawals take.
+    pub rule4: u8,
+    /// Of [`ResultForm::Shares`]: what wins of that which is not void. Of [`ResultForm::Position`]: the
+    /// position from 1, and how many share it.
+    pub win: [u16; 2],
+    /// Of [`ResultForm::Shares`]: what places of that which is not void.
+    pub place: [u16; 2],
+    /// Of [`ResultForm::Shares`]: what is void.
+    pub void: [u16; 2],
 }
 
 impl ResultEntry {
     /// The outcome of a selection.
     pub fn new(selection: SelectionIndex, outcome: SelectionOutcome) -> ResultEntry {
-        ResultEntry { selection, outcome: outcome as u8, zero: [0; 13] }
+        let nothing = [0; 2];
+        ResultEntry {
+            selection,
+            form: outcome as u8,
+            rule4: 0,
+            win: nothing,
+            place: nothing,
+            void: nothing,
+        }
     }
 
-    /// The outcome; checked when the command was read.
-    pub fn outcome(&self) -> SelectionOutcome {
-        SelectionOutcome::from_code(self.outcome).expect("checked when the command was read")
+    /// The outcome as numbers: dead heats, half results, places.
+    pub fn shares(selection: SelectionIndex, numbers: LegNumbers) -> ResultEntry {
+        let share = |share: Share| [share.num(), share.den()];
+        ResultEntry {
+            selection,
+            form: ResultForm::Shares as u8,
+            rule4: numbers.rule4.get(),
+            win: share(numbers.win),
+            place: share(numbers.place),
+            void: share(numbers.void),
+        }
+    }
+
+    /// Where a runner finished, from 1, and how many shared that position (1: it alone).
+    pub fn position(selection: SelectionIndex, position: u16, tied: u16) -> ResultEntry {
+        ResultEntry {
+            form: ResultForm::Position as u8,
+            win: [position, tied],
+            ..ResultEntry::new(selection, SelectionOutcome::Lose)
+        }
+    }
+
+    /// How it is written; checked when the command was read.
+    pub fn form(&self) -> ResultForm {
+        ResultForm::from_code(self.form).expect("checked when the command was read")
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Malformed> {
+        let share = |[num, den]: [u16; 2]| is(Share::new(num, den).is_some(), Malformed::Range);
+        let nothing = |pair: [u16; 2]| is(pair == [0; 2], Malformed::NotZero);
+        is(Pence::new(self.rule4).is_some(), Malformed::Range)?;
+        match ResultForm::from_code(self.form) {
+            None => Err(Malformed::Choice),
+            Some(ResultForm::Win | ResultForm::Lose | ResultForm::Void) => {
+                [self.win, self.place, self.void].into_iter().try_for_each(nothing)
+            }
+            Some(ResultForm::Shares) => {
+                [self.win, self.place, self.void].into_iter().try_for_each(share)
+            }
+            Some(ResultForm::Position) => {
+                is(0 < self.win[0] && 0 < self.win[1], Malformed::Range)?;
+                nothing(self.place)?;
+                nothing(self.void)
+            }
+        }
     }
 }
 
@@ -981,6 +1179,381 @@ offer_body! {
 }
 
 body! {
+    /// Places a ticket: one to 25 legs, in lines of given sizes, each way or not.
+    ///
+    /// `80 stake i64, 88 floor u64, 96 folds u32, 100 bankers u32, 104 legs u8, 105 stake_kind u8,
+    /// 106 each_way u8, 107 policy u8, 108 slippage u16, 110 bonus u8, 111 zero`,
+    /// then legs × [`LegEntry`]
+    PlaceTicket[64] {
+        /// The stake: of a line or of all lines, as `stake_kind` says.
+        stake: Minor,
+        /// The least product of the prices of all legs, in ten-thousandths; 0: whatever it is.
+        floor: u64,
+        /// Bit k − 1: lines of k legs, bankers included.
+        folds: u32,
+        /// Bit i: leg i is in every line.
+        bankers: u32,
+        /// How many legs.
+        legs: u8,
+        /// [`StakeKind`].
+        stake_kind: u8,
+        /// [`EachWayKind`].
+        each_way: u8,
+        /// [`PricePolicy`], of each leg.
+        policy: u8,
+        /// With [`PricePolicy::Within`]: by how many ten-thousandths of it a leg's price may be lower.
+        slippage: u16,
+        /// 1: a free bet, from the account's bonus money; what it wins is paid without the stake.
+        bonus: u8,
+    ; zero: 17 }
+    tail(self) size_of::<LegEntry>() * usize::from(self.legs);
+    check(self) {
+        is((1..=LEGS_MAX).contains(&usize::from(self.legs)), Malformed::Entries)?;
+        is(self.shape().is_some(), Malformed::Folds)?;
+        is(StakeKind::from_code(self.stake_kind).is_some(), Malformed::Choice)?;
+        is(self.total().is_some(), Malformed::Stake)?;
+        let Some(policy) = PricePolicy::from_code(self.policy) else {
+            return Err(Malformed::PricePolicy);
+        };
+        let slips = if policy == PricePolicy::Within { 1..=10_000 } else { 0..=0 };
+        is(slips.contains(&self.slippage), Malformed::Slippage)?;
+        is(self.bonus <= 1, Malformed::Choice)
+    }
+}
+
+impl PlaceTicket {
+    /// Its lines, if there are any such.
+    pub fn shape(&self) -> Option<Shape> {
+        let each_way = match EachWayKind::from_code(self.each_way)? {
+            EachWayKind::No => EachWay::No,
+            EachWayKind::WinToWin => EachWay::WinToWin,
+            EachWayKind::EquallyDivided => EachWay::EquallyDivided,
+        };
+        Shape::new(self.legs, self.folds, self.bankers, each_way).ok()
+    }
+
+    /// The stake of all its lines together, if it is one.
+    pub fn total(&self) -> Option<Stake> {
+        let stake = self.stake.stake()?;
+        match StakeKind::from_code(self.stake_kind)? {
+            StakeKind::Total => Some(stake),
+            StakeKind::Unit => {
+                let lines = i64::try_from(self.shape()?.lines()).ok()?;
+                Stake::from_minor(stake.minor().checked_mul(lines)?)
+            }
+        }
+    }
+}
+
+/// One leg of a ticket: `0 market u64, 8 version u64, 16 price e4 u32, num u16, den u16,
+/// 24 selection u16, 26 zero [u8; 6]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct LegEntry {
+    /// Which market.
+    pub market: MarketId,
+    /// The version of the price that the customer saw; 0 if not known.
+    pub version: PriceVersion,
+    /// The price that the customer asks for; none only with [`PricePolicy::Any`].
+    pub price: WirePrice,
+    /// Which selection.
+    pub selection: SelectionIndex,
+    zero: [u8; 6],
+}
+
+impl LegEntry {
+    /// A leg on a selection, asked for at a price.
+    pub fn new(
+        market: MarketId,
+        selection: SelectionIndex,
+        price: WirePrice,
+        version: PriceVersion,
+    ) -> LegEntry {
+        LegEntry { market, version, price, selection, zero: [0; 6] }
+    }
+
+    fn check(&self, policy: PricePolicy) -> Result<(), Malformed> {
+        zeros(&self.zero)?;
+        let none_asked = policy == PricePolicy::Any && self.price.is_none();
+        is(none_asked || self.price.is_price(), Malformed::Price)
+    }
+}
+
+body! {
+    /// Sells a bet back to the house, or part of it, for what it is worth at the prices in force.
+    ///
+    /// `80 bet u64, 88 take i64, 96 accept i64, 104 policy u8, 105 zero u8, 106 slippage u16, 108 zero`
+    CashOut[64] {
+        /// The bet.
+        bet: BetId,
+        /// How much of its stake is sold; 0 is all of it.
+        take: Minor,
+        /// The value that the customer was shown; 0 only with [`PricePolicy::Any`].
+        accept: Minor,
+        /// [`PricePolicy`], of the value: exactly that, at least that, within, or any.
+        policy: u8,
+        /// Zero.
+        pad: [u8; 1],
+        /// With [`PricePolicy::Within`]: by how many ten-thousandths of it the value may be lower.
+        slippage: u16,
+    ; zero: 20 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.take.0 == 0 || self.take.stake().is_some(), Malformed::Stake)?;
+        let Some(policy) = PricePolicy::from_code(self.policy) else {
+            return Err(Malformed::PricePolicy);
+        };
+        let none = policy == PricePolicy::Any && self.accept.0 == 0;
+        let some = 0 < self.accept.0 && self.accept.money().is_some();
+        is(none || some, Malformed::Amount)?;
+        let slips = if policy == PricePolicy::Within { 1..=10_000 } else { 0..=0 };
+        is(slips.contains(&self.slippage), Malformed::Slippage)
+    }
+}
+
+body! {
+    /// Sells a bet back by itself as soon as it is worth so much. `80 bet u64, 88 value i64, 96 zero`
+    SetAutoCashOut[64] {
+        /// The bet.
+        bet: BetId,
+        /// The value, at which or above which it is sold; 0: not any more.
+        value: Minor,
+    ; zero: 32 }
+    check(self) {
+        is(0 <= self.value.0 && self.value.money().is_some(), Malformed::Amount)
+    }
+}
+
+body! {
+    /// Publishes a set of rules, which gets the next number. `80 reason u32, 84 zero`, then [`Ruleset`]
+    PublishRules[64] {
+        /// Why.
+        reason: u32,
+    ; zero: 44 }
+    tail(self) size_of::<Ruleset>();
+    check(self) { Ok(()) }
+}
+
+body! {
+    /// Turns a market in-play, or back. `80 reason u32, 84 in_play u8, 85 zero [u8; 3], 88 market u64,
+    /// 96 delay i64, 104 zero`
+    SetInPlay[64] {
+        /// Why.
+        reason: u32,
+        /// 1 in-play.
+        in_play: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// Which market.
+        market: MarketId,
+        /// How long a bet waits before it is decided again at the price of that moment; 0: it does not.
+        delay: Nanos,
+    ; zero: 24 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.in_play <= 1, Malformed::Choice)?;
+        span(self.delay)
+    }
+}
+
+body! {
+    /// A trader's answer to a referred bet.
+    ///
+    /// `80 reason u32, 84 answer u8, 85 count u8, 86 zero [u8; 2], 88 bet u64, 96 stake i64, 104 zero`,
+    /// then count × [`PriceEntry`], whose selection is the number of the leg
+    AnswerReferral[64] {
+        /// Why.
+        reason: u32,
+        /// [`ReferralAnswer`].
+        answer: u8,
+        /// How many prices: one for each leg, or none: those in force.
+        count: u8,
+        /// Zero.
+        pad: [u8; 2],
+        /// The bet.
+        bet: BetId,
+        /// The stake that is offered instead, at most that asked for; 0: the one asked for.
+        stake: Minor,
+    ; zero: 24 }
+    tail(self) size_of::<PriceEntry>() * usize::from(self.count);
+    check(self) {
+        zeros(&self.pad)?;
+        is(usize::from(self.count) <= LEGS_MAX, Malformed::Entries)?;
+        is(self.stake.0 == 0 || self.stake.stake().is_some(), Malformed::Stake)?;
+        match ReferralAnswer::from_code(self.answer) {
+            None => Err(Malformed::Choice),
+            Some(ReferralAnswer::Accept) => is(self.stake.0 == 0, Malformed::Stake),
+            Some(ReferralAnswer::Counter) => Ok(()),
+            Some(ReferralAnswer::Decline) => {
+                is(self.stake.0 == 0, Malformed::Stake)?;
+                is(self.count == 0, Malformed::Entries)
+            }
+        }
+    }
+}
+
+body! {
+    /// Stops cash-outs at a level for an owner, or takes that back.
+    ///
+    /// `80 reason u32, 84 level u8, 85 owner u8, 86 frozen u8, 87 zero u8, 88 id u64, 96 zero`
+    FreezeCashOut[64] {
+        /// Why.
+        reason: u32,
+        /// [`Level`].
+        level: u8,
+        /// [`Owner`].
+        owner: u8,
+        /// 1 frozen, 0 not any more for this owner.
+        frozen: u8,
+        /// Zero.
+        pad: [u8; 1],
+        /// The market, fixture or feed; 0 for the engine.
+        id: u64,
+    ; zero: 32 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.frozen <= 1, Malformed::Choice)?;
+        is(Owner::from_code(self.owner).is_some(), Malformed::Choice)?;
+        match Level::from_code(self.level) {
+            Some(Level::Engine) => is(self.id == 0, Malformed::Range),
+            Some(_) => Ok(()),
+            None => Err(Malformed::Choice),
+        }
+    }
+}
+
+body! {
+    /// Voids the bets of a market that were placed in a window, or takes that back.
+    ///
+    /// `80 reason u32, 84 cancel u8, 85 zero [u8; 3], 88 market u64, 96 from i64, 104 until i64,
+    /// 112 source i64, 120 zero`
+    CancelBets[64] {
+        /// Why.
+        reason: u32,
+        /// 1 void, 0 takes it back.
+        cancel: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// Which market.
+        market: MarketId,
+        /// Bets placed from here on; 0: from the first.
+        from: Timestamp,
+        /// And before this; 0: to the last.
+        until: Timestamp,
+        /// When the source said so, on its own clock: what it said of this window earlier has no effect
+        /// any more. 0 if it does not say.
+        source: Timestamp,
+    ; zero: 8 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.cancel <= 1, Malformed::Choice)?;
+        let positive = 0 <= self.from.0 && 0 <= self.until.0 && 0 <= self.source.0;
+        is(positive && (self.until.0 == 0 || self.from < self.until), Malformed::Range)
+    }
+}
+
+body! {
+    /// Takes a market's result back: its bets are open again. `80 reason u32, 84 zero [u8; 4],
+    /// 88 market u64, 96 source i64, 104 zero`
+    RollbackResult[64] {
+        /// Why.
+        reason: u32,
+        /// Zero.
+        pad: [u8; 4],
+        /// Which market.
+        market: MarketId,
+        /// When the source said so, on its own clock; 0 if it does not say.
+        source: Timestamp,
+    ; zero: 24 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(0 <= self.source.0, Malformed::Range)
+    }
+}
+
+body! {
+    /// Voids one bet, or takes that back. `80 reason u32, 84 cancel u8, 85 zero [u8; 3], 88 bet u64, 96 zero`
+    CancelBet[64] {
+        /// Why.
+        reason: u32,
+        /// 1 void, 0 takes it back.
+        cancel: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// The bet.
+        bet: BetId,
+    ; zero: 32 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.cancel <= 1, Malformed::Choice)
+    }
+}
+
+body! {
+    /// Settles a leg at another price than it was bound to: a palpable error.
+    ///
+    /// `80 reason u32, 84 leg u8, 85 zero [u8; 3], 88 bet u64, 96 price e4 u32, num u16, den u16, 104 zero`
+    CorrectPrice[64] {
+        /// Why.
+        reason: u32,
+        /// Which leg, from 0.
+        leg: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// The bet.
+        bet: BetId,
+        /// The price that was right when the bet was placed; none: the one it was bound to, again.
+        price: WirePrice,
+    ; zero: 24 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.price.is_none() || self.price.is_price(), Malformed::Price)
+    }
+}
+
+body! {
+    /// Moves money between the house and an account: what can no longer be settled.
+    ///
+    /// `80 reason u32, 84 zero [u8; 4], 88 account u64, 96 amount i64, 104 bet u64, 112 zero`
+    Adjust[64] {
+        /// Why.
+        reason: u32,
+        /// Zero.
+        pad: [u8; 4],
+        /// Which account.
+        account: AccountId,
+        /// Into the account, or below zero out of it; then the account may come into debt.
+        amount: Minor,
+        /// For which bet, if for one; it need not be in memory any more.
+        bet: BetId,
+    ; zero: 16 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.amount.0 != 0 && self.amount.money().is_some(), Malformed::Amount)
+    }
+}
+
+body! {
+    /// Gives an account money for free bets, or takes back what it has not used.
+    ///
+    /// `80 reason u32, 84 zero [u8; 4], 88 account u64, 96 amount i64, 104 zero`
+    GrantBonus[64] {
+        /// Why.
+        reason: u32,
+        /// Zero.
+        pad: [u8; 4],
+        /// Which account.
+        account: AccountId,
+        /// Into its bonus money, or below zero out of it.
+        amount: Minor,
+    ; zero: 24 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.amount.0 != 0 && self.amount.money().is_some(), Malformed::Amount)
+    }
+}
+
+body! {
     /// Asks what became of the request that the header's account and key and this `valid_until` name;
     /// if it was never seen, closes the question: a late copy will be refused. `80 zero`
     Resolve[64] { ; zero: 48 }
@@ -1076,8 +1649,11 @@ command! {
     RegisterActor(Names), DefineFeed(Names), DefineFixture(Names), DefineMarket(Names),
     OpenMarket, CloseMarket, Suspend, Release, WithdrawSelection, MarketResult(ResultEntry),
     ArchiveMarket, SetLimits, BlockAccount, LiftQuarantine,
+    PublishRules(Ruleset), SetInPlay, AnswerReferral(PriceEntry), FreezeCashOut, CancelBets,
+    RollbackResult, CancelBet, CorrectPrice, Adjust, GrantBonus,
     SetPrices(PriceEntry), FeedHeartbeat, FeedGap, FeedRecovered,
     OpenAccount, Deposit, Withdraw, Place, AcceptOffer, DeclineOffer, Resolve,
+    PlaceTicket(LegEntry), CashOut, SetAutoCashOut,
 }
 
 /// Splits what follows the header into the body and its entries; the rest has to be zero.
@@ -1116,13 +1692,23 @@ impl Command<'_> {
             Command::MarketResult(_, entries) => {
                 let mut seen = [0; 4];
                 for entry in entries.iter() {
-                    zeros(&entry.zero)?;
-                    let known = SelectionOutcome::from_code(entry.outcome).is_some();
-                    is(known, Malformed::Choice)?;
+                    entry.check()?;
                     once(&mut seen, entry.selection)?;
                 }
                 Ok(())
             }
+            Command::PlaceTicket(body, legs) => {
+                let policy = PricePolicy::from_code(body.policy).ok_or(Malformed::PricePolicy)?;
+                legs.iter().try_for_each(|leg| leg.check(policy))
+            }
+            Command::AnswerReferral(_, prices) => {
+                prices.iter().enumerate().try_for_each(|(at, e)| {
+                    is(e.zero == 0, Malformed::NotZero)?;
+                    is(e.price.is_none() || e.price.is_price(), Malformed::Price)?;
+                    is(usize::from(e.selection.0) == at, Malformed::Entries)
+                })
+            }
+            Command::PublishRules(_, sets) => sets.iter().try_for_each(|set| set.check()),
             _ => Ok(()),
         }
     }
@@ -1223,6 +1809,39 @@ pub mod build {
         Ok(wire::slots(header, &SetPrices { count, ..body }, entries.as_bytes()))
     }
 
+    /// Places a ticket; `body.legs` is set from the entries.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for none or more than 25.
+    pub fn place_ticket(
+        header: Header,
+        body: PlaceTicket,
+        legs: &[LegEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        is((1..=LEGS_MAX).contains(&legs.len()), Malformed::Entries)?;
+        let count = u8::try_from(legs.len()).map_err(|_| Malformed::Entries)?;
+        Ok(wire::slots(header, &PlaceTicket { legs: count, ..body }, legs.as_bytes()))
+    }
+
+    /// Answers a referral; `body.count` is set from the prices, one a leg or none.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for more than 25.
+    pub fn answer_referral(
+        header: Header,
+        body: AnswerReferral,
+        prices: &[PriceEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        is(prices.len() <= LEGS_MAX, Malformed::Entries)?;
+        let count = u8::try_from(prices.len()).map_err(|_| Malformed::Entries)?;
+        Ok(wire::slots(header, &AnswerReferral { count, ..body }, prices.as_bytes()))
+    }
+
+    /// Publishes a set of rules.
+    pub fn publish_rules(header: Header, body: PublishRules, set: &Ruleset) -> Vec<Slot> {
+        wire::slots(header, &body, set.as_bytes())
+    }
+
     /// Gives a result; `body.count` is set from the entries.
     ///
     /// # Errors
@@ -1238,6 +1857,8 @@ pub mod build {
     }
 }
 
+const _: () = assert!(size_of::<LegEntry>() == 32);
+const _: () = assert!(HEADER + 64 + size_of::<LegEntry>() * LEGS_MAX <= SLOTS_MAX * SLOT);
 // The longest commands fit: a market with the most selections, the most prices.
 const _: () = assert!(HEADER + 64 + NAME * (1 + SELECTIONS_MAX) <= SLOTS_MAX * SLOT);
 const _: () = assert!(HEADER + 64 + size_of::<PriceEntry>() * SELECTIONS_MAX <= SLOTS_MAX * SLOT);

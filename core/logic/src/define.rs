@@ -1,20 +1,23 @@
 //! What exists: journals and runs, actors, feeds, fixtures, markets, accounts, limits, and who may.
 
 use crate::answer::Answer;
-use crate::bet::Bet;
+use crate::bet::{Bet, Leg};
 use crate::command::*;
 use crate::event::*;
 use crate::feed::{Feed, Heard};
 use crate::grid::reserve_touched;
 use crate::id::*;
 use crate::ledger::{Account, BALANCE_MAX, Side};
-use crate::market::{Market, MarketStep, NO_BET, Selection, Suspension};
+use crate::market::{Market, MarketStep, Selection, Suspension};
+use crate::place::Scratch;
 use crate::reject::Reject;
 use crate::rules::Rules;
-use crate::state::{Fixture, OFFERS_MAX, State};
+use crate::ruleset::{RULESETS_MAX, Ruleset};
+use crate::state::{Fixture, State};
 use crate::table::Table;
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Header, Minor, Name};
+use betring_pricing::PlaceFraction;
 
 type Decided = Result<Answer, Answer>;
 
@@ -26,8 +29,7 @@ impl<R: Rules> State<R> {
     pub(crate) fn begin_journal(&mut self, body: &Genesis) -> Answer {
         assert!(self.seq == Seq(1), "a journal begins once");
         self.genesis = *body;
-        self.price_failure = PriceFailure::from_code(body.price_failure).expect("checked");
-        self.rounding = rounding_mode(body.rounding).expect("checked");
+        self.add_rules(Ruleset::of_genesis(body));
         self.keys.set_window(body.window);
         Answer::done(self.seq, 0)
     }
@@ -44,6 +46,45 @@ impl<R: Rules> State<R> {
         }
         events.push(&RunBegan { epoch: body.epoch, zero: 0 });
         Answer::done(self.seq, u64::from(body.epoch.0))
+    }
+
+    fn add_rules(&mut self, set: Ruleset) {
+        self.houses.push(set.rules().expect("checked when it was read"));
+        self.rulesets.push(set);
+    }
+
+    /// A set of rules gets the next number, and applies to every bet from here on.
+    pub(crate) fn publish_rules(
+        &mut self,
+        sets: impl Iterator<Item = Ruleset>,
+        events: &mut Events,
+    ) -> Decided {
+        if self.rulesets.len() == RULESETS_MAX {
+            return Err(self.no(Reject::Full));
+        }
+        let number = self.rulesets.len() as u32;
+        for set in sets {
+            self.add_rules(set);
+        }
+        events.push(&RulesPublished { ruleset: number, zero: 0 });
+        Ok(Answer::done(self.seq, u64::from(number)))
+    }
+
+    /// A market is in-play, or not any more; from here on its bets wait so long.
+    pub(crate) fn set_in_play(&mut self, body: &SetInPlay, events: &mut Events) -> Decided {
+        let Some((index, market)) = self.find_market(body.market) else {
+            return Err(self.no(Reject::MarketUnknown));
+        };
+        // The same step as closing: allowed exactly as long as no result is in.
+        if market.status.after(MarketStep::Close).is_none() {
+            return Err(self.no(Reject::NotAllowed));
+        }
+        let market = &mut self.markets[index as usize];
+        market.in_play = body.in_play == 1;
+        market.delay = body.delay;
+        let (market, delay, in_play) = (body.market, body.delay, body.in_play);
+        events.push(&InPlayChanged { market, delay, in_play, zero: [0; 7] });
+        Ok(Answer::done(self.seq, body.market.raw()))
     }
 
     /// Gives everything room for these capacities, and builds the hash tables anew.
@@ -63,11 +104,16 @@ impl<R: Rules> State<R> {
         fixtures.grow(to.fixtures, |n| self.name_hash(n));
         (self.actors, self.feed_names, self.fixture_names) = (actors, feeds, fixtures);
         reserve_touched(&mut self.feeds, 1 + to.feeds as usize, Feed::manual());
-        let fixture = Fixture { starts: Timestamp(0), suspension: Suspension::default() };
+        let fixture = Fixture {
+            starts: Timestamp(0),
+            suspension: Suspension::default(),
+            cash_out: Suspension::default(),
+        };
         reserve_touched(&mut self.fixtures, to.fixtures as usize, fixture);
 
         self.ledger.accounts_max = to.accounts;
-        let account = Account { balance: 0, pending: 0, reference: 0, currency: 0, blocked: false };
+        let account =
+            Account { balance: 0, bonus: 0, pending: 0, reference: 0, currency: 0, blocked: false };
         reserve_touched(&mut self.ledger.accounts, to.accounts as usize, account);
         self.ledger.by_reference = Table::with_capacity(to.accounts);
         for index in 0..self.ledger.accounts.len() {
@@ -99,7 +145,13 @@ impl<R: Rules> State<R> {
         self.risk.grow(to.markets, to.selections, to.currencies);
 
         reserve_touched(&mut self.bets, to.bets as usize, Bet::filler());
-        self.timers.reserve_exact(OFFERS_MAX - self.timers.len());
+        reserve_touched(&mut self.legs, to.legs as usize, Leg::filler());
+        self.windows.grow(to.markets);
+        self.timers.reserve_exact(self.timers_max() - self.timers.len());
+        self.auto_queue.reserve_exact(to.markets as usize - self.auto_queue.len());
+        self.rulesets.reserve_exact(RULESETS_MAX - self.rulesets.len());
+        self.houses.reserve_exact(RULESETS_MAX - self.houses.len());
+        self.scratch = Scratch::with_room();
     }
 
     pub(crate) fn reference_hash(&self, reference: u64) -> u64 {
@@ -183,7 +235,11 @@ impl<R: Rules> State<R> {
         let Some(index) = self.fixture_names.add(hash, name) else {
             return Err(self.no(Reject::Full));
         };
-        self.fixtures.push(Fixture { starts: body.starts, suspension: Suspension::default() });
+        self.fixtures.push(Fixture {
+            starts: body.starts,
+            suspension: Suspension::default(),
+            cash_out: Suspension::default(),
+        });
         let id = FixtureId::new(index, 1).raw();
         events.push(&Named { id, kind: Kind::DefineFixture as u8, zero: [0; 7] });
         Ok(Answer::done(self.seq, id))
@@ -232,17 +288,13 @@ impl<R: Rules> State<R> {
             feed: body.feed,
             winners: body.winners,
             fixture: body.fixture,
-            suspension: Suspension::default(),
-            opened_in: Epoch(0),
             age_bound: if unset { default } else { body.age_bound },
-            version: PriceVersion(0),
             first,
             selections: body.selections,
-            head: NO_BET,
-            tail: NO_BET,
-            open_bets: 0,
-            settlement: 0,
-            job: None,
+            each_way: EachWayOffer::from_code(body.each_way).expect("checked when it was read"),
+            places: body.places,
+            fraction: PlaceFraction::new(body.place_num, body.place_den),
+            ..Market::filler()
         };
         let index = match self.free_markets.pop() {
             Some(index) => {
@@ -324,42 +376,6 @@ impl<R: Rules> State<R> {
         Ok(Answer::done(self.seq, body.market.raw()))
     }
 
-    pub(crate) fn result(
-        &mut self,
-        body: &MarketResult,
-        entries: Entries<'_, ResultEntry>,
-        events: &mut Events,
-    ) -> Decided {
-        let Some((_, market)) = self.find_market(body.market) else {
-            return Err(self.no(Reject::MarketUnknown));
-        };
-        // As many entries as selections, none twice (checked when read), none beyond: so all of them.
-        let beyond = entries.iter().any(|entry| market.selections <= entry.selection.0);
-        if body.count != market.selections || beyond {
-            return Err(self.no(Reject::SelectionUnknown));
-        }
-        let (first, winners) = (market.first, usize::from(market.winners));
-        let (index, status) = self.market_step(body.market, MarketStep::Result)?;
-        // The limits were computed for as many winners as the market has.
-        let won = entries.iter().filter(|entry| entry.outcome() == SelectionOutcome::Win).count();
-        if winners < won {
-            return Err(self.no(Reject::TooManyWinners));
-        }
-
-        for entry in entries.iter() {
-            let place = first + u32::from(entry.selection.0);
-            self.selections[place as usize].outcome = Some(entry.outcome());
-        }
-        let market = &mut self.markets[index as usize];
-        market.settlement += 1;
-        market.suspension.seq = self.seq;
-        let settlement = market.settlement;
-        self.set_status(index, status, events);
-        let job = JobId(self.seq.0);
-        events.push(&ResultRecorded { market: body.market, job, settlement, zero: 0 });
-        Ok(self.start_job(index, JobKind::Settle, events))
-    }
-
     pub(crate) fn archive_market(&mut self, body: &ArchiveMarket, events: &mut Events) -> Decided {
         let (index, status) = self.market_step(body.market, MarketStep::Archive)?;
         self.set_status(index, status, events);
@@ -389,6 +405,22 @@ impl<R: Rules> State<R> {
                 None => Err(self.no(Reject::MarketUnknown)),
             },
         }
+    }
+
+    /// Who freezes cash-outs at a level.
+    pub(crate) fn freeze_level(
+        &mut self,
+        level: Level,
+        id: u64,
+    ) -> Result<&mut Suspension, Answer> {
+        self.level(level, id)?;
+        let index = MarketId::from_raw(id).index() as usize;
+        Ok(match level {
+            Level::Engine => &mut self.cash_out,
+            Level::Feed => &mut self.feeds[id as usize].cash_out,
+            Level::Fixture => &mut self.fixtures[index].cash_out,
+            Level::Market => &mut self.markets[index].cash_out,
+        })
     }
 
     pub(crate) fn suspend(&mut self, body: &Suspend, events: &mut Events) -> Decided {
@@ -429,16 +461,31 @@ impl<R: Rules> State<R> {
         }
         let place = market.first + u32::from(body.selection.0);
         let withdrawn = body.withdrawn == 1;
-        if self.selections[place as usize].withdrawn != withdrawn {
-            self.selections[place as usize].withdrawn = withdrawn;
+        let selection = &mut self.selections[place as usize];
+        selection.deducts = body.deduct == 1;
+        // Said again, it happened when it was first said; another price corrects the one before.
+        let again = selection.withdrawn == withdrawn;
+        if !again {
+            selection.withdrawn_seq = self.seq;
+        }
+        if !again || !body.price.is_none() {
+            let given = !body.price.is_none();
+            selection.withdrawn_at = if given { body.price } else { selection.price };
+        }
+        if selection.withdrawn != withdrawn {
+            selection.withdrawn = withdrawn;
             self.risk.withdraw(index, place, withdrawn);
         }
-        self.markets[index as usize].suspension.seq = self.seq;
+        let market = &mut self.markets[index as usize];
+        market.deducts |= body.deduct == 1;
+        market.suspension.seq = self.seq;
         events.push(&SelectionChanged {
             market: body.market,
             selection: body.selection,
             withdrawn: body.withdrawn,
-            zero: [0; 5],
+            deducts: body.deduct,
+            zero: [0; 4],
+            price: self.selections[place as usize].withdrawn_at,
         });
         Ok(Answer::done(self.seq, body.market.raw()))
     }
@@ -588,6 +635,7 @@ impl<R: Rules> State<R> {
         if changed {
             self.markets[index as usize].version = next;
         }
+        self.look_at_autos(index);
         Ok(Answer {
             version: self.markets[index as usize].version,
             ..Answer::done(self.seq, body.market.raw())
@@ -618,6 +666,7 @@ impl<R: Rules> State<R> {
         let reference = body.reference;
         self.ledger.accounts.push(Account {
             balance: 0,
+            bonus: 0,
             pending: 0,
             reference,
             currency,

@@ -42,6 +42,14 @@ choice! {
         Take = 5,
         /// The house pays a winner, stake included.
         Pay = 6,
+        /// A settlement is taken back.
+        Reverse = 7,
+        /// The house buys a bet back.
+        CashOut = 8,
+        /// A correction by hand.
+        Adjust = 9,
+        /// Money for free bets, given or taken back.
+        Bonus = 10,
     }
 }
 
@@ -56,6 +64,22 @@ choice! {
         Lost = 2,
         /// Void: the stake went back.
         Void = 3,
+        /// Settled with a return of less than the stake: half lost, placed.
+        Partial = 4,
+        /// Sold back to the house.
+        CashedOut = 5,
+    }
+}
+
+choice! {
+    /// What a bet waits for.
+    PendingWhy {
+        /// The end of the in-play delay.
+        Delay = 1,
+        /// A trader.
+        Referral = 2,
+        /// The end of the delay of its cash-out.
+        CashOut = 3,
     }
 }
 
@@ -122,6 +146,10 @@ choice! {
         Settle = 1,
         /// Lets the bets of a market leave memory.
         Archive = 2,
+        /// Opens the bets of a market again.
+        Rollback = 3,
+        /// Voids the bets of a window, or takes that back.
+        Cancel = 4,
     }
 }
 
@@ -154,16 +182,29 @@ choice! {
         House = 3,
         /// What rounding left over.
         Rounding = 4,
+        /// What was given away for free bets.
+        Promotions = 5,
     }
 }
 
 impl LedgerAccount {
-    // A customer's handle has a generation below this bit for as long as anybody lives.
+    // A customer's handle has a generation below these bits for as long as anybody lives.
     const HOUSE: u64 = 1 << 63;
+    const BONUS: u64 = 1 << 62;
 
     /// A customer's.
     pub const fn customer(account: AccountId) -> LedgerAccount {
         LedgerAccount(account.raw())
+    }
+
+    /// A customer's money for free bets.
+    pub const fn bonus(account: AccountId) -> LedgerAccount {
+        LedgerAccount(Self::BONUS | account.raw())
+    }
+
+    /// Whether it is money for free bets.
+    pub const fn is_bonus(self) -> bool {
+        self.0 & (Self::HOUSE | Self::BONUS) == Self::BONUS
     }
 
     /// The house's, in a currency (ISO 4217 number).
@@ -174,7 +215,7 @@ impl LedgerAccount {
     /// Whose it is: the customer's handle, or which of the house's.
     pub fn owner(self) -> Result<AccountId, Option<HouseAccount>> {
         if self.0 & Self::HOUSE == 0 {
-            return Ok(AccountId::from_raw(self.0));
+            return Ok(AccountId::from_raw(self.0 & !Self::BONUS));
         }
         Err(HouseAccount::from_code((self.0 >> 16) as u8))
     }
@@ -189,6 +230,7 @@ impl std::fmt::Debug for LedgerAccount {
 impl std::fmt::Display for LedgerAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.owner() {
+            Ok(account) if self.is_bonus() => write!(f, "{account} bonus"),
             Ok(account) => account.fmt(f),
             Err(Some(house)) => house.fmt(f),
             Err(None) => write!(f, "account {}", self.0),
@@ -299,8 +341,10 @@ events! {
         basis: u8,
         /// 1 for a probe's bet.
         synthetic: u8,
-        /// Zero.
-        zero: [u8; 5],
+        /// Which state it was in before: [`crate::BetState`]; 1 also of one that was open at once.
+        from: u8,
+        /// The set of rules that settles it.
+        ruleset: u32,
         /// The rules in force: version of the operator's rules.
         rules_version: u32,
         /// The logic in force.
@@ -310,8 +354,8 @@ events! {
         /// Key of the request that opened it.
         key: RequestKey,
     }
-    /// A bet is offered; its stake is in escrow until the end of the offer.
-    BetOffered = 3 [88] {
+    /// A bet is offered; its stake is in escrow until the end of the offer. One event a leg.
+    BetOffered = 3 [104] {
         /// The bet to be.
         bet: BetId,
         /// Whose.
@@ -342,6 +386,18 @@ events! {
         synthetic: u8,
         /// Slippage agreed to, in ten-thousandths.
         slippage: u16,
+        /// Which leg, from 0.
+        leg: u8,
+        /// Of how many.
+        legs: u8,
+        /// 1 for a free bet.
+        bonus: u8,
+        /// Places that are paid; 0 without each-way.
+        places: u8,
+        /// The set of rules that settles it.
+        ruleset: u32,
+        /// The most that the bet returns.
+        returns: Minor,
     }
     /// An offer ended without a bet; the stake went back.
     OfferEnded = 4 [24] {
@@ -354,21 +410,21 @@ events! {
         /// Zero.
         zero: [u8; 7],
     }
-    /// A bet is settled.
-    BetSettled = 5 [56] {
+    /// A bet is settled: its first settlement, or the next after a reversal.
+    BetSettled = 5 [64] {
         /// The bet.
         bet: BetId,
         /// Whose.
         account: AccountId,
-        /// In which market.
+        /// The market whose result decided it.
         market: MarketId,
-        /// The job that did it.
+        /// The job that did it; 0 if none did: a bet voided or corrected by itself.
         job: JobId,
         /// What was paid: the return, the stake of a void bet, or nothing.
         paid: Minor,
-        /// Which settlement of the market, from 1.
+        /// Which version of that market's result.
         settlement: u32,
-        /// Which selection.
+        /// The selection in that market.
         selection: SelectionIndex,
         /// [`BetOutcome`].
         outcome: u8,
@@ -376,6 +432,10 @@ events! {
         zero: u8,
         /// The stake that left escrow.
         stake: Minor,
+        /// Which settlement of the bet, from 1.
+        version: u32,
+        /// Zero.
+        zero2: u32,
     }
     /// Money moved from one account of the ledger to another.
     Transfer = 6 [40] {
@@ -516,15 +576,19 @@ events! {
         generation: u32,
     }
     /// A selection was taken out of its market or back in.
-    SelectionChanged = 16 [16] {
+    SelectionChanged = 16 [24] {
         /// The market.
         market: MarketId,
         /// Which selection.
         selection: SelectionIndex,
         /// 1 out.
         withdrawn: u8,
+        /// 1 if winnings of bets placed before are reduced.
+        deducts: u8,
         /// Zero.
-        zero: [u8; 5],
+        zero: [u8; 4],
+        /// The price that a reduction goes by.
+        price: WirePrice,
     }
     /// A market has a result. Its outcomes stand in the command.
     ResultRecorded = 17 [24] {
@@ -601,6 +665,363 @@ events! {
         hash: u64,
         /// Events hashed so far.
         events: u64,
+    }
+    /// A ticket is open, bound to the prices in force (or offered); each leg follows as [`LegBound`].
+    TicketOpened = 26 [128] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// Key of the request that opened it.
+        key: RequestKey,
+        /// What all its lines risk, now in escrow.
+        stake: Minor,
+        /// The most that it returns, stake and bonuses included.
+        returns: Minor,
+        /// The client's stake of a line, if it gave that; else 0.
+        unit: Minor,
+        /// When the bet (or the offer it comes from) was asked for.
+        placed_at: Timestamp,
+        /// The sequence at which it was asked for.
+        placed_seq: Seq,
+        /// The least product of all prices that the customer agreed to, in ten-thousandths; 0 any.
+        floor: u64,
+        /// Bit k − 1: lines of k legs.
+        folds: u32,
+        /// Bit i: leg i is in every line.
+        bankers: u32,
+        /// How many lines, place lines included.
+        lines: u32,
+        /// The set of rules that settles it.
+        ruleset: u32,
+        /// The rules in force: version of the operator's rules.
+        rules_version: u32,
+        /// The logic in force.
+        logic_version: u32,
+        /// ISO 4217 number.
+        currency: u16,
+        /// Slippage agreed to, in ten-thousandths.
+        slippage: u16,
+        /// How many legs.
+        legs: u8,
+        /// [`crate::command::EachWayKind`].
+        each_way: u8,
+        /// [`crate::command::PricePolicy`].
+        policy: u8,
+        /// [`crate::answer::Basis`].
+        basis: u8,
+        /// 1 for a probe's bet.
+        synthetic: u8,
+        /// 1 for a free bet.
+        bonus: u8,
+        /// Which state it was in before: [`crate::BetState`]; that of an offer also if it was open at once.
+        from: u8,
+        /// Zero.
+        zero: [u8; 13],
+    }
+    /// A leg of a ticket, with the evidence of its price.
+    LegBound = 27 [88] {
+        /// The bet.
+        bet: BetId,
+        /// In which market.
+        market: MarketId,
+        /// What was asked for.
+        requested: WirePrice,
+        /// The version that the customer saw, 0 if not known.
+        requested_version: PriceVersion,
+        /// What it is bound to.
+        price: WirePrice,
+        /// The version of that; 0 of a price that a trader gave.
+        version: PriceVersion,
+        /// How old that was.
+        price_age: Nanos,
+        /// What the ticket could win more if the selection wins, counted against the market's limit.
+        reach: Minor,
+        /// The feed that priced it.
+        feed: FeedId,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// Which leg, from 0.
+        leg: u8,
+        /// Places that are paid; 0 without each-way.
+        places: u8,
+        /// The part of the odds that a place pays, its numerator.
+        place_num: u8,
+        /// And its denominator.
+        place_den: u8,
+        /// How many selections win.
+        winners: u16,
+        /// Zero.
+        zero: [u8; 14],
+    }
+    /// A bet waits: for the end of a delay, or for a trader. Its stake is in escrow. What was asked for
+    /// stands in the command.
+    BetPending = 28 [56] {
+        /// The bet to be.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// The stake.
+        stake: Minor,
+        /// The most that it would return at the prices of now.
+        returns: Minor,
+        /// Until when.
+        until: Timestamp,
+        /// [`PendingWhy`].
+        why: u8,
+        /// 1 for a probe's bet.
+        synthetic: u8,
+        /// ISO 4217 number.
+        currency: u16,
+        /// How many legs.
+        legs: u8,
+        /// 1 for a free bet.
+        bonus: u8,
+        /// Zero.
+        zero: u16,
+        /// The set of rules under which it was asked for.
+        ruleset: u32,
+        /// Zero.
+        zero2: u32,
+    }
+    /// A bet that waited was refused; its stake went back.
+    BetRejected = 29 [32] {
+        /// The bet that is not.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// The price in force where that is the reason.
+        price: WirePrice,
+        /// [`crate::reject::Reject`].
+        reject: u8,
+        /// Which state it was in: [`crate::BetState`].
+        from: u8,
+        /// Zero.
+        zero: u16,
+        /// The operator's own reason.
+        reason: u32,
+    }
+    /// A settlement was taken back: what it paid, and its stake to escrow.
+    BetReversed = 30 [56] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// The market whose news it was.
+        market: MarketId,
+        /// The job that did it; 0 if none did.
+        job: JobId,
+        /// What had been paid.
+        paid: Minor,
+        /// The stake, in escrow again.
+        stake: Minor,
+        /// The settlement that was taken back, from 1.
+        version: u32,
+        /// How it had come out: [`BetOutcome`].
+        outcome: u8,
+        /// Zero.
+        zero: [u8; 3],
+    }
+    /// What became of a leg of a ticket, or that nothing did any more.
+    LegDecided = 31 [32] {
+        /// The bet.
+        bet: BetId,
+        /// Which leg, from 0.
+        leg: u8,
+        /// 1 decided, 0 open again.
+        decided: u8,
+        /// What is taken from each pound of winnings, in pence.
+        rule4: u8,
+        /// Zero.
+        zero: u8,
+        /// What wins of that which is not void, numerator and denominator.
+        win: [u16; 2],
+        /// What places.
+        place: [u16; 2],
+        /// What is void.
+        void: [u16; 2],
+        /// Zero.
+        zero2: u64,
+    }
+    /// A cash-out waits for the end of the delay.
+    CashOutPending = 32 [40] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// How much of its stake.
+        take: Minor,
+        /// The value at this moment.
+        value: Minor,
+        /// Until when.
+        until: Timestamp,
+    }
+    /// A cash-out did not happen: the bet is open as before.
+    CashOutFailed = 33 [32] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// The value, where that is the reason.
+        value: Minor,
+        /// [`crate::reject::Reject`].
+        reject: u8,
+        /// 1 if it was to happen by itself: it will not be tried again.
+        auto: u8,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// A bet, or part of it, was sold back.
+    BetCashedOut = 34 [64] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// What was paid.
+        paid: Minor,
+        /// The stake that was sold.
+        stake: Minor,
+        /// The stake that stays open.
+        left: Minor,
+        /// The most that this returns.
+        returns: Minor,
+        /// What the customer had agreed to.
+        accept: Minor,
+        /// What the house kept, in parts per million of the fair value.
+        margin: u32,
+        /// 1 if it happened by itself, at the value that the customer set.
+        auto: u8,
+        /// [`crate::command::PricePolicy`].
+        policy: u8,
+        /// Zero.
+        zero: u16,
+    }
+    /// The price of a leg at which a bet was bought back.
+    CashOutLeg = 35 [40] {
+        /// The bet.
+        bet: BetId,
+        /// The price in force.
+        price: WirePrice,
+        /// Its version.
+        version: PriceVersion,
+        /// How old it was.
+        price_age: Nanos,
+        /// Which leg, from 0.
+        leg: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A bet is to be sold back by itself.
+    AutoCashOutSet = 36 [24] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// The value; 0: not any more.
+        value: Minor,
+    }
+    /// A leg settles at another price.
+    PriceCorrected = 37 [32] {
+        /// The bet.
+        bet: BetId,
+        /// The price it settled at before.
+        from: WirePrice,
+        /// And from here on.
+        to: WirePrice,
+        /// Which leg, from 0.
+        leg: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A bet was voided by itself, or that was taken back.
+    BetCancelled = 38 [16] {
+        /// The bet.
+        bet: BetId,
+        /// 1 void.
+        cancelled: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A window of a market's bets is void, or not any more.
+    WindowChanged = 39 [40] {
+        /// The market.
+        market: MarketId,
+        /// Bets placed from here on.
+        from: Timestamp,
+        /// And before this.
+        until: Timestamp,
+        /// The job that does it.
+        job: JobId,
+        /// 1 void.
+        cancelled: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A market has no result any more.
+    ResultRolledBack = 40 [24] {
+        /// The market.
+        market: MarketId,
+        /// The job that opens its bets.
+        job: JobId,
+        /// Which version of the market's result, from 1: none counts as one.
+        settlement: u32,
+        /// Zero.
+        zero: u32,
+    }
+    /// A market is in-play, or not any more.
+    InPlayChanged = 41 [24] {
+        /// The market.
+        market: MarketId,
+        /// How long bets wait.
+        delay: Nanos,
+        /// 1 in-play.
+        in_play: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// Cash-outs are frozen at a level for an owner, or not any more.
+    CashOutFrozen = 42 [16] {
+        /// The market, fixture or feed; 0 for the engine.
+        id: u64,
+        /// [`crate::command::Level`].
+        level: u8,
+        /// [`crate::command::Owner`].
+        owner: u8,
+        /// The owners that hold it now, a bit each.
+        owners: u8,
+        /// 1 frozen by this command.
+        frozen: u8,
+        /// Zero.
+        zero: [u8; 4],
+    }
+    /// A set of rules applies from here on. It stands in the command.
+    RulesPublished = 43 [8] {
+        /// Its number.
+        ruleset: u32,
+        /// Zero.
+        zero: u32,
+    }
+    /// An account owes the house, more or less than before, or nothing any more.
+    DebtChanged = 44 [24] {
+        /// The account.
+        account: AccountId,
+        /// What it owes.
+        debt: Minor,
+        /// ISO 4217 number.
+        currency: u16,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// A result was noted and not settled: it is not certain enough, or older than what is known.
+    ResultNoted = 45 [24] {
+        /// The market.
+        market: MarketId,
+        /// When the source said so.
+        source: Timestamp,
+        /// How sure it was.
+        certainty: u8,
+        /// Zero.
+        zero: [u8; 7],
     }
     /// A run began: what holds from here on stands in the command.
     RunBegan = 25 [8] {

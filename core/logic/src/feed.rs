@@ -23,6 +23,8 @@ pub(crate) struct Feed {
     /// The smallest (received − source) seen: what the two clocks differ by, plus its quickest way.
     pub(crate) quickest: Option<Nanos>,
     pub(crate) suspension: Suspension,
+    /// Who freezes the cash-outs of its markets.
+    pub(crate) cash_out: Suspension,
 }
 
 /// What a message of a feed turned out to be.
@@ -46,6 +48,7 @@ impl Feed {
             delay_bound,
             quickest: None,
             suspension: Suspension::default(),
+            cash_out: Suspension::default(),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A command executes only until its `valid_until`, which is at most one window ahead. A key is kept
 //! until one window after its `valid_until`. So a key can be forgotten only after its command can no
-//! longer execute: exactly once, not once per window. Whether a key is still kept is decided by
+//! longer execute: exactly once, not once per window. A seal is kept as a key whose `valid_until` is
+//! one window after the question, so that it outlives every copy made before. Whether a key is still kept is decided by
 //! comparing with now; Steps only give its place back.
 
 use crate::answer::{Answer, AnswerKind};

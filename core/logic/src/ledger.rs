@@ -1,6 +1,6 @@
 //! Double entry: every amount that leaves one account enters another, per currency, no exceptions.
 
-use crate::event::{Events, HouseAccount, LedgerAccount, Transfer, TransferWhy};
+use crate::event::{DebtChanged, Events, HouseAccount, LedgerAccount, Transfer, TransferWhy};
 use crate::id::{AccountId, BetId};
 use crate::table::Table;
 use crate::wire::Minor;
@@ -9,8 +9,13 @@ use betring_pricing::{Currency, Money};
 /// A customer's account.
 #[derive(Clone, Copy)]
 pub(crate) struct Account {
+    /// Below zero it is a debt: only what a settlement paid and takes back, or a correction by hand,
+    /// brings it there.
     pub(crate) balance: i64,
-    /// What its open and offered bets would bring if all won: with the balance it always fits.
+    /// Money for free bets.
+    pub(crate) bonus: i64,
+    /// What its bets in memory would bring if all won, those that may be settled otherwise too: with
+    /// the balance it always fits.
     pub(crate) pending: i64,
     pub(crate) reference: u64,
     /// Dense index of its currency.
@@ -37,6 +42,10 @@ impl Account {
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
     Customer(u32),
+    /// A customer who gives back what a settlement paid, and may owe it.
+    Debtor(u32),
+    /// A customer's money for free bets.
+    Bonus(u32),
     House(HouseAccount),
 }
 
@@ -112,6 +121,14 @@ impl Ledger {
     ) {
         assert!(0 < amount, "a transfer moves something");
         let currency = self.books[usize::from(book)].currency.numeric();
+        let owed = |ledger: &Ledger, side| match side {
+            Side::Customer(index) | Side::Debtor(index) => {
+                Some((index, ledger.accounts[index as usize].balance.min(0)))
+            }
+            Side::Bonus(_) | Side::House(_) => None,
+        };
+        let before = [owed(self, from), owed(self, to)];
+        let sides = [from, to];
         let from = self.post(book, from, -amount, currency);
         let to = self.post(book, to, amount, currency);
         events.push(&Transfer {
@@ -123,6 +140,15 @@ impl Ledger {
             why: why as u8,
             zero: [0; 5],
         });
+        for (before, side) in before.into_iter().zip(sides) {
+            let after = owed(self, side);
+            if let Some((index, now)) = after
+                && before != after
+            {
+                let (account, debt) = (AccountId::new(index, 1), Minor(-now));
+                events.push(&DebtChanged { account, debt, currency, zero: [0; 6] });
+            }
+        }
     }
 
     fn post(&mut self, book: u8, side: Side, amount: i64, currency: u16) -> LedgerAccount {
@@ -132,8 +158,24 @@ impl Ledger {
                 assert!(account.currency == book, "money stays in its currency");
                 let balance = account.balance.checked_add(amount);
                 account.balance = balance.expect("a bet is taken only if all that may be won fits");
-                assert!(0 <= account.balance, "no account is overdrawn");
+                // What comes in may leave a debt behind; what goes out may not make one.
+                let overdrawn = amount < 0 && account.balance < 0;
+                assert!(!overdrawn, "no account is overdrawn by a bet or a withdrawal");
                 LedgerAccount::customer(AccountId::new(index, 1))
+            }
+            Side::Debtor(index) => {
+                let account = &mut self.accounts[index as usize];
+                assert!(account.currency == book, "money stays in its currency");
+                let balance = account.balance.checked_add(amount);
+                account.balance = balance.expect("no more is taken back than was paid");
+                LedgerAccount::customer(AccountId::new(index, 1))
+            }
+            Side::Bonus(index) => {
+                let account = &mut self.accounts[index as usize];
+                assert!(account.currency == book, "money stays in its currency");
+                let bonus = account.bonus.checked_add(amount);
+                account.bonus = bonus.expect("no more is given for free bets than fits");
+                LedgerAccount::bonus(AccountId::new(index, 1))
             }
             Side::House(which) => {
                 let house = &mut self.books[usize::from(book)].house;

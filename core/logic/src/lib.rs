@@ -16,10 +16,12 @@ pub mod event;
 pub mod id;
 pub mod reject;
 pub mod rules;
+pub mod ruleset;
 pub mod time;
 pub mod wire;
 
 mod bet;
+mod cashout;
 mod check;
 mod define;
 mod digest;
@@ -30,21 +32,24 @@ mod ledger;
 mod market;
 mod place;
 mod read;
+mod results;
 mod risk;
+mod room;
 mod settlement;
 mod snapshot;
 mod state;
 mod table;
+mod waiting;
 
 pub use bet::{BetState, BetStep};
 pub use digest::Digest;
 pub use market::MarketStep;
-pub use read::{AccountView, BetView, Exposure, FeedView, MarketView, SelectionView};
+pub use read::{AccountView, BetView, Exposure, FeedView, LegView, MarketView, SelectionView};
 pub use rules::{BetFacts, HouseRules, Rules, Ruling};
 pub use snapshot::{IMAGE_VERSION, ImageError};
 pub use state::{
-    Admission, Admitted, HASH_EVERY, LOGIC_VERSION, OFFERS_MAX, ReplayError, ReplayWhat, Stamp,
-    State,
+    Admission, Admitted, HASH_EVERY, LOGIC_VERSION, ReplayError, ReplayWhat, Stamp, State,
+    WAITING_MAX,
 };
 
 #[cfg(feature = "script")]

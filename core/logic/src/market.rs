@@ -1,12 +1,13 @@
 //! The life of one market: its status, who suspends it, its quotes and how old they are.
 
-use crate::command::{Owner, SelectionOutcome};
+use crate::command::{EachWayOffer, Owner, ResultEntry};
 use crate::event::{JobKind, MarketStatus};
 use crate::id::{Epoch, FeedId, FixtureId, JobId, PriceVersion, Seq};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::WirePrice;
+use betring_pricing::PlaceFraction;
 
-pub(crate) const NO_BET: u32 = u32::MAX;
+pub(crate) const NO_LEG: u32 = u32::MAX;
 
 /// Who suspends a level, and when it was last suspended by anyone.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub enum MarketStep {
     Close,
     /// Its result is in.
     Result,
+    /// Its result is taken back.
+    Rollback,
     /// Its settlement has ended.
     SettleEnd,
     /// Let it leave memory.
@@ -55,6 +58,7 @@ impl MarketStep {
         MarketStep::Open,
         MarketStep::Close,
         MarketStep::Result,
+        MarketStep::Rollback,
         MarketStep::SettleEnd,
         MarketStep::Archive,
         MarketStep::ArchiveEnd,
@@ -69,7 +73,9 @@ impl MarketStatus {
             // Opening an open market says that its manual prices still hold after a start.
             (Defined | Open | Closed, MarketStep::Open) => Some(Open),
             (Defined | Open | Closed, MarketStep::Close) => Some(Closed),
-            (Defined | Open | Closed, MarketStep::Result) => Some(Settling),
+            // Another result is the next version of the settlement.
+            (Defined | Open | Closed | Settling | Settled, MarketStep::Result) => Some(Settling),
+            (Settling | Settled, MarketStep::Rollback) => Some(Closed),
             (Settling, MarketStep::SettleEnd) => Some(Settled),
             (Settled, MarketStep::Archive) => Some(Archiving),
             (Archiving, MarketStep::ArchiveEnd) => Some(Archived),
@@ -83,8 +89,9 @@ impl MarketStatus {
 pub(crate) struct Job {
     pub(crate) id: JobId,
     pub(crate) kind: JobKind,
-    /// The next bet to handle.
+    /// The next leg to handle.
     pub(crate) cursor: u32,
+    /// Legs handled so far.
     pub(crate) bets: u64,
     pub(crate) steps: u64,
 }
@@ -106,12 +113,40 @@ pub(crate) struct Market {
     /// Where its selections are, and how many.
     pub(crate) first: u32,
     pub(crate) selections: u16,
-    /// Its bets, oldest first.
+    /// The legs of its bets, oldest first.
     pub(crate) head: u32,
     pub(crate) tail: u32,
+    /// How many of these bets stand.
     pub(crate) open_bets: u32,
+    /// How often its result changed.
     pub(crate) settlement: u32,
     pub(crate) job: Option<Job>,
+    /// The job that begins when this one ends.
+    pub(crate) queued: Option<(JobId, JobKind)>,
+    pub(crate) in_play: bool,
+    /// How long a bet waits before it is decided again.
+    pub(crate) delay: Nanos,
+    /// Who freezes its cash-outs.
+    pub(crate) cash_out: Suspension,
+    pub(crate) each_way: EachWayOffer,
+    /// Its own each-way terms, if it has some.
+    pub(crate) places: u8,
+    pub(crate) fraction: Option<PlaceFraction>,
+    /// Whether any withdrawal takes something from winnings.
+    pub(crate) deducts: bool,
+    /// Its cancelled windows.
+    pub(crate) windows: u32,
+    /// How certain its result is.
+    pub(crate) certainty: u8,
+    /// When the source of its result last spoke, on the source's clock.
+    pub(crate) result_source: Timestamp,
+    /// When it last took a result back: what it said before has no effect.
+    pub(crate) rolled_back: Timestamp,
+    /// Legs of bets that sell themselves: those to look at, and those looked at.
+    pub(crate) auto_head: u32,
+    pub(crate) auto_kept: u32,
+    pub(crate) auto_queued: bool,
+    pub(crate) auto_again: bool,
 }
 
 impl Market {
@@ -136,7 +171,13 @@ pub(crate) struct Selection {
     /// The feed's generation at its last update.
     pub(crate) generation: u32,
     pub(crate) withdrawn: bool,
-    pub(crate) outcome: Option<SelectionOutcome>,
+    /// Whether its withdrawal takes something from winnings of bets placed before it.
+    pub(crate) deducts: bool,
+    /// The sequence of its withdrawal, and the price that the deduction goes by.
+    pub(crate) withdrawn_seq: Seq,
+    pub(crate) withdrawn_at: WirePrice,
+    /// What became of it, if that is known.
+    pub(crate) result: Option<ResultEntry>,
 }
 
 impl Market {
@@ -154,11 +195,27 @@ impl Market {
             version: PriceVersion(0),
             first: 0,
             selections: 0,
-            head: NO_BET,
-            tail: NO_BET,
+            head: NO_LEG,
+            tail: NO_LEG,
             open_bets: 0,
             settlement: 0,
             job: None,
+            queued: None,
+            in_play: false,
+            delay: Nanos::ZERO,
+            cash_out: Suspension::default(),
+            each_way: EachWayOffer::No,
+            places: 0,
+            fraction: None,
+            deducts: false,
+            windows: NO_LEG,
+            certainty: 0,
+            result_source: Timestamp(0),
+            rolled_back: Timestamp(0),
+            auto_head: NO_LEG,
+            auto_kept: NO_LEG,
+            auto_queued: false,
+            auto_again: false,
         }
     }
 }

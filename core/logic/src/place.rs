@@ -2,144 +2,361 @@
 //! at this sequence, never to the one the customer saw.
 //!
 //! The order of the gates is the order in which an operator answers (and of [`crate::reject::Reject`]):
-//! account, market and feed, price in force and its age, price policy, stake, payout, liability, funds.
+//! account, market and feed, price in force and its age, price policy, shape, stake, payout, liability,
+//! funds. Of several legs the reason that comes first in this order is told, whichever leg has it.
+//! A bet that waited (for a delay, a trader) goes through the same gates again when it opens.
 
 use crate::answer::{Answer, AnswerKind, Basis};
-use crate::bet::{Bet, BetState, BetStep};
-use crate::command::{Limits, Place, PriceFailure, PricePolicy};
+use crate::bet::{Ask, Bet, BetState, BetStep, Leg, NONE, quoted};
+use crate::command::{
+    EachWayOffer, LegEntry, Limits, PayoutCap, Place, PlaceTicket, PriceFailure, PricePolicy,
+    StakeKind,
+};
 use crate::event::*;
 use crate::id::*;
 use crate::ledger::Side;
-use crate::market::{MarketStep, NO_BET};
+use crate::market::MarketStep;
 use crate::reject::Reject;
 use crate::risk::{self, MarketBets};
 use crate::rules::{BetFacts, Rules, Ruling};
-use crate::state::{LOGIC_VERSION, NONE, OFFERS_MAX, State};
+use crate::state::{LOGIC_VERSION, State};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Header, Minor, WirePrice};
-use betring_pricing::{Price, Stake, price_within};
+use betring_pricing::{
+    self as pricing, EachWay, Factor, LINES_ENUMERATED_MAX, Money, Part, PlaceFraction, Price,
+    RoundingMode, RoundingPoint, Shape, Stake, price_within,
+};
 use std::cmp::Reverse;
 
 type Decided = Result<Answer, Answer>;
 
 /// A quote that may be bet on now.
 #[derive(Clone, Copy)]
-struct Quote {
-    price: WirePrice,
-    exact: Price,
-    version: PriceVersion,
-    age: Nanos,
+pub(crate) struct Quote {
+    pub(crate) price: WirePrice,
+    pub(crate) exact: Price,
+    pub(crate) version: PriceVersion,
+    pub(crate) age: Nanos,
 }
 
-/// What passed every gate and is to be written down.
+/// What a customer asks for.
 #[derive(Clone, Copy)]
-struct Accepted {
-    account: u32,
-    market: u32,
-    selection: SelectionIndex,
-    book: u8,
-    stake: Stake,
-    returns: i64,
-    quote: Quote,
+pub(crate) struct Slip {
+    pub(crate) stake: Stake,
+    /// The stake of a line, if the customer gave that.
+    pub(crate) unit: i64,
+    pub(crate) shape: Shape,
+    pub(crate) policy: PricePolicy,
+    pub(crate) slippage: u16,
+    pub(crate) floor: u64,
+    pub(crate) bonus: bool,
+    pub(crate) synthetic: bool,
+    /// Asked for by the command for singles.
+    pub(crate) single: bool,
+}
+
+/// One leg of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) market: MarketId,
+    pub(crate) selection: SelectionIndex,
+    pub(crate) price: WirePrice,
+    pub(crate) version: PriceVersion,
+    /// The price that a trader gives, whatever is in force; none: that in force.
+    pub(crate) given: WirePrice,
+}
+
+/// The same leg with what is in force.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) market: u32,
+    pub(crate) quote: Quote,
+    pub(crate) places: u8,
+    pub(crate) fraction: Option<PlaceFraction>,
+    pub(crate) reach: i64,
+}
+
+/// Room to work in, made once.
+#[derive(Clone, Default)]
+pub(crate) struct Scratch {
+    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) found: Vec<Found>,
+    pub(crate) win: Vec<Factor>,
+    pub(crate) place: Vec<Factor>,
+    pub(crate) reach: Vec<Money>,
+}
+
+impl Scratch {
+    pub(crate) fn with_room() -> Scratch {
+        let legs = pricing::LEGS_MAX;
+        Scratch {
+            wanted: Vec::with_capacity(legs),
+            found: Vec::with_capacity(legs),
+            win: Vec::with_capacity(legs),
+            place: Vec::with_capacity(legs),
+            reach: Vec::with_capacity(legs),
+        }
+    }
+}
+
+/// When a bet goes through the gates.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It is asked for.
+    Asked,
+    /// Its delay has passed; the stake is in escrow already.
+    Again,
+    /// A trader says yes; the stake is in escrow already.
+    Trader,
+}
+
+/// What passed every gate.
+#[derive(Clone, Copy)]
+pub(crate) struct Passed {
+    pub(crate) stake: Stake,
+    pub(crate) returns: i64,
+    pub(crate) cap: i64,
+    /// Whether the customer takes the prices in force.
+    pub(crate) agreed: bool,
+    /// Above a limit, and within what a trader may allow.
+    pub(crate) refer: bool,
+    pub(crate) delay: Nanos,
 }
 
 impl<R: Rules> State<R> {
     /// Places a single bet, or offers it at the price in force where that is the house's way.
     pub(crate) fn place(&mut self, header: &Header, body: &Place, events: &mut Events) -> Decided {
-        // 2 account
+        let stake = body.stake.stake().expect("checked when it was read");
+        let slip = Slip {
+            stake,
+            unit: 0,
+            shape: Shape::single(),
+            policy: PricePolicy::from_code(body.policy).expect("checked when it was read"),
+            slippage: body.slippage,
+            floor: 0,
+            bonus: false,
+            synthetic: header.flags & Header::SYNTHETIC != 0,
+            single: true,
+        };
+        self.scratch.wanted.clear();
+        self.scratch.wanted.push(Wanted {
+            market: body.market,
+            selection: body.selection,
+            price: body.price,
+            version: body.version,
+            given: WirePrice::NONE,
+        });
+        self.place_slip(header, &slip, events)
+    }
+
+    /// Places a ticket.
+    pub(crate) fn place_ticket(
+        &mut self,
+        header: &Header,
+        body: &PlaceTicket,
+        legs: impl Iterator<Item = LegEntry>,
+        events: &mut Events,
+    ) -> Decided {
+        let unit = body.stake_kind == StakeKind::Unit as u8;
+        let slip = Slip {
+            stake: body.total().expect("checked when it was read"),
+            unit: if unit { body.stake.0 } else { 0 },
+            shape: body.shape().expect("checked when it was read"),
+            policy: PricePolicy::from_code(body.policy).expect("checked when it was read"),
+            slippage: body.slippage,
+            floor: body.floor,
+            bonus: body.bonus == 1,
+            synthetic: header.flags & Header::SYNTHETIC != 0,
+            single: false,
+        };
+        self.scratch.wanted.clear();
+        self.scratch.wanted.extend(legs.map(|leg| Wanted {
+            market: leg.market,
+            selection: leg.selection,
+            price: leg.price,
+            version: leg.version,
+            given: WirePrice::NONE,
+        }));
+        self.place_slip(header, &slip, events)
+    }
+
+    fn place_slip(&mut self, header: &Header, slip: &Slip, events: &mut Events) -> Decided {
         let id = AccountId::from_raw(header.account);
-        let Some((account_index, account)) = self.ledger.find(id) else {
+        let Some((account, _)) = self.ledger.find(id) else {
             return Err(self.no(Reject::AccountUnknown));
         };
-        let account = *account;
+        let ruleset = self.rulesets.len() as u16 - 1;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let passed = self.gates(account, slip, ruleset, Moment::Asked, &mut scratch);
+        let decided = match passed {
+            Ok(passed) => self.accept(header, account, slip, ruleset, &passed, &scratch, events),
+            Err(answer) => Err(answer),
+        };
+        self.scratch = scratch;
+        decided
+    }
+
+    /// A slip that passed is written down: as an open bet, or as what may become one.
+    #[expect(clippy::too_many_arguments, reason = "who, what, under which rules, with what found")]
+    fn accept(
+        &mut self,
+        header: &Header,
+        account: u32,
+        slip: &Slip,
+        ruleset: u16,
+        passed: &Passed,
+        scratch: &Scratch,
+        events: &mut Events,
+    ) -> Decided {
+        let waits = passed.refer || passed.delay != Nanos::ZERO;
+        if waits && self.timers_are_full() {
+            return Err(self.no(Reject::TooManyPending));
+        }
+        // From here on nothing can fail.
+        let id = self.write_bet(header.key, account, slip, ruleset, passed, scratch, events);
+        Ok(if passed.refer {
+            let ttl = self.rulesets[usize::from(ruleset)].refer_ttl;
+            self.hold(id, BetState::Referred, PendingWhy::Referral, self.now.plus(ttl), events)
+        } else if passed.delay != Nanos::ZERO {
+            let until = self.now.plus(passed.delay);
+            self.hold(id, BetState::Delayed, PendingWhy::Delay, until, events)
+        } else if !passed.agreed {
+            let ttl = self.rulesets[usize::from(ruleset)].offer_ttl;
+            self.offer(id, self.now.plus(ttl), events)
+        } else {
+            self.open_bet(header.key, id, Basis::InForce, events)
+        })
+    }
+
+    /// Every gate, in order. Changes nothing; what was found stays in `scratch`.
+    pub(crate) fn gates(
+        &self,
+        account_index: u32,
+        slip: &Slip,
+        ruleset: u16,
+        moment: Moment,
+        scratch: &mut Scratch,
+    ) -> Result<Passed, Answer> {
+        // 2 account
+        let account = self.ledger.accounts[account_index as usize];
         if account.blocked {
             return Err(self.no(Reject::AccountBlocked));
         }
-        let policy = PricePolicy::from_code(body.policy).expect("checked when it was read");
-        let mut stake = body.stake.stake().expect("checked when it was read");
+        let set = &self.rulesets[usize::from(ruleset)];
+        let house = &self.houses[usize::from(ruleset)];
         let mut facts = BetFacts {
             at: self.now,
-            account: id,
+            account: AccountId::new(account_index, 1),
             reference: account.reference,
             balance: Minor(account.balance),
             currency: self.ledger.books[usize::from(account.currency)].currency,
             market: MarketId::NONE,
             fixture: FixtureId::NONE,
             starts: Timestamp(0),
-            selection: body.selection,
-            stake,
+            selection: scratch.wanted[0].selection,
+            legs: slip.shape.legs(),
+            lines: slip.shape.lines(),
+            stake: slip.stake,
             price: None,
-            policy,
-            synthetic: header.flags & Header::SYNTHETIC != 0,
+            policy: slip.policy,
+            synthetic: slip.synthetic,
+            refer: false,
         };
         self.ask(R::account, &mut facts)?;
 
         // 3 market, selection, feed, the price in force and its age
-        let market_index = self.open_for_bets(body.market, body.selection)?;
-        let market = &self.markets[market_index as usize];
-        facts.market = body.market;
-        facts.fixture = market.fixture;
-        facts.starts = self.find_fixture(market.fixture).map_or(Timestamp(0), |f| f.starts);
-        let quote = self.quote_in_force(market_index, body.selection)?;
-        facts.price = Some(quote.exact);
-        self.ask(R::market, &mut facts)?;
+        let Scratch { wanted, found, .. } = &mut *scratch;
+        found.clear();
+        let mut first: Option<Answer> = None;
+        for wanted in wanted.iter() {
+            match self.find_leg(wanted) {
+                Ok(leg) => found.push(leg),
+                Err(no) if first.is_none_or(|first| no.reject() < first.reject()) => {
+                    first = Some(no);
+                }
+                Err(_) => (),
+            }
+        }
+        if let Some(no) = first {
+            return Err(no);
+        }
+        for (wanted, leg) in wanted.iter().zip(found.iter()) {
+            self.put_leg(&mut facts, wanted, leg);
+            self.ask(R::market, &mut facts)?;
+        }
 
         // 4 price policy
-        let agreed = agrees(policy, body.price, quote.price, body.slippage);
-        let offering =
-            !agreed && self.price_failure == PriceFailure::Offer && self.timers.len() < OFFERS_MAX;
+        let moved = wanted.iter().zip(found.iter()).position(|(wanted, leg)| {
+            let given = !wanted.given.is_none();
+            !given && !agrees(slip.policy, wanted.price, leg.quote.price, slip.slippage)
+        });
+        let floor = moved.is_none() && !self.reaches_floor(slip, found);
+        let agreed = moved.is_none() && !floor;
+        let offering = !agreed
+            && moment != Moment::Trader
+            && house.price_failure == PriceFailure::Offer
+            && !self.timers_are_full();
         if !agreed && !offering {
-            let (price, version) = (quote.price, quote.version);
-            return Err(Answer { price, version, ..self.no(Reject::PriceMoved) });
+            let leg = &found[moved.unwrap_or(0)];
+            let (price, version) = (leg.quote.price, leg.quote.version);
+            let detail = moved.unwrap_or(0) as u8;
+            return Err(Answer { price, version, detail, ..self.no(Reject::PriceMoved) });
         }
-        self.ask(R::price, &mut facts)?;
+        for (wanted, leg) in wanted.iter().zip(found.iter()) {
+            self.put_leg(&mut facts, wanted, leg);
+            self.ask(R::price, &mut facts)?;
+        }
 
-        // 5 stake
+        // 5 shape and stake
+        if !slip.single {
+            self.check_shape(slip, ruleset, scratch)?;
+        }
         self.ask(R::stake, &mut facts)?;
-        stake = facts.stake;
-        let limits = self.limits(account.currency, market_index);
-        self.stake_within(stake, &limits)?;
+        let book = account.currency;
+        let limits = self.tightest_limits(book, &scratch.found);
+        let percent = if moment == Moment::Asked { set.refer_percent } else { 0 };
+        let trader = moment == Moment::Trader;
+        let mut refer = self.stake_within(facts.stake, &limits, percent, trader)?;
 
         // 6 payout, 7 liability
-        let returns = self.payout_within(stake, quote.price, &limits)?;
+        let mut stake = facts.stake;
+        let (mut returns, mut cap) = self.payout_within(slip, stake, house, &limits, scratch)?;
         self.ask(R::liability, &mut facts)?;
         if facts.stake != stake {
             stake = facts.stake;
-            self.stake_within(stake, &limits)?;
+            refer = self.stake_within(stake, &limits, percent, trader)?;
+            (returns, cap) = self.payout_within(slip, stake, house, &limits, scratch)?;
         }
-        let returns = if stake == body.stake.stake().expect("checked when it was read") {
-            returns
-        } else {
-            self.payout_within(stake, quote.price, &limits)?
-        };
-        let view = self.market_bets(account.currency, market_index);
-        self.liability_within(view, body.selection, stake, returns, quote.price, &limits)?;
+        refer |= self.liability_within(slip, book, stake, returns, percent, trader, scratch)?;
 
         // 8 funds
-        if account.balance < stake.money().minor() {
-            return Err(self.no(Reject::FundsInsufficient));
+        if moment == Moment::Asked {
+            let funds = if slip.bonus { account.bonus } else { account.balance };
+            if funds < stake.minor() {
+                return Err(self.no(Reject::FundsInsufficient));
+            }
+            if !account.has_room_for(returns) {
+                return Err(self.no(Reject::BalanceLimit));
+            }
         }
-
-        if !account.has_room_for(returns) {
-            return Err(self.no(Reject::BalanceLimit));
-        }
-
-        // From here on nothing can fail.
-        let accepted = Accepted {
-            account: account_index,
-            market: market_index,
-            selection: body.selection,
-            book: account.currency,
+        let delays = scratch.found.iter().map(|leg| self.markets[leg.market as usize].delay);
+        let delay = delays.max().unwrap_or(Nanos::ZERO);
+        Ok(Passed {
             stake,
             returns,
-            quote,
-        };
-        let bet = self.write_bet(header, body, &accepted, offering, events);
-        Ok(if offering {
-            self.offer(bet, &accepted, events)
-        } else {
-            self.open_bet(header, bet, Basis::InForce, events)
+            cap,
+            agreed,
+            refer: moment == Moment::Asked && (refer || facts.refer),
+            delay: if moment == Moment::Asked { delay } else { Nanos::ZERO },
         })
+    }
+
+    fn put_leg(&self, facts: &mut BetFacts, wanted: &Wanted, leg: &Found) {
+        facts.market = wanted.market;
+        facts.selection = wanted.selection;
+        facts.fixture = self.markets[leg.market as usize].fixture;
+        facts.starts = self.find_fixture(facts.fixture).map_or(Timestamp(0), |f| f.starts);
+        facts.price = Some(leg.quote.exact);
     }
 
     /// Asks one of the operator's rules; a refusal ends the placing, a smaller stake stays in `facts`.
@@ -153,6 +370,10 @@ impl<R: Rules> State<R> {
             Ruling::Refuse(reason) => {
                 Err(Answer { policy_reason: reason, ..self.no(Reject::Policy) })
             }
+            Ruling::Refer => {
+                facts.refer = true;
+                Ok(())
+            }
             Ruling::Reduce(stake) => {
                 facts.stake = facts.stake.min(stake);
                 Ok(())
@@ -160,8 +381,24 @@ impl<R: Rules> State<R> {
         }
     }
 
+    fn find_leg(&self, wanted: &Wanted) -> Result<Found, Answer> {
+        let market = self.open_for_bets(wanted.market, wanted.selection)?;
+        let quote = match wanted.given.price() {
+            None => self.quote_in_force(market, wanted.selection)?,
+            Some(exact) => {
+                let (price, version) = (wanted.given, PriceVersion(0));
+                Quote { price, exact, version, age: Nanos::ZERO }
+            }
+        };
+        Ok(Found { market, quote, places: 0, fraction: None, reach: 0 })
+    }
+
     /// The market, if it and the selection take bets: the strictest of all levels counts.
-    fn open_for_bets(&self, id: MarketId, selection: SelectionIndex) -> Result<u32, Answer> {
+    pub(crate) fn open_for_bets(
+        &self,
+        id: MarketId,
+        selection: SelectionIndex,
+    ) -> Result<u32, Answer> {
         let Some((index, market)) = self.find_market(id) else {
             return Err(self.no(Reject::MarketUnknown));
         };
@@ -215,7 +452,7 @@ impl<R: Rules> State<R> {
         self.now.since(confirmed).or_zero()
     }
 
-    fn quote_in_force(
+    pub(crate) fn quote_in_force(
         &self,
         market_index: u32,
         selection: SelectionIndex,
@@ -234,37 +471,152 @@ impl<R: Rules> State<R> {
         Ok(Quote { price: quote.price, exact, version: quote.version, age })
     }
 
+    /// Whether the product of all prices is what the customer wants at least.
+    fn reaches_floor(&self, slip: &Slip, found: &[Found]) -> bool {
+        if slip.floor == 0 {
+            return true;
+        }
+        let legs = found.len() as u8;
+        let all = Shape::new(legs, 1 << (legs - 1), 0, EachWay::No).expect("a line of all legs");
+        let mut odds = [Factor::ONE; pricing::LEGS_MAX];
+        for (to, leg) in odds.iter_mut().zip(found) {
+            *to = Factor::open(quoted(leg.quote.price), Part::Win);
+        }
+        // What 10,000 at these prices return, rounded down, is their product in ten-thousandths.
+        let ten_thousand = Stake::from_minor(10_000).expect("a stake");
+        let down = pricing::Rounding { mode: RoundingMode::Down, point: RoundingPoint::Bet };
+        let odds = &odds[..found.len()];
+        match pricing::ticket::returns(all, ten_thousand, odds, odds, KEEP_ALL, down) {
+            Ok(product) => slip.floor <= product.minor().unsigned_abs(),
+            Err(_) => true,
+        }
+    }
+
+    /// 5: lines, legs, what depends on each other, each-way terms, free bets.
+    fn check_shape(&self, slip: &Slip, ruleset: u16, scratch: &mut Scratch) -> Result<(), Answer> {
+        let set = &self.rulesets[usize::from(ruleset)];
+        let house = &self.houses[usize::from(ruleset)];
+        let found = &mut scratch.found;
+        for (at, leg) in found.iter().enumerate() {
+            let fixture = self.markets[leg.market as usize].fixture;
+            let depends = |other: &Found| {
+                let theirs = self.markets[other.market as usize].fixture;
+                other.market == leg.market || (fixture != FixtureId::NONE && theirs == fixture)
+            };
+            if found[..at].iter().any(depends) {
+                let detail = at as u8;
+                return Err(Answer { detail, ..self.no(Reject::RelatedContingency) });
+            }
+        }
+        let lines = slip.shape.lines();
+        let by_line = house.rounding.point == RoundingPoint::Line;
+        if u64::from(set.lines_max) < lines
+            || set.legs_max < slip.shape.legs()
+            || (by_line && LINES_ENUMERATED_MAX < lines)
+        {
+            return Err(Answer { id: lines, ..self.no(Reject::TooManyLines) });
+        }
+        if slip.shape.each_way() != EachWay::No {
+            for (at, leg) in found.iter_mut().enumerate() {
+                let Some((places, fraction)) = self.place_terms(leg.market, ruleset) else {
+                    let detail = at as u8;
+                    return Err(Answer { detail, ..self.no(Reject::EachWayNotOffered) });
+                };
+                leg.places = places;
+                leg.fraction = Some(fraction);
+            }
+        }
+        if slip.bonus && lines != 1 {
+            return Err(self.no(Reject::BonusTerms));
+        }
+        Ok(())
+    }
+
+    /// The each-way terms of a market at this moment.
+    pub(crate) fn place_terms(&self, index: u32, ruleset: u16) -> Option<(u8, PlaceFraction)> {
+        let market = &self.markets[index as usize];
+        let handicap = match market.each_way {
+            EachWayOffer::No => return None,
+            EachWayOffer::Own => return Some((market.places, market.fraction?)),
+            EachWayOffer::ByTable => false,
+            EachWayOffer::Handicap => true,
+        };
+        let block = &self.selections[market.first as usize..][..usize::from(market.selections)];
+        let runners = block.iter().filter(|s| !s.withdrawn).count() as u16;
+        let terms = self.houses[usize::from(ruleset)].places.terms(runners, handicap)?;
+        Some((terms.places, terms.fraction))
+    }
+
     /// The limits in force: the market's own in this currency, else the currency's.
     pub(crate) fn limits(&self, book: u8, market: u32) -> Limits {
         let own = *self.own_limits.at(book, market);
         own.unwrap_or(self.currency_limits[usize::from(book)])
     }
 
-    fn stake_within(&self, stake: Stake, limits: &Limits) -> Result<(), Answer> {
+    /// Of several markets the tightest of each limit.
+    fn tightest_limits(&self, book: u8, found: &[Found]) -> Limits {
+        let mut limits = self.limits(book, found[0].market);
+        for leg in &found[1..] {
+            let other = self.limits(book, leg.market);
+            limits.min_stake = limits.min_stake.max(other.min_stake);
+            limits.max_stake = limits.max_stake.min(other.max_stake);
+            limits.max_payout = limits.max_payout.min(other.max_payout);
+        }
+        limits
+    }
+
+    /// Whether a trader has to look at the stake; an error if not even a trader may take it.
+    fn stake_within(
+        &self,
+        stake: Stake,
+        limits: &Limits,
+        percent: u32,
+        trader: bool,
+    ) -> Result<bool, Answer> {
         let stake = Minor::from(stake);
         if stake < limits.min_stake {
             let amount = limits.min_stake;
             return Err(Answer { amount, ..self.no(Reject::StakeTooSmall) });
         }
-        if limits.max_stake < stake {
-            let amount = limits.max_stake;
-            return Err(Answer { amount, ..self.no(Reject::StakeTooLarge) });
+        if stake <= limits.max_stake || trader {
+            return Ok(false);
         }
-        Ok(())
+        if i128::from(stake.0) <= referable(i128::from(limits.max_stake.0), percent) {
+            return Ok(true);
+        }
+        let amount = limits.max_stake;
+        Err(Answer { amount, ..self.no(Reject::StakeTooLarge) })
     }
 
+    /// The most that a slip may return, and the cap on what it pays.
     fn payout_within(
         &self,
+        slip: &Slip,
         stake: Stake,
-        price: WirePrice,
+        house: &crate::ruleset::HouseSet,
         limits: &Limits,
-    ) -> Result<i64, Answer> {
-        let returns = risk::returns(stake, price, self.rounding);
-        if returns <= limits.max_payout.0 {
-            return Ok(returns);
+        scratch: &mut Scratch,
+    ) -> Result<(i64, i64), Answer> {
+        let plain = slip.shape.legs() == 1 && slip.shape.each_way() == EachWay::No;
+        let returns = if plain {
+            Ok(risk::returns(stake, scratch.found[0].quote.price, house.rounding.mode))
+        } else {
+            greatest_returns(slip.shape, stake, house, scratch)
+        };
+        let cap = limits.max_payout.0;
+        match (returns, house.payout_cap) {
+            (Ok(returns), _) if returns <= cap => Ok((returns, NO_CAP)),
+            (_, PayoutCap::Pay) => Ok((cap, cap)),
+            (returns, PayoutCap::Refuse) => {
+                let amount = match returns {
+                    _ if plain => risk::stake_for_payout(scratch.found[0].quote.price, limits),
+                    // What a ticket returns grows with its stake; rounded down, so does this.
+                    Ok(returns) => share_of(stake.minor(), cap, returns),
+                    Err(_) => 0,
+                };
+                Err(Answer { amount: Minor(amount), ..self.no(Reject::PayoutLimit) })
+            }
         }
-        let amount = Minor(risk::stake_for_payout(price, limits));
-        Err(Answer { amount, ..self.no(Reject::PayoutLimit) })
     }
 
     pub(crate) fn market_bets(&self, book: u8, index: u32) -> MarketBets {
@@ -279,59 +631,110 @@ impl<R: Rules> State<R> {
     }
 
     /// A bet is judged on what it changes: one that does not make the worst outcome worse passes.
+    /// A plain single counts exactly, a ticket by what it could win with each of its selections.
+    #[expect(clippy::too_many_arguments, reason = "what is bet, and how far a trader may go")]
     fn liability_within(
         &self,
-        view: MarketBets,
-        selection: SelectionIndex,
+        slip: &Slip,
+        book: u8,
         stake: Stake,
         returns: i64,
-        price: WirePrice,
-        limits: &Limits,
-    ) -> Result<(), Answer> {
-        let selection = usize::from(selection.0);
-        let before = self.risk.worst(view);
-        let limit = before.max(i128::from(limits.max_liability.0));
-        let after = self.risk.worst_with(view, selection, stake.money().minor(), returns);
-        if after <= limit {
-            return Ok(());
+        percent: u32,
+        trader: bool,
+        scratch: &mut Scratch,
+    ) -> Result<bool, Answer> {
+        let plain = slip.shape.legs() == 1 && slip.shape.each_way() == EachWay::No;
+        if !plain {
+            reaches(slip.shape, stake, returns, scratch);
         }
-        let largest = self.risk.largest_stake(view, selection, price, limit, self.rounding);
-        let amount = Minor(largest);
-        Err(Answer { amount, ..self.no(Reject::LiabilityLimit) })
+        let mut refer = false;
+        for (wanted, leg) in scratch.wanted.iter().zip(&scratch.found) {
+            let view = self.market_bets(book, leg.market);
+            let selection = usize::from(wanted.selection.0);
+            let most = i128::from(self.limits(book, leg.market).max_liability.0);
+            let before = self.risk.worst(view) + self.risk.largest_reach(view);
+            let after = if plain {
+                self.risk.worst_with(view, selection, stake.minor(), returns)
+                    + self.risk.largest_reach(view)
+            } else {
+                let more = i128::from(leg.reach);
+                let reach = self.risk.reach(view, selection) + more;
+                self.risk.worst(view) + self.risk.largest_reach(view).max(reach)
+            };
+            let limit = before.max(most);
+            if after <= limit || trader {
+                continue;
+            }
+            if after <= before.max(referable(most, percent)) {
+                refer = true;
+                continue;
+            }
+            let amount = if plain {
+                let mode = self.rounding_of_now();
+                let room = limit - self.risk.largest_reach(view);
+                self.risk.largest_stake(view, selection, leg.quote.price, room, mode)
+            } else {
+                // One less for what is rounded up.
+                let room = limit - self.risk.worst(view) - self.risk.reach(view, selection) - 1;
+                let room = i64::try_from(room.max(0)).unwrap_or(i64::MAX);
+                share_of(stake.minor(), room, leg.reach)
+            };
+            return Err(Answer { amount: Minor(amount), ..self.no(Reject::LiabilityLimit) });
+        }
+        Ok(refer)
     }
 
-    /// Gives the bet its place, its stake to escrow, and its market the bet.
+    fn rounding_of_now(&self) -> RoundingMode {
+        self.houses.last().expect("there is a first set of rules").rounding.mode
+    }
+
+    /// Gives the bet and its legs their places, its stake to escrow, and its markets the legs.
+    #[expect(clippy::too_many_arguments, reason = "who, what, under which rules, with what found")]
     fn write_bet(
         &mut self,
-        header: &Header,
-        body: &Place,
-        accepted: &Accepted,
-        offering: bool,
+        key: RequestKey,
+        account: u32,
+        slip: &Slip,
+        ruleset: u16,
+        passed: &Passed,
+        scratch: &Scratch,
         events: &mut Events,
     ) -> BetId {
+        let legs = slip.shape.legs();
         let mut bet = Bet {
-            stake: accepted.stake.money().minor(),
-            returns: accepted.returns,
-            price: accepted.quote.price,
-            version: accepted.quote.version,
+            stake: passed.stake.minor(),
+            returns: passed.returns,
+            cap: passed.cap,
+            paid: 0,
+            cashed: 0,
             generation: 1,
-            account: accepted.account,
-            market: accepted.market,
-            next: NO_BET,
-            selection: accepted.selection,
+            account,
+            first: NONE,
+            folds: slip.shape.folds(),
+            bankers: slip.shape.bankers(),
+            legs,
+            each_way: slip.shape.each_way(),
+            undecided: legs,
+            present: legs,
             state: BetState::Offered,
-            book: accepted.book,
-            policy: body.policy,
+            book: self.ledger.accounts[account as usize].currency,
+            policy: slip.policy as u8,
             basis: 0,
-            synthetic: header.flags & Header::SYNTHETIC != 0,
-            slippage: body.slippage,
+            synthetic: slip.synthetic,
+            bonus: slip.bonus,
+            cancelled: false,
+            single: slip.single,
+            slippage: slip.slippage,
+            ruleset,
+            settlements: 0,
             placed_seq: self.seq,
             placed_at: self.now,
-            until: if offering { self.now.plus(self.genesis.offer_ttl) } else { Timestamp(0) },
-            requested: body.price,
-            requested_version: body.version,
-            price_age: accepted.quote.age,
-            paid: 0,
+            until: Timestamp(0),
+            floor: slip.floor,
+            key,
+            unit: slip.unit,
+            ask: Ask::default(),
+            auto: 0,
         };
         let index = match self.free_bet {
             NONE => {
@@ -339,185 +742,441 @@ impl<R: Rules> State<R> {
                 self.bets.len() as u32 - 1
             }
             index => {
-                let place = &mut self.bets[index as usize];
-                self.free_bet = place.next;
+                let place = &self.bets[index as usize];
+                self.free_bet = place.first;
                 bet.generation = place.generation + 1;
-                *place = bet;
                 index
             }
         };
-        self.live_bets += 1;
-        let market = &mut self.markets[accepted.market as usize];
-        match market.tail {
-            NO_BET => market.head = index,
-            tail => self.bets[tail as usize].next = index,
+        let mut sibling = NONE;
+        for (wanted, leg) in scratch.wanted.iter().zip(&scratch.found).rev() {
+            sibling = self.write_leg(index, sibling, wanted, leg);
         }
-        market.tail = index;
+        bet.first = sibling;
+        self.bets[index as usize] = bet;
+        // In the order of the ticket.
+        let mut at = sibling;
+        while at != NONE {
+            self.link_leg(at);
+            at = self.legs[at as usize].sibling;
+        }
+        self.live_bets += 1;
+        self.live_legs += u32::from(legs);
         let id = bet.id(index);
-        self.ledger.accounts[accepted.account as usize].pending += bet.returns;
-        let (from, to) = (Side::Customer(accepted.account), Side::House(HouseAccount::Escrow));
-        self.ledger.transfer(accepted.book, from, to, bet.stake, TransferWhy::Stake, id, events);
+        self.ledger.accounts[account as usize].pending += bet.returns;
+        let from = if bet.bonus { Side::Bonus(account) } else { Side::Customer(account) };
+        let escrow = Side::House(HouseAccount::Escrow);
+        self.ledger.transfer(bet.book, from, escrow, bet.stake, TransferWhy::Stake, id, events);
         id
     }
 
-    fn offer(&mut self, id: BetId, accepted: &Accepted, events: &mut Events) -> Answer {
-        let bet = self.bets[id.index() as usize];
-        self.timers.push(Reverse((bet.until.plus(Nanos(1)), self.seq, id)));
-        events.push(&BetOffered {
+    fn write_leg(&mut self, bet: u32, sibling: u32, wanted: &Wanted, found: &Found) -> u32 {
+        let leg = Leg {
+            bet,
+            market: found.market,
+            generation: self.markets[found.market as usize].generation,
+            sibling,
+            present: true,
+            places: found.places,
+            fraction: found.fraction,
+            selection: wanted.selection,
+            feed: self.markets[found.market as usize].feed,
+            requested: wanted.price,
+            requested_version: wanted.version,
+            price: found.quote.price,
+            version: found.quote.version,
+            price_age: found.quote.age,
+            settles_at: found.quote.price,
+            reach: found.reach,
+            ..Leg::filler()
+        };
+        match self.free_leg {
+            NONE => {
+                self.legs.push(leg);
+                self.legs.len() as u32 - 1
+            }
+            index => {
+                let place = &mut self.legs[index as usize];
+                self.free_leg = place.sibling;
+                *place = leg;
+                index
+            }
+        }
+    }
+
+    fn link_leg(&mut self, at: u32) {
+        let market = &mut self.markets[self.legs[at as usize].market as usize];
+        match market.tail {
+            NONE => market.head = at,
+            tail => self.legs[tail as usize].next = at,
+        }
+        market.tail = at;
+    }
+
+    /// The places of a bet's legs, in their order.
+    pub(crate) fn legs_of(&self, bet: &Bet) -> LegPlaces<'_> {
+        LegPlaces { legs: &self.legs, at: bet.first }
+    }
+
+    /// The bet waits; its end comes by a timer, or before.
+    fn hold(
+        &mut self,
+        id: BetId,
+        state: BetState,
+        why: PendingWhy,
+        until: Timestamp,
+        events: &mut Events,
+    ) -> Answer {
+        let bet = &mut self.bets[id.index() as usize];
+        bet.state = state;
+        bet.until = until;
+        let bet = *bet;
+        self.timers.push(Reverse((due(&bet), self.seq, id)));
+        events.push(&BetPending {
             bet: id,
             account: AccountId::new(bet.account, 1),
-            market: self.market_id(bet.market),
             stake: Minor(bet.stake),
-            requested: bet.requested,
-            price: bet.price,
-            version: bet.version,
-            requested_version: bet.requested_version,
-            price_age: bet.price_age,
-            until: bet.until,
-            selection: bet.selection,
-            currency: self.ledger.books[usize::from(bet.book)].currency.numeric(),
-            policy: bet.policy,
+            returns: Minor(bet.returns),
+            until,
+            why: why as u8,
             synthetic: u8::from(bet.synthetic),
-            slippage: bet.slippage,
+            currency: self.currency_of(&bet),
+            legs: bet.legs,
+            bonus: u8::from(bet.bonus),
+            zero: 0,
+            ruleset: u32::from(bet.ruleset),
+            zero2: 0,
         });
+        let answer = Answer::pending(self.seq, id, why, until);
+        Answer { stake: Minor(bet.stake), amount: Minor(bet.returns), ..answer }
+    }
+
+    pub(crate) fn currency_of(&self, bet: &Bet) -> u16 {
+        self.ledger.books[usize::from(bet.book)].currency.numeric()
+    }
+
+    /// Offers the bet at the terms that it has now.
+    pub(crate) fn offer(&mut self, id: BetId, until: Timestamp, events: &mut Events) -> Answer {
+        let bet = &mut self.bets[id.index() as usize];
+        bet.until = until;
+        let bet = *bet;
+        self.timers.push(Reverse((due(&bet), self.seq, id)));
+        for (number, at) in self.legs_of(&bet).enumerate() {
+            let leg = &self.legs[at as usize];
+            events.push(&BetOffered {
+                bet: id,
+                account: AccountId::new(bet.account, 1),
+                market: leg.market_id(),
+                stake: Minor(bet.stake),
+                requested: leg.requested,
+                price: leg.price,
+                version: leg.version,
+                requested_version: leg.requested_version,
+                price_age: leg.price_age,
+                until: bet.until,
+                selection: leg.selection,
+                currency: self.currency_of(&bet),
+                policy: bet.policy,
+                synthetic: u8::from(bet.synthetic),
+                slippage: bet.slippage,
+                leg: number as u8,
+                legs: bet.legs,
+                bonus: u8::from(bet.bonus),
+                places: leg.places,
+                ruleset: u32::from(bet.ruleset),
+                returns: Minor(bet.returns),
+            });
+        }
+        let leg = &self.legs[bet.first as usize];
         Answer {
             id: id.raw(),
             stake: Minor(bet.stake),
-            amount: Minor(accepted.returns),
+            amount: Minor(bet.returns),
             ..Answer::of(AnswerKind::Offered, self.seq)
         }
-        .with_price(Basis::Offer, bet.price, bet.version)
+        .with_price(Basis::Offer, leg.price, leg.version)
         .with_until(bet.until)
     }
 
     /// The bet becomes Open: its liability counts from here, and the evidence is written down.
-    fn open_bet(
+    pub(crate) fn open_bet(
         &mut self,
-        header: &Header,
+        key: RequestKey,
         id: BetId,
         basis: Basis,
         events: &mut Events,
     ) -> Answer {
         let bet = &mut self.bets[id.index() as usize];
-        bet.state = bet.state.after(BetStep::Accept).expect("only an offer becomes a bet");
+        let from = bet.state;
+        bet.state = bet.state.after(BetStep::Accept).expect("only what waits becomes a bet");
         bet.basis = basis as u8;
         let bet = *bet;
-        let market = &mut self.markets[bet.market as usize];
-        market.open_bets += 1;
-        let (feed, place) = (market.feed, market.first + u32::from(bet.selection.0));
-        self.risk.add(bet.at(place));
-        let worst = self.risk.worst(self.market_bets(bet.book, bet.market));
-        events.push(&BetOpened {
-            bet: id,
-            account: AccountId::new(bet.account, 1),
-            market: self.market_id(bet.market),
-            stake: Minor(bet.stake),
-            returns: Minor(bet.returns),
-            requested: bet.requested,
-            requested_version: bet.requested_version,
-            price: bet.price,
-            version: bet.version,
-            price_age: bet.price_age,
-            placed_at: bet.placed_at,
-            placed_seq: bet.placed_seq,
-            feed,
-            selection: bet.selection,
-            currency: self.ledger.books[usize::from(bet.book)].currency.numeric(),
-            slippage: bet.slippage,
-            policy: bet.policy,
-            basis: bet.basis,
-            synthetic: u8::from(bet.synthetic),
-            zero: [0; 5],
-            rules_version: R::VERSION,
-            logic_version: LOGIC_VERSION,
-            market_worst: Minor(i64::try_from(worst).unwrap_or(i64::MAX)),
-            key: header.key,
-        });
+        self.count_bet(id.index());
+        let first = self.legs[bet.first as usize];
+        if bet.single {
+            let worst = self.risk.worst(self.market_bets(bet.book, first.market));
+            events.push(&BetOpened {
+                bet: id,
+                account: AccountId::new(bet.account, 1),
+                market: first.market_id(),
+                stake: Minor(bet.stake),
+                returns: Minor(bet.returns),
+                requested: first.requested,
+                requested_version: first.requested_version,
+                price: first.price,
+                version: first.version,
+                price_age: first.price_age,
+                placed_at: bet.placed_at,
+                placed_seq: bet.placed_seq,
+                feed: first.feed,
+                selection: first.selection,
+                currency: self.currency_of(&bet),
+                slippage: bet.slippage,
+                policy: bet.policy,
+                basis: bet.basis,
+                synthetic: u8::from(bet.synthetic),
+                from: from as u8,
+                ruleset: u32::from(bet.ruleset),
+                rules_version: R::VERSION,
+                logic_version: LOGIC_VERSION,
+                market_worst: Minor(i64::try_from(worst).unwrap_or(i64::MAX)),
+                key,
+            });
+        } else {
+            self.tell_ticket(key, id, &bet, from, events);
+        }
+        let plain = bet.legs == 1;
+        let price = if plain { first.price } else { WirePrice::NONE };
+        let version = if plain { first.version } else { PriceVersion(0) };
+        let ages = self.legs_of(&bet).map(|at| self.legs[at as usize].price_age);
+        let age = ages.max().unwrap_or(Nanos::ZERO);
         Answer {
             id: id.raw(),
             stake: Minor(bet.stake),
             amount: Minor(bet.returns),
             ..Answer::of(AnswerKind::Accepted, self.seq)
         }
-        .with_price(basis, bet.price, bet.version)
-        .with_age(bet.price_age)
+        .with_price(basis, price, version)
+        .with_age(age)
     }
 
-    fn offered_bet(&self, header: &Header, id: BetId) -> Result<Bet, Answer> {
-        let Some(bet) = self.find_bet(id) else { return Err(self.no(Reject::OfferUnknown)) };
-        let own = AccountId::new(bet.account, 1).raw() == header.account;
-        match bet.state {
-            BetState::Offered if own => Ok(*bet),
-            BetState::OfferEnded if own => Err(self.no(Reject::OfferUnknown)),
-            _ if own => Err(self.no(Reject::NotAllowed)),
-            _ => Err(self.no(Reject::OfferUnknown)),
-        }
-    }
-
-    /// Takes an offer: at the offered price, in time, if no level of its market was suspended since,
-    /// and the market would still take a bet.
-    pub(crate) fn accept_offer(
-        &mut self,
-        header: &Header,
+    fn tell_ticket(
+        &self,
+        key: RequestKey,
         id: BetId,
+        bet: &Bet,
+        from: BetState,
         events: &mut Events,
-    ) -> Decided {
-        let bet = self.offered_bet(header, id)?;
-        if self.ledger.accounts[bet.account as usize].blocked {
-            return Err(self.no(Reject::AccountBlocked));
-        }
-        if bet.until < self.now {
-            return Err(self.no(Reject::OfferExpired));
-        }
-        if self.suspended_since(&bet) {
-            return Err(self.no(Reject::OfferWithdrawn));
-        }
-        self.open_for_bets(self.market_id(bet.market), bet.selection)?;
-        self.quote_in_force(bet.market, bet.selection)?;
-        let limits = self.limits(bet.book, bet.market);
-        let view = self.market_bets(bet.book, bet.market);
-        let stake = Stake::from_minor(bet.stake).expect("an offer has a stake");
-        self.liability_within(view, bet.selection, stake, bet.returns, bet.price, &limits)?;
-        Ok(self.open_bet(header, id, Basis::Offer, events))
-    }
-
-    /// Declines an offer: the stake goes back at once.
-    pub(crate) fn decline_offer(
-        &mut self,
-        header: &Header,
-        id: BetId,
-        events: &mut Events,
-    ) -> Decided {
-        self.offered_bet(header, id)?;
-        self.end_offer(id, OfferEnd::Declined, events);
-        Ok(Answer::done(self.seq, id.raw()))
-    }
-
-    /// Whether any level of the bet's market was suspended after the bet was asked for.
-    pub(crate) fn suspended_since(&self, bet: &Bet) -> bool {
-        let open = self.markets[bet.market as usize].status.after(MarketStep::Close).is_some();
-        !open || self.levels(bet.market).iter().any(|level| bet.placed_seq < level.seq)
-    }
-
-    pub(crate) fn end_offer(&mut self, id: BetId, why: OfferEnd, events: &mut Events) {
-        let bet = &mut self.bets[id.index() as usize];
-        bet.state = bet.state.after(BetStep::EndOffer).expect("only an offer ends as one");
-        bet.paid = bet.stake;
-        let bet = *bet;
-        self.ledger.accounts[bet.account as usize].pending -= bet.returns;
-        let (from, to) = (Side::House(HouseAccount::Escrow), Side::Customer(bet.account));
-        self.ledger.transfer(bet.book, from, to, bet.stake, TransferWhy::Return, id, events);
-        events.push(&OfferEnded {
+    ) {
+        events.push(&TicketOpened {
             bet: id,
             account: AccountId::new(bet.account, 1),
-            why: why as u8,
-            zero: [0; 7],
+            stake: Minor(bet.stake),
+            returns: Minor(bet.returns),
+            placed_at: bet.placed_at,
+            placed_seq: bet.placed_seq,
+            floor: bet.floor,
+            folds: bet.folds,
+            bankers: bet.bankers,
+            lines: u32::try_from(bet.shape().lines()).unwrap_or(u32::MAX),
+            legs: bet.legs,
+            each_way: each_way_code(bet.each_way),
+            policy: bet.policy,
+            basis: bet.basis,
+            currency: self.currency_of(bet),
+            slippage: bet.slippage,
+            synthetic: u8::from(bet.synthetic),
+            bonus: u8::from(bet.bonus),
+            ruleset: u32::from(bet.ruleset),
+            rules_version: R::VERSION,
+            logic_version: LOGIC_VERSION,
+            key,
+            unit: Minor(bet.unit),
+            from: from as u8,
+            zero: [0; 13],
         });
+        for (number, at) in self.legs_of(bet).enumerate() {
+            let leg = &self.legs[at as usize];
+            events.push(&LegBound {
+                bet: id,
+                market: leg.market_id(),
+                requested: leg.requested,
+                requested_version: leg.requested_version,
+                price: leg.price,
+                version: leg.version,
+                price_age: leg.price_age,
+                reach: Minor(leg.reach),
+                feed: leg.feed,
+                selection: leg.selection,
+                leg: number as u8,
+                places: leg.places,
+                place_num: leg.fraction.map_or(0, PlaceFraction::num),
+                place_den: leg.fraction.map_or(0, PlaceFraction::den),
+                winners: self.markets[leg.market as usize].winners,
+                zero: [0; 14],
+            });
+        }
+    }
+
+    /// The most that a bet returns, and what it could win with each selection, computed anew from its
+    /// stake and the prices that it settles at. It must not be counted meanwhile.
+    pub(crate) fn measure(&mut self, index: u32) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.found.clear();
+        let bet = self.bets[index as usize];
+        for at in self.legs_of(&bet) {
+            let leg = &self.legs[at as usize];
+            let (price, version, age) = (leg.settles_at, leg.version, leg.price_age);
+            let exact = price.price().expect("a leg has a price");
+            scratch.found.push(Found {
+                market: leg.market,
+                quote: Quote { price, exact, version, age },
+                places: leg.places,
+                fraction: leg.fraction,
+                reach: 0,
+            });
+        }
+        let house = &self.houses[usize::from(bet.ruleset)];
+        let (shape, stake) = (bet.shape(), bet.exact_stake());
+        let returns = if bet.is_plain() {
+            risk::returns(stake, scratch.found[0].quote.price, house.rounding.mode)
+        } else {
+            // Too much for money: the account's room for it will say so.
+            let greatest = greatest_returns(shape, stake, house, &mut scratch);
+            greatest.unwrap_or(Money::MAX.minor())
+        };
+        let returns = returns.min(bet.cap);
+        if !bet.is_plain() {
+            reaches(shape, stake, returns, &mut scratch);
+            let mut at = bet.first;
+            for found in &scratch.found {
+                self.legs[at as usize].reach = found.reach;
+                at = self.legs[at as usize].sibling;
+            }
+        }
+        self.bets[index as usize].returns = returns;
+        self.scratch = scratch;
+    }
+
+    /// Whether any level of any of the bet's markets was suspended after the bet was asked for.
+    pub(crate) fn suspended_since(&self, bet: &Bet) -> bool {
+        self.legs_of(bet)
+            .any(|at| self.market_suspended_since(self.legs[at as usize].market, bet.placed_seq))
+    }
+
+    pub(crate) fn market_suspended_since(&self, market: u32, seq: Seq) -> bool {
+        let open = self.markets[market as usize].status.after(MarketStep::Close).is_some();
+        !open || self.levels(market).iter().any(|level| seq < level.seq)
+    }
+
+    pub(crate) fn timers_are_full(&self) -> bool {
+        self.timers_max() <= self.timers.len()
+    }
+}
+
+/// The cap of a bet that has none.
+pub(crate) const NO_CAP: i64 = i64::MAX;
+
+/// All of an exact sum is kept before it is rounded.
+pub(crate) const KEEP_ALL: u32 = 1_000_000;
+
+/// When a bet's wait ends: offers and referrals may be answered up to their last moment, delays end at it.
+pub(crate) fn due(bet: &Bet) -> Timestamp {
+    match bet.state {
+        BetState::Offered | BetState::Referred => bet.until.plus(Nanos(1)),
+        _ => bet.until,
+    }
+}
+
+/// The numbers of each-way kinds on the wire.
+pub(crate) const fn each_way_code(each_way: EachWay) -> u8 {
+    match each_way {
+        EachWay::No => 0,
+        EachWay::WinToWin => 1,
+        EachWay::EquallyDivided => 2,
+    }
+}
+
+/// A limit as far as a trader may stretch it.
+fn referable(limit: i128, percent: u32) -> i128 {
+    limit * i128::from(percent.max(100)) / 100
+}
+
+/// So much of `whole` as `part` is of `of`, rounded down.
+fn share_of(whole: i64, part: i64, of: i64) -> i64 {
+    let share = i128::from(whole) * i128::from(part) / i128::from(of.max(1));
+    i64::try_from(share).unwrap_or(i64::MAX).clamp(0, Stake::MAX.minor())
+}
+
+/// What a ticket returns if everything wins and every runner that wins also places, bonuses included.
+fn greatest_returns(
+    shape: Shape,
+    stake: Stake,
+    house: &crate::ruleset::HouseSet,
+    scratch: &mut Scratch,
+) -> Result<i64, pricing::TicketError> {
+    let Scratch { found, win, place, .. } = scratch;
+    win.clear();
+    place.clear();
+    for leg in found.iter() {
+        let odds = quoted(leg.quote.price);
+        win.push(Factor::open(odds, Part::Win));
+        let part = leg.fraction.map_or(Part::Win, Part::Place);
+        place.push(Factor::open(odds, part));
+    }
+    let returns = pricing::ticket::returns(shape, stake, win, place, KEEP_ALL, house.rounding)?;
+    let mut prices = [pricing::Quoted::decimal(Price::MIN); pricing::LEGS_MAX];
+    for (to, leg) in prices.iter_mut().zip(found.iter()) {
+        *to = quoted(leg.quote.price);
+    }
+    let won = [pricing::LegNumbers::WON; pricing::LEGS_MAX];
+    let legs = found.len();
+    let (prices, won) = (&prices[..legs], &won[..legs]);
+    let bonus = pricing::bonus(shape, stake, prices, won, &house.lucky, house.rounding.mode)?;
+    returns.checked_add(bonus).map(Money::minor).ok_or(pricing::TicketError::TooLarge)
+}
+
+/// Puts what a ticket could win with each of its selections beside them; the factors were computed for
+/// its payout. A ticket whose sum is too large counts by the cap on what it pays.
+fn reaches(shape: Shape, stake: Stake, returns: i64, scratch: &mut Scratch) {
+    let Scratch { found, win, place, reach, .. } = scratch;
+    reach.clear();
+    reach.resize(found.len(), Money::ZERO);
+    let bound = (returns - stake.minor()).max(0);
+    let known = pricing::reach(shape, stake, win, place, reach).is_ok();
+    for (leg, reach) in found.iter_mut().zip(reach.iter()) {
+        // The lines that hold a selection win no more than all lines together.
+        leg.reach = if known { reach.minor().min(bound) } else { bound };
+    }
+}
+
+/// The places of a bet's legs.
+#[derive(Clone)]
+pub(crate) struct LegPlaces<'a> {
+    legs: &'a [Leg],
+    at: u32,
+}
+
+impl Iterator for LegPlaces<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        if self.at == NONE {
+            return None;
+        }
+        let at = self.at;
+        self.at = self.legs[at as usize].sibling;
+        Some(at)
     }
 }
 
 /// Whether a customer who asked for `requested` takes `current` (BETTING: price-change policies).
-fn agrees(policy: PricePolicy, requested: WirePrice, current: WirePrice, slippage: u16) -> bool {
+pub(crate) fn agrees(
+    policy: PricePolicy,
+    requested: WirePrice,
+    current: WirePrice,
+    slippage: u16,
+) -> bool {
     let (Some(asked), Some(now)) = (requested.price(), current.price()) else {
         return policy == PricePolicy::Any;
     };

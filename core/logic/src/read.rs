@@ -2,14 +2,14 @@
 
 use crate::answer::{Answer, Basis, Fate};
 use crate::bet::BetState;
-use crate::command::{Limits, PricePolicy, SelectionOutcome};
+use crate::command::{EachWayOffer, Limits, PricePolicy, ResultEntry};
 use crate::event::{FeedStatus, HouseAccount, MarketStatus};
 use crate::id::*;
 use crate::rules::Rules;
 use crate::state::State;
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Minor, Name, WirePrice};
-use betring_pricing::Currency;
+use betring_pricing::{Currency, EachWay, LegNumbers, PlaceFraction, Stake};
 
 /// An account, as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub struct AccountView {
     pub reference: u64,
     /// Its currency.
     pub currency: Currency,
-    /// What may be staked or withdrawn.
+    /// What may be staked or withdrawn; below zero it is owed.
     pub balance: Minor,
+    /// Money for free bets.
+    pub bonus: Minor,
     /// Whether it is blocked.
     pub blocked: bool,
 }
@@ -41,8 +43,8 @@ pub struct SelectionView<'a> {
     pub age: Nanos,
     /// Whether it is out of the market.
     pub withdrawn: bool,
-    /// What became of it.
-    pub outcome: Option<SelectionOutcome>,
+    /// What became of it, as the result says it.
+    pub result: Option<ResultEntry>,
 }
 
 /// A market, as it is.
@@ -68,8 +70,18 @@ pub struct MarketView<'a> {
     pub version: PriceVersion,
     /// The bound on the age of its prices; 0 is none.
     pub age_bound: Nanos,
-    /// Its open bets.
+    /// Its bets that stand.
     pub open_bets: u32,
+    /// Whether it is in-play, and how long bets wait then.
+    pub in_play: bool,
+    /// How long a bet waits before it is decided again.
+    pub delay: Nanos,
+    /// Whether its cash-outs are frozen at any level.
+    pub cash_out_frozen: bool,
+    /// Whether bets may be placed each way.
+    pub each_way: EachWayOffer,
+    /// How often its result changed.
+    pub settlement: u32,
     /// Its selections.
     pub selections: Vec<SelectionView<'a>>,
 }
@@ -90,19 +102,43 @@ pub struct BetView {
     pub id: BetId,
     /// Whose.
     pub account: AccountId,
-    /// In which market.
+    /// In which market: that of its first leg.
     pub market: MarketId,
-    /// On which selection.
+    /// On which selection: that of its first leg.
     pub selection: SelectionIndex,
     /// Where it is in its life.
     pub state: BetState,
-    /// What it risks.
+    /// What it risks: all lines together, less what was sold.
     pub stake: Minor,
-    /// What it returns if it wins.
+    /// The most that this returns.
     pub returns: Minor,
-    /// What was paid for it, or went back.
+    /// What its settlement in force paid, or went back.
     pub paid: Minor,
-    /// What it is bound to, or offered at.
+    /// What its cash-outs brought.
+    pub cashed: Minor,
+    /// How many legs.
+    pub legs: u8,
+    /// Bit k − 1: lines of k legs.
+    pub folds: u32,
+    /// Bit i: leg i is in every line.
+    pub bankers: u32,
+    /// How many lines, place lines included.
+    pub lines: u64,
+    /// Whether it is each way.
+    pub each_way: EachWay,
+    /// Whether it was placed by the command for singles.
+    pub single: bool,
+    /// A free bet.
+    pub bonus: bool,
+    /// Voided by itself.
+    pub cancelled: bool,
+    /// The set of rules that settles it.
+    pub ruleset: u16,
+    /// How many settlements it has had.
+    pub settlements: u32,
+    /// The value at which it is sold by itself; 0 none.
+    pub auto: Minor,
+    /// What its first leg is bound to, or offered at.
     pub price: WirePrice,
     /// The version of that.
     pub version: PriceVersion,
@@ -124,6 +160,33 @@ pub struct BetView {
     pub until: Timestamp,
     /// A probe's.
     pub synthetic: bool,
+}
+
+/// A leg of a bet, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegView {
+    /// In which market.
+    pub market: MarketId,
+    /// On which selection.
+    pub selection: SelectionIndex,
+    /// What was asked for.
+    pub requested: WirePrice,
+    /// What it is bound to, or offered at.
+    pub price: WirePrice,
+    /// The version of that; 0 of a price that a trader gave.
+    pub version: PriceVersion,
+    /// How old that was.
+    pub price_age: Nanos,
+    /// The price it settles at: the same, unless that was an error.
+    pub settles_at: WirePrice,
+    /// Places that are paid; 0 without each-way.
+    pub places: u8,
+    /// The part of the odds that a place pays.
+    pub fraction: Option<PlaceFraction>,
+    /// What its ticket could win more with it, as its market's limit counts it; 0 of a plain single.
+    pub reach: Minor,
+    /// What became of it, if that is known.
+    pub numbers: Option<LegNumbers>,
 }
 
 /// A feed, as it is.
@@ -152,6 +215,8 @@ pub struct Exposure {
     pub worst: i128,
     /// What each selection would return, stakes included.
     pub returns: Vec<i128>,
+    /// What tickets could win more with each selection: an upper bound, beside the exact figures.
+    pub reach: Vec<i128>,
 }
 
 fn text(name: &Name) -> &str {
@@ -167,6 +232,7 @@ impl<R: Rules> State<R> {
             reference: account.reference,
             currency: self.ledger.books[usize::from(account.currency)].currency,
             balance: Minor(account.balance),
+            bonus: Minor(account.bonus),
             blocked: account.blocked,
         })
     }
@@ -197,7 +263,7 @@ impl<R: Rules> State<R> {
                 version: quote.version,
                 age: self.price_age(index, SelectionIndex(s)),
                 withdrawn: quote.withdrawn,
-                outcome: quote.outcome,
+                result: quote.result,
             }
         };
         Some(MarketView {
@@ -212,6 +278,11 @@ impl<R: Rules> State<R> {
             version: market.version,
             age_bound: market.age_bound,
             open_bets: market.open_bets,
+            in_play: market.in_play,
+            delay: market.delay,
+            cash_out_frozen: self.freezes(index).iter().any(|level| level.holds()),
+            each_way: market.each_way,
+            settlement: market.settlement,
             selections: (0..market.selections).map(selection).collect(),
         })
     }
@@ -232,20 +303,33 @@ impl<R: Rules> State<R> {
     /// A bet that has not left memory.
     pub fn bet(&self, id: BetId) -> Option<BetView> {
         let bet = self.find_bet(id)?;
+        let first = &self.legs[bet.first as usize];
         Some(BetView {
             id,
             account: AccountId::new(bet.account, 1),
-            market: self.market_id(bet.market),
-            selection: bet.selection,
+            market: first.market_id(),
+            selection: first.selection,
             state: bet.state,
             stake: Minor(bet.stake),
             returns: Minor(bet.returns),
             paid: Minor(bet.paid),
-            price: bet.price,
-            version: bet.version,
-            price_age: bet.price_age,
-            requested: bet.requested,
-            requested_version: bet.requested_version,
+            cashed: Minor(bet.cashed),
+            legs: bet.legs,
+            folds: bet.folds,
+            bankers: bet.bankers,
+            lines: bet.shape().lines(),
+            each_way: bet.each_way,
+            single: bet.single,
+            bonus: bet.bonus,
+            cancelled: bet.cancelled,
+            ruleset: bet.ruleset,
+            settlements: bet.settlements,
+            auto: Minor(bet.auto),
+            price: first.price,
+            version: first.version,
+            price_age: first.price_age,
+            requested: first.requested,
+            requested_version: first.requested_version,
             policy: PricePolicy::from_code(bet.policy),
             basis: Basis::from_code(bet.basis),
             placed_seq: bet.placed_seq,
@@ -253,6 +337,50 @@ impl<R: Rules> State<R> {
             until: bet.until,
             synthetic: bet.synthetic,
         })
+    }
+
+    /// The legs of a bet that has not left memory, in their order; none of one that has.
+    pub fn legs(&self, id: BetId) -> impl Iterator<Item = LegView> {
+        let bet = self.find_bet(id);
+        let places = bet.map(|bet| self.legs_of(bet)).into_iter().flatten();
+        places.map(|at| {
+            let leg = &self.legs[at as usize];
+            LegView {
+                market: leg.market_id(),
+                selection: leg.selection,
+                requested: leg.requested,
+                price: leg.price,
+                version: leg.version,
+                price_age: leg.price_age,
+                settles_at: leg.settles_at,
+                places: leg.places,
+                fraction: leg.fraction,
+                reach: Minor(leg.reach),
+                numbers: leg.numbers,
+            }
+        })
+    }
+
+    /// What so much of a bet's stake (none: all of it) would be bought back for now; what a customer is
+    /// shown, and accepts with a cash-out.
+    ///
+    /// # Errors
+    /// [`crate::reject::Reject::CashOutFrozen`] on any doubt, `BetUnknown` of a bet that has left memory,
+    /// `StakeTooLarge` for more than its stake.
+    pub fn cash_out_value(&self, id: BetId, take: Option<Stake>) -> Result<Minor, Answer> {
+        let unknown = || self.no(crate::reject::Reject::BetUnknown);
+        let bet = self.find_bet(id).ok_or_else(unknown)?;
+        let all = Stake::from_minor(bet.stake).ok_or_else(unknown)?;
+        let take = take.unwrap_or(all);
+        if all < take {
+            return Err(self.no(crate::reject::Reject::StakeTooLarge));
+        }
+        self.value_of(bet, take).map(Minor)
+    }
+
+    /// The set of rules with a number, as it was published; 0 is the journal's own.
+    pub fn ruleset(&self, number: u16) -> Option<&crate::ruleset::Ruleset> {
+        self.rulesets.get(usize::from(number))
     }
 
     /// All bets that have not left memory, by place.
@@ -347,6 +475,7 @@ impl<R: Rules> State<R> {
             staked: self.risk.staked(book, index),
             worst: self.risk.worst(view),
             returns: self.risk.returns(book, kept.first, kept.selections).to_vec(),
+            reach: self.risk.reaches(view).to_vec(),
         })
     }
 

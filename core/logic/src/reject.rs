@@ -133,41 +133,71 @@ rejects! {
     /// An operator's own rule refused.
     Policy = 51, "This bet is not available to you.",
         "a rule of the operator's refused: the detail is its reason";
+    /// Legs that depend on each other: the same market or fixture twice.
+    RelatedContingency = 52, "These selections cannot be combined in one bet.",
+        "two legs are of one market or fixture: take them apart, or price them together";
+    /// More lines than the rules take.
+    TooManyLines = 53, "This bet has too many lines.",
+        "more lines or legs than the rules in force take: the answer carries how many lines";
+    /// No each-way terms.
+    EachWayNotOffered = 54, "Each-way bets are not offered here.",
+        "the market has no each-way terms, or too few runners for them";
+    /// A free bet of a kind that is not offered.
+    BonusTerms = 55, "A free bet cannot be used for this.",
+        "free bets are of one line and win only";
     /// Less than the smallest stake.
-    StakeTooSmall = 52, "The stake is below the minimum.",
+    StakeTooSmall = 56, "The stake is below the minimum.",
         "below the smallest stake: the answer carries it";
     /// More than the largest stake.
-    StakeTooLarge = 53, "The stake is above the maximum.",
+    StakeTooLarge = 57, "The stake is above the maximum.",
         "above the largest stake: the answer carries it";
     /// It could pay more than the cap.
-    PayoutLimit = 54, "The possible payout is above the maximum.",
+    PayoutLimit = 58, "The possible payout is above the maximum.",
         "above the largest payout: the answer carries the largest stake that is not";
     /// The market would lose more than its limit.
-    LiabilityLimit = 55, "This stake is more than we can accept here.",
+    LiabilityLimit = 59, "This stake is more than we can accept here.",
         "above the market's liability limit: the answer carries the largest stake that is not";
     /// Not enough money.
-    FundsInsufficient = 56, "There is not enough money in your account.",
+    FundsInsufficient = 60, "There is not enough money in your account.",
         "the balance is below the amount";
     /// The balance would grow past what is kept.
-    BalanceLimit = 57, "Your account cannot hold this much.",
+    BalanceLimit = 61, "Your account cannot hold this much.",
         "the balance would pass the largest amount of money";
     /// No such offer, or it has ended.
-    OfferUnknown = 58, "This offer is not there any more.",
+    OfferUnknown = 62, "This offer is not there any more.",
         "no offer has this handle, or it is another account's, or it has ended";
     /// The offer's time is over.
-    OfferExpired = 59, "This offer has ended.",
+    OfferExpired = 63, "This offer has ended.",
         "past the offer's until";
     /// Something was suspended after the offer was made.
-    OfferWithdrawn = 60, "This offer was withdrawn.",
+    OfferWithdrawn = 64, "This offer was withdrawn.",
         "a level of the market was suspended after the offer: it can never be taken";
+    /// No such bet.
+    BetUnknown = 65, "We do not know this bet.",
+        "no bet has this handle, or it is another account's, or it has left memory";
+    /// The bet cannot be sold back now.
+    CashOutFrozen = 66, "Cash-out is not available at the moment.",
+        "something is suspended, frozen, stale, settling or unpriced, or the bet is not of a kind that is bought back";
+    /// The bet is worth less than the customer was shown.
+    CashOutMoved = 67, "The cash-out value has changed.",
+        "the value now fails the customer's policy: the answer carries it";
+    /// The trader declined.
+    ReferralDeclined = 68, "We cannot accept this bet.",
+        "a trader declined the referred bet";
+    /// No trader answered in time.
+    ReferralTimedOut = 69, "We cannot accept this bet at the moment.",
+        "no trader answered the referral in time";
+    /// The place where bets wait is full.
+    TooManyPending = 70, "We are very busy; please try again.",
+        "as many bets wait for a delay, a trader or a customer as may: repeat with a new key after a pause";
     /// The state machine has no such step here.
-    NotAllowed = 61, "This is not possible now.",
+    NotAllowed = 71, "This is not possible now.",
         "not allowed in the present state: see the life-cycle tables";
     /// The result has more winners than the market.
-    TooManyWinners = 62, "This is not possible now.",
+    TooManyWinners = 72, "This is not possible now.",
         "more selections won than the market has winners: check the result, or how it was defined";
     /// A dense table is full.
-    Full = 63, "This is not available.",
+    Full = 73, "This is not available.",
         "the table is full: raise its capacity at the next start";
 }
 
@@ -254,6 +284,8 @@ malformed! {
     EngineOnly = 17, "only the engine itself gives this command";
     /// It came through the wrong ring.
     WrongRing = 18, "this command does not belong on this ring";
+    /// Lines that do not exist.
+    Folds = 19, "no such lines: none, of more legs than there are, or of fewer than there are bankers";
 }
 
 #[cfg(test)]

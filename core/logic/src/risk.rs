@@ -24,6 +24,8 @@ pub(crate) struct Risk {
     stakes: Grid<i128>,
     returns: Grid<i128>,
     parked: Grid<i128>,
+    /// What the tickets that hold a selection could win more if it wins: an upper bound.
+    reach: Grid<i128>,
     currencies: u8,
 }
 
@@ -45,37 +47,39 @@ impl Risk {
             stakes: Grid::new(),
             returns: Grid::new(),
             parked: Grid::new(),
+            reach: Grid::new(),
             currencies: 0,
         }
     }
 
     pub(crate) fn grow(&mut self, markets: u32, selections: u32, currencies: u32) {
         self.staked.grow(currencies, markets, 0);
-        for grid in [&mut self.stakes, &mut self.returns, &mut self.parked] {
+        for grid in [&mut self.stakes, &mut self.returns, &mut self.parked, &mut self.reach] {
             grid.grow(currencies, selections, 0);
         }
         self.currencies = currencies as u8;
     }
 
-    /// A bet opens, on a selection that is not withdrawn.
-    pub(crate) fn add(&mut self, bet: BetAt) {
-        *self.staked.at_mut(bet.book, bet.market) += i128::from(bet.stake);
-        *self.stakes.at_mut(bet.book, bet.place) += i128::from(bet.stake);
-        *self.returns.at_mut(bet.book, bet.place) += i128::from(bet.returns);
-    }
-
-    /// A bet is settled.
-    pub(crate) fn remove(&mut self, bet: BetAt, withdrawn: bool) {
-        *self.stakes.at_mut(bet.book, bet.place) -= i128::from(bet.stake);
-        let returns = if withdrawn { &mut self.parked } else { &mut self.returns };
-        let returns = returns.at_mut(bet.book, bet.place);
-        *returns -= i128::from(bet.returns);
-        assert!(0 <= *returns, "no more is taken out than was put in");
+    /// A plain single counts (`sign` 1), or does not count any more (−1).
+    pub(crate) fn count(&mut self, bet: BetAt, withdrawn: bool, sign: i128) {
+        let (stake, returns) = (sign * i128::from(bet.stake), sign * i128::from(bet.returns));
+        *self.stakes.at_mut(bet.book, bet.place) += stake;
+        let kept = if withdrawn { &mut self.parked } else { &mut self.returns };
+        let kept = kept.at_mut(bet.book, bet.place);
+        *kept += returns;
+        assert!(0 <= *kept, "no more is taken out than was put in");
         if !withdrawn {
             let staked = self.staked.at_mut(bet.book, bet.market);
-            *staked -= i128::from(bet.stake);
+            *staked += stake;
             assert!(0 <= *staked, "no more is taken out than was put in");
         }
+    }
+
+    /// A leg of a ticket counts by what its ticket could win more with it; below zero: not any more.
+    pub(crate) fn count_reach(&mut self, book: u8, place: u32, reach: i128) {
+        let kept = self.reach.at_mut(book, place);
+        *kept += reach;
+        assert!(0 <= *kept, "no more is taken out than was put in");
     }
 
     /// A selection is withdrawn, or comes back.
@@ -87,6 +91,21 @@ impl Risk {
             *self.parked.at_mut(book, place) = returns;
             *self.staked.at_mut(book, market) += if withdrawn { -stakes } else { stakes };
         }
+    }
+
+    /// What tickets could win more with one selection of a market.
+    pub(crate) fn reach(&self, view: MarketBets, selection: usize) -> i128 {
+        self.reaches(view)[selection]
+    }
+
+    /// The same of every selection.
+    pub(crate) fn reaches(&self, view: MarketBets) -> &[i128] {
+        self.reach.range(view.book, view.first, view.selections)
+    }
+
+    /// The largest of these.
+    pub(crate) fn largest_reach(&self, view: MarketBets) -> i128 {
+        self.reaches(view).iter().copied().max().unwrap_or(0)
     }
 
     pub(crate) fn staked(&self, book: u8, market: u32) -> i128 {

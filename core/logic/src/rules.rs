@@ -1,6 +1,6 @@
 //! The hook for an operator's own rules: one pure question per gate.
 //!
-//! A rule may refuse, or reduce the stake, and nothing else. So whatever the rules say, every
+//! A rule may refuse, have a trader look, or reduce the stake, and nothing else. So whatever the rules say, every
 //! invariant of ledger and price stays true by construction. Rules see facts and answer; they may keep
 //! no state and read no clock: a replay asks them again and has to hear the same.
 
@@ -32,7 +32,11 @@ pub struct BetFacts {
     pub starts: Timestamp,
     /// Which selection.
     pub selection: SelectionIndex,
-    /// The stake, as far as earlier rules have left it.
+    /// How many legs it has; the market's and the price's gates are asked for each.
+    pub legs: u8,
+    /// How many lines, place lines included.
+    pub lines: u64,
+    /// The stake of all lines together, as far as earlier rules have left it.
     pub stake: Stake,
     /// The price in force; none before the price's gate.
     pub price: Option<Price>,
@@ -40,6 +44,32 @@ pub struct BetFacts {
     pub policy: PricePolicy,
     /// A probe's bet.
     pub synthetic: bool,
+    /// Whether an earlier rule wants a trader to look at it.
+    pub refer: bool,
+}
+
+impl BetFacts {
+    /// A bet of which no more is known than this; whoever asks a rule fills in what its gate knows.
+    pub fn new(at: Timestamp, account: AccountId, currency: Currency, stake: Stake) -> BetFacts {
+        BetFacts {
+            at,
+            account,
+            reference: 0,
+            balance: Minor(0),
+            currency,
+            market: MarketId::NONE,
+            fixture: FixtureId::NONE,
+            starts: Timestamp(0),
+            selection: SelectionIndex(0),
+            legs: 1,
+            lines: 1,
+            stake,
+            price: None,
+            policy: PricePolicy::Exact,
+            synthetic: false,
+            refer: false,
+        }
+    }
 }
 
 /// What a rule says.
@@ -50,6 +80,8 @@ pub enum Ruling {
     Pass,
     /// No, for this reason of the operator's own.
     Refuse(u32),
+    /// Only if a trader says so: the bet waits for one.
+    Refer,
     /// Only up to this stake. More than the stake asked for changes nothing.
     Reduce(Stake),
 }

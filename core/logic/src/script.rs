@@ -3,6 +3,7 @@
 #![doc = include_str!("../../../docs/script.md")]
 
 mod desk;
+mod tickets;
 mod verbs;
 mod words;
 
@@ -201,6 +202,7 @@ impl<R: Rules> Runner<R> {
                 actors: 8,
                 currencies: 4,
                 quarantined: 8,
+                legs: 4096,
             },
             now: START,
             auto: true,
@@ -371,13 +373,19 @@ impl<R: Rules> Runner<R> {
                 let basis = answer.basis().map(|b| b.to_string()).unwrap_or_default();
                 let (price, returns) = (answer.price, answer.amount);
                 let (age, version) = (answer.age(), answer.version);
+                if price.is_none() {
+                    return format!("{} returns {returns}, {age} old, {basis}", bet());
+                }
                 format!("{} at {price} returns {returns}, {age} old, {version}, {basis}", bet())
             }
             AnswerKind::Offered => {
                 let until = answer.until().since(START);
                 format!("offer {} at {} until @{until}, {}", bet(), answer.price, answer.version)
             }
-            AnswerKind::Pending => format!("pending {}", bet()),
+            AnswerKind::Pending => {
+                let why = answer.pending_why().map_or_else(String::new, |why| format!(", {why}"));
+                format!("pending {} until @{}{why}", bet(), answer.until().since(START))
+            }
             AnswerKind::Started => match self.jobs.iter().position(|j| *j == answer.id) {
                 Some(at) => format!("started J{}", at + 1),
                 None => answer.to_string(),
@@ -625,7 +633,7 @@ fn begins(said: &str, expected: &str) -> bool {
 /// What has become of it, as scripts write it.
 fn fate_of(reply: &Reply) -> String {
     match reply.fate() {
-        fate @ (Fate::Won | Fate::Void) => format!("{fate} {}", reply.fate_amount),
+        fate if fate.has_amount() => format!("{fate} {}", reply.fate_amount),
         fate => fate.to_string(),
     }
 }

@@ -7,26 +7,28 @@
 //! exactly as the one it was taken of.
 
 use crate::answer::Answer;
-use crate::bet::{Bet, BetState};
-use crate::command::{Capacities, Genesis, Limits, PriceFailure, SelectionOutcome, rounding_mode};
-use crate::digest::{Digest, Running};
+use crate::bet::{Ask, Bet, BetState, Leg, NONE};
+use crate::command::{Capacities, EachWayOffer, Genesis, Limits, ResultEntry};
+use crate::digest::{Digest, Digester, Running};
 use crate::event::{FeedStatus, HouseAccount, JobKind, MarketStatus};
 use crate::feed::Feed;
 use crate::id::*;
 use crate::idempotency::{Kept, KeptBucket};
 use crate::ledger::{Account, Book};
-use crate::market::{Job, Market, NO_BET, Selection, Suspension};
+use crate::market::{Job, Market, Selection, Suspension};
+use crate::results::{WINDOWS_OF_A_MARKET, Window};
 use crate::rules::Rules;
+use crate::ruleset::RULESETS_MAX;
 use crate::state::{Fixture, State};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Body, Name, WirePrice};
-use betring_pricing::Currency;
+use betring_pricing::{Currency, EachWay, LegNumbers, Pence, PlaceFraction, Shape, Share};
 use rkyv::{Archive, Deserialize, Serialize, rancor};
 use std::cmp::Reverse;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// The version of the layout of what [`State::image`] writes.
-pub const IMAGE_VERSION: u32 = 1;
+pub const IMAGE_VERSION: u32 = 2;
 
 /// What the bytes of an image are aligned to, in memory.
 const ALIGNMENT: usize = 16;
@@ -34,7 +36,11 @@ const ALIGNMENT: usize = 16;
 #[derive(Archive, Serialize, Deserialize)]
 struct Image {
     genesis: Vec<u8>,
+    rulesets: Vec<u8>,
     capacities: Vec<u8>,
+    /// Of the capacities alone: room is made for them before the whole digest can be computed, and a
+    /// single wrong bit of one could ask for all memory there is.
+    capacities_digest: u128,
     rules: (u64, u32),
     seq: u64,
     now: i64,
@@ -42,12 +48,13 @@ struct Image {
     steps: u64,
     running: (u64, u64),
     suspension: Owners,
+    cash_out: Owners,
     quarantined: Vec<(u64, u128)>,
     actors: Vec<u8>,
     feed_names: Vec<u8>,
     feeds: Vec<FeedRow>,
     fixture_names: Vec<u8>,
-    fixtures: Vec<(i64, Owners)>,
+    fixtures: Vec<(i64, Owners, Owners)>,
     accounts: Vec<AccountRow>,
     books: Vec<BookRow>,
     currency_limits: Vec<u8>,
@@ -60,8 +67,13 @@ struct Image {
     free_blocks: Vec<Vec<u32>>,
     bets: Vec<BetRow>,
     free_bet: u32,
+    legs: Vec<LegRow>,
+    free_leg: u32,
+    windows: Vec<(i64, i64, i64, bool, u32)>,
+    free_window: u32,
     timers: Vec<(i64, u64, u64)>,
     working: Vec<u32>,
+    auto_queue: Vec<u32>,
     keys: Vec<BucketRow>,
 }
 
@@ -79,11 +91,13 @@ struct FeedRow {
     delay_bound: i64,
     quickest: Option<i64>,
     suspension: Owners,
+    cash_out: Owners,
 }
 
 #[derive(Archive, Serialize, Deserialize)]
 struct AccountRow {
     balance: i64,
+    bonus: i64,
     reference: u64,
     currency: u8,
     blocked: bool,
@@ -92,7 +106,7 @@ struct AccountRow {
 #[derive(Archive, Serialize, Deserialize)]
 struct BookRow {
     currency: u16,
-    house: [i128; 4],
+    house: [i128; 5],
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -113,6 +127,20 @@ struct MarketRow {
     open_bets: u32,
     settlement: u32,
     job: Option<(u64, u8, u32, u64, u64)>,
+    queued: Option<(u64, u8)>,
+    in_play: bool,
+    delay: i64,
+    cash_out: Owners,
+    each_way: u8,
+    /// Places, and the part of the odds.
+    terms: (u8, u8, u8),
+    deducts: bool,
+    windows: u32,
+    certainty: u8,
+    result_source: i64,
+    rolled_back: i64,
+    /// The heads of both lists, queued, again.
+    autos: (u32, u32, bool, bool),
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -124,34 +152,77 @@ struct SelectionRow {
     delay: i64,
     generation: u32,
     withdrawn: bool,
-    outcome: u8,
+    deducts: bool,
+    withdrawn_seq: u64,
+    withdrawn_at: (u32, u16, u16),
+    result: Option<[u8; 16]>,
 }
 
 #[derive(Archive, Serialize, Deserialize)]
 struct BetRow {
     stake: i64,
     returns: i64,
-    price: (u32, u16, u16),
-    version: u64,
+    cap: i64,
+    paid: i64,
+    cashed: i64,
     generation: u32,
     account: u32,
-    market: u32,
-    next: u32,
-    selection: u16,
+    first: u32,
+    folds: u32,
+    bankers: u32,
+    legs: u8,
+    each_way: u8,
+    undecided: u8,
+    present: u8,
     state: u8,
     book: u8,
     policy: u8,
     basis: u8,
     synthetic: bool,
+    bonus: bool,
+    cancelled: bool,
+    single: bool,
     slippage: u16,
+    ruleset: u16,
+    settlements: u32,
     placed_seq: u64,
     placed_at: i64,
     until: i64,
+    floor: u64,
+    key: u128,
+    unit: i64,
+    /// Take, accept, seq, policy, slippage, auto.
+    ask: (i64, i64, u64, u8, u16, bool),
+    auto: i64,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct LegRow {
+    bet: u32,
+    market: u32,
+    generation: u32,
+    sibling: u32,
+    next: u32,
+    auto_next: u32,
+    auto_listed: bool,
+    present: bool,
+    counted: bool,
+    /// Places, and the part of the odds; zeros without each-way.
+    terms: (u8, u8, u8),
+    selection: u16,
+    feed: u16,
     requested: (u32, u16, u16),
     requested_version: u64,
+    price: (u32, u16, u16),
+    version: u64,
     price_age: i64,
-    paid: i64,
+    settles_at: (u32, u16, u16),
+    reach: i64,
+    numbers: Option<NumbersRow>,
 }
+
+/// Void, win and place shares, and the deduction.
+type NumbersRow = ((u16, u16), (u16, u16), (u16, u16), u8);
 
 #[derive(Archive, Serialize, Deserialize)]
 struct BucketRow {
@@ -170,7 +241,7 @@ struct KeyRow {
     sealed: bool,
 }
 
-const _: () = assert!(HouseAccount::ALL.len() == 4 && size_of::<Answer>() == 64);
+const _: () = assert!(HouseAccount::ALL.len() == 5 && size_of::<Answer>() == 64);
 
 /// Why bytes are not a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,13 +250,6 @@ pub enum ImageError {
     Layout(String),
     /// A field holds what no state holds.
     Content(&'static str),
-    /// The state was made under other rules.
-    Rules {
-        /// Id and version in the image.
-        found: (u64, u32),
-        /// Id and version of the rules given.
-        expected: (u64, u32),
-    },
     /// The state that they hold is not the one that was stored.
     Digest {
         /// Of the state that was read.
@@ -202,12 +266,6 @@ impl std::fmt::Display for ImageError {
             ImageError::Content(what) => {
                 write!(f, "the image holds what no state holds: {what}")
             }
-            ImageError::Rules { found, expected } => write!(
-                f,
-                "the image was made under rules {} version {}, these are rules {} version {}: \
-                 open it with the rules it was made under",
-                found.0, found.1, expected.0, expected.1
-            ),
             ImageError::Digest { found, expected } => {
                 write!(f, "the image holds state {found}, but {expected} was stored")
             }
@@ -244,6 +302,10 @@ fn names(bytes: &[u8], what: &'static str) -> Read<Vec<Name>> {
     Ok(names)
 }
 
+fn capacities_digest(capacities: &Capacities) -> u128 {
+    Digester::new("capacities").bytes(capacities.as_bytes()).finish().0
+}
+
 fn owners(suspension: Suspension) -> Owners {
     (suspension.owners, suspension.seq.0)
 }
@@ -272,11 +334,12 @@ impl<R: Rules> State<R> {
         rkyv::to_bytes::<rancor::Error>(&self.to_image()).map_err(layout)
     }
 
-    /// The state of an image, if it is the one whose digest was stored beside it.
+    /// The state of an image, if it is the one whose digest was stored beside it, to go on from under
+    /// these rules, whichever it was made under.
     ///
     /// # Errors
-    /// If the bytes are not an image, hold what no state holds, were made under other rules, or give
-    /// another digest. Nothing panics on them.
+    /// If the bytes are not an image, hold what no state holds, or give another digest. Nothing panics
+    /// on them.
     pub fn from_image(rules: R, bytes: &[u8], expected: Digest) -> Read<State<R>> {
         let layout = |e: rancor::Error| ImageError::Layout(e.to_string());
         // Most large pieces of memory are aligned; one that is not is copied to where it is.
@@ -288,8 +351,9 @@ impl<R: Rules> State<R> {
             rkyv::from_bytes::<Image, rancor::Error>(&aligned)
         };
         let image = image.map_err(layout)?;
+        let made_under = image.rules;
         let state = Self::of_image(rules, image)?;
-        let found = state.digest();
+        let found = state.digest_under(made_under);
         if found != expected {
             return Err(ImageError::Digest { found, expected });
         }
@@ -307,7 +371,9 @@ impl<R: Rules> State<R> {
         timers.sort_unstable();
         Image {
             genesis: self.genesis.as_bytes().to_vec(),
+            rulesets: rows(&self.rulesets),
             capacities: self.capacities.as_bytes().to_vec(),
+            capacities_digest: capacities_digest(&self.capacities),
             rules: (R::ID, R::VERSION),
             seq: self.seq.0,
             now: self.now.0,
@@ -315,12 +381,17 @@ impl<R: Rules> State<R> {
             steps: self.steps,
             running: (self.running.hash, self.running.events),
             suspension: owners(self.suspension),
+            cash_out: owners(self.cash_out),
             quarantined: self.quarantined.iter().map(|(a, k)| (*a, k.0)).collect(),
             actors: rows(&self.actors.names),
             feed_names: rows(&self.feed_names.names),
             feeds: self.feeds.iter().map(feed_row).collect(),
             fixture_names: rows(&self.fixture_names.names),
-            fixtures: self.fixtures.iter().map(|f| (f.starts.0, owners(f.suspension))).collect(),
+            fixtures: self
+                .fixtures
+                .iter()
+                .map(|f| (f.starts.0, owners(f.suspension), owners(f.cash_out)))
+                .collect(),
             accounts: self.ledger.accounts.iter().map(account_row).collect(),
             books: self.ledger.books.iter().map(book_row).collect(),
             currency_limits: rows(&self.currency_limits),
@@ -333,17 +404,18 @@ impl<R: Rules> State<R> {
             free_blocks: self.free_blocks.to_vec(),
             bets: self.bets.iter().map(bet_row).collect(),
             free_bet: self.free_bet,
+            legs: self.legs.iter().map(leg_row).collect(),
+            free_leg: self.free_leg,
+            windows: self.windows.places.iter().map(window_row).collect(),
+            free_window: self.windows.free,
             timers,
             working: self.working.iter().copied().collect(),
+            auto_queue: self.auto_queue.iter().copied().collect(),
             keys: self.keys.buckets().map(bucket_row).collect(),
         }
     }
 
     fn of_image(rules: R, image: Image) -> Read<State<R>> {
-        let (found, expected) = (image.rules, (R::ID, R::VERSION));
-        if found != expected {
-            return Err(ImageError::Rules { found, expected });
-        }
         let genesis = Genesis::read_from_bytes(&image.genesis).ok();
         let genesis = content(genesis.filter(|g| g.check().is_ok()), "genesis")?;
         let capacities = Capacities::read_from_bytes(&image.capacities).ok();
@@ -351,11 +423,19 @@ impl<R: Rules> State<R> {
         let none = |c: &Capacities| *c == Capacities::default() && image.epoch == 0;
         let capacities = capacities.filter(|c| c.are_valid() || none(c));
         let capacities = content(capacities, "capacities")?;
+        let own = capacities_digest(&capacities) == image.capacities_digest;
+        holds(own, "capacities that are not those it was stored with")?;
 
         let mut state = State::new(rules);
         state.genesis = genesis;
-        state.price_failure = content(PriceFailure::from_code(genesis.price_failure), "genesis")?;
-        state.rounding = content(rounding_mode(genesis.rounding), "genesis")?;
+        state.rulesets = read_rows(&image.rulesets, "rules")?;
+        // Before Genesis there are none: nobody takes an image of that.
+        let sets = state.rulesets.len();
+        holds((1..=RULESETS_MAX).contains(&sets), "rules")?;
+        for set in &state.rulesets {
+            let house = set.check().ok().and_then(|()| set.rules());
+            state.houses.push(content(house, "rules")?);
+        }
         state.keys.set_window(genesis.window);
         state.seq = Seq(image.seq);
         state.now = Timestamp(image.now);
@@ -363,15 +443,17 @@ impl<R: Rules> State<R> {
         state.steps = image.steps;
         state.running = Running { hash: image.running.0, events: image.running.1 };
         state.suspension = suspension(image.suspension);
+        state.cash_out = suspension(image.cash_out);
 
         state.quarantined = image.quarantined.iter().map(|(a, k)| (*a, RequestKey(*k))).collect();
         state.actors.names = names(&image.actors, "an actor's name")?;
         state.feed_names.names = names(&image.feed_names, "a feed's name")?;
         state.fixture_names.names = names(&image.fixture_names, "a fixture's name")?;
         state.feeds = image.feeds.iter().map(feed).collect::<Read<_>>()?;
-        let fixture = |(starts, by): &(i64, Owners)| Fixture {
+        let fixture = |(starts, by, frozen): &(i64, Owners, Owners)| Fixture {
             starts: Timestamp(*starts),
             suspension: suspension(*by),
+            cash_out: suspension(*frozen),
         };
         state.fixtures = image.fixtures.iter().map(fixture).collect();
         state.ledger.books = image.books.iter().map(book).collect::<Read<_>>()?;
@@ -386,6 +468,11 @@ impl<R: Rules> State<R> {
         state.selection_names = names(&image.selection_names, "a selection's name")?;
         state.bets = image.bets.iter().map(bet).collect::<Read<_>>()?;
         state.free_bet = image.free_bet;
+        state.legs = image.legs.iter().map(leg).collect::<Read<_>>()?;
+        state.free_leg = image.free_leg;
+        state.windows.places = image.windows.iter().map(window).collect();
+        state.windows.free = image.free_window;
+        state.auto_queue = image.auto_queue.iter().copied().collect();
         state.free_markets = image.free_markets.clone();
         state.working = image.working.iter().copied().collect();
         let timer = |(due, seq, bet): &(i64, u64, u64)| {
@@ -398,8 +485,9 @@ impl<R: Rules> State<R> {
             blocks.clone_from(kept);
         }
         state.check_bounds(&capacities)?;
-        state.live_bets =
-            state.bets.iter().filter(|bet| bet.state != BetState::Archived).count() as u32;
+        let live = state.bets.iter().filter(|bet| bet.state != BetState::Archived);
+        state.live_bets = live.clone().count() as u32;
+        state.live_legs = live.map(|bet| u32::from(bet.legs)).sum();
 
         // Tables and grids are built for the capacities; then what was left out is recomputed.
         state.grow(capacities);
@@ -411,16 +499,26 @@ impl<R: Rules> State<R> {
             *state.own_limits.at_mut(*book, *index) = Some(limits);
         }
         for bet in &state.bets {
-            if matches!(bet.state, BetState::Open | BetState::Offered) {
+            let may_win = bet.state != BetState::Archived
+                && !bet.state.is_refused()
+                && bet.state != BetState::CashedOut;
+            if may_win {
                 let account = &mut state.ledger.accounts[bet.account as usize];
                 let pending = account.pending.checked_add(bet.returns);
                 account.pending = content(pending, "what an account may win")?;
                 holds(account.has_room_for(0), "what an account may win")?;
             }
         }
-        for bet in state.bets.iter().filter(|bet| bet.state == BetState::Open) {
-            let market = &state.markets[bet.market as usize];
-            state.risk.add(bet.at(market.first + u32::from(bet.selection.0)));
+        for leg in state.legs.iter().filter(|leg| leg.counted) {
+            let bet = &state.bets[leg.bet as usize];
+            let market = &state.markets[leg.market as usize];
+            let place = market.first + u32::from(leg.selection.0);
+            if bet.is_plain() {
+                state.risk.count(crate::settlement::at_place(bet, leg, place), false, 1);
+            } else {
+                holds(0 <= leg.reach, "what a ticket may win")?;
+                state.risk.count_reach(bet.book, place, i128::from(leg.reach));
+            }
         }
         for index in 0..state.markets.len() as u32 {
             let market = state.markets[index as usize];
@@ -459,7 +557,11 @@ impl<R: Rules> State<R> {
         holds(within(self.actors.names.len(), capacities.actors), "actors")?;
         holds(within(self.feed_names.names.len(), capacities.feeds), "feeds")?;
         holds(within(self.fixture_names.names.len(), capacities.fixtures), "fixtures")?;
-        holds(within(self.timers.len(), crate::state::OFFERS_MAX as u32), "timers")?;
+        holds(within(self.timers.len(), crate::state::waiting_max(capacities)), "timers")?;
+        holds(within(self.legs.len(), capacities.legs), "legs")?;
+        let windows = capacities.markets.saturating_add(WINDOWS_OF_A_MARKET);
+        holds(within(self.windows.places.len(), windows), "cancelled windows")?;
+        holds(within(self.auto_queue.len(), capacities.markets), "markets to be looked at")?;
         holds(within(self.working.len(), capacities.markets), "jobs")?;
         holds(within(self.free_markets.len(), capacities.markets), "free markets")?;
         holds(self.feeds.len() == self.feed_names.names.len() + 1, "feeds")?;
@@ -467,7 +569,9 @@ impl<R: Rules> State<R> {
         holds(self.markets.len() == self.market_names.len(), "markets")?;
         holds(self.selections.len() == self.selection_names.len(), "selections")?;
 
-        let bet = |at: u32| at == NO_BET || (at as usize) < self.bets.len();
+        let bet = |at: u32| at == NONE || (at as usize) < self.bets.len();
+        let leg = |at: u32| at == NONE || (at as usize) < self.legs.len();
+        let window = |at: u32| at == NONE || (at as usize) < self.windows.places.len();
         let market = |at: &u32| (*at as usize) < self.markets.len();
         let currency = |book: u8| usize::from(book) < self.ledger.books.len();
         let accounts = self.ledger.accounts.iter();
@@ -475,31 +579,62 @@ impl<R: Rules> State<R> {
         holds(self.working.iter().all(market), "a job's market")?;
         let works = |at: &u32| self.markets[*at as usize].job.is_some();
         holds(self.working.iter().all(works), "a market in turn without a job")?;
+        holds(self.auto_queue.iter().all(market), "a market to be looked at")?;
         holds(self.free_markets.iter().all(market), "a free market")?;
         holds(bet(self.free_bet), "a free bet")?;
+        holds(leg(self.free_leg), "a free leg")?;
+        holds(window(self.windows.free), "a free window")?;
+        let windows = self.windows.places.iter();
+        holds(windows.clone().all(|w| window(w.next)), "a window's successor")?;
         for kept in self.markets.iter().filter(|m| m.status != MarketStatus::Archived) {
             let block = kept.first as usize + kept.block() as usize;
             holds(0 < kept.selections && block <= self.selections.len(), "a market's selections")?;
             holds(usize::from(kept.feed.0) < self.feeds.len(), "a market's feed")?;
-            let cursor = kept.job.is_none_or(|job| bet(job.cursor));
-            holds(bet(kept.head) && bet(kept.tail) && cursor, "a market's bets")?;
+            let cursor = kept.job.is_none_or(|job| leg(job.cursor));
+            holds(leg(kept.head) && leg(kept.tail) && cursor, "a market's bets")?;
+            let autos = leg(kept.auto_head) && leg(kept.auto_kept);
+            holds(autos && window(kept.windows), "a market's lists")?;
             let settling = kept.status == MarketStatus::Settling;
             let block = &self.selections[kept.first as usize..][..usize::from(kept.selections)];
-            let decided = block.iter().all(|selection| selection.outcome.is_some());
+            let decided = block.iter().all(|selection| selection.result.is_some());
             holds(!settling || decided, "a settling market's result")?;
         }
         for kept in &self.bets {
-            holds(bet(kept.next), "a bet's successor")?;
+            holds(kept.state != BetState::Archived || bet(kept.first), "a free bet's successor")?;
             if kept.state == BetState::Archived {
                 continue;
             }
             let known = (kept.account as usize) < self.ledger.accounts.len()
-                && market(&kept.market)
-                && currency(kept.book);
-            holds(known, "a bet's account, market or currency")?;
-            let of = &self.markets[kept.market as usize];
-            holds(of.status != MarketStatus::Archived, "a bet's market")?;
-            holds(kept.selection.0 < of.selections, "a bet's selection")?;
+                && currency(kept.book)
+                && usize::from(kept.ruleset) < self.rulesets.len();
+            holds(known, "a bet's account, currency or rules")?;
+            let shape = Shape::new(kept.legs, kept.folds, kept.bankers, kept.each_way);
+            holds(shape.is_ok(), "a bet's lines")?;
+            let escrow = kept.state.in_escrow();
+            holds(!escrow || 0 < kept.stake, "a bet's stake")?;
+            // Its legs, in their list: as many as it has.
+            let (mut at, mut legs) = (kept.first, 0);
+            while at != NONE {
+                holds(leg(at) && legs < kept.legs, "a bet's legs")?;
+                legs += 1;
+                at = self.legs[at as usize].sibling;
+            }
+            holds(legs == kept.legs, "a bet's legs")?;
+        }
+        for kept in &self.legs {
+            holds(leg(kept.sibling) && leg(kept.next) && leg(kept.auto_next), "a leg's lists")?;
+            if kept.bet == NONE {
+                continue;
+            }
+            let known = (kept.bet as usize) < self.bets.len() && market(&kept.market);
+            holds(known, "a leg's bet or market")?;
+            holds(kept.price.is_price() && kept.settles_at.is_price(), "a leg's price")?;
+            holds(!kept.counted || kept.present, "a leg that counts")?;
+            if kept.present {
+                let of = &self.markets[kept.market as usize];
+                holds(of.status != MarketStatus::Archived, "a leg's market")?;
+                holds(kept.selection.0 < of.selections, "a leg's selection")?;
+            }
         }
         for (power, blocks) in self.free_blocks.iter().enumerate() {
             let fits = |first: &u32| *first as usize + (1 << power) <= self.selections.len();
@@ -520,6 +655,7 @@ fn feed_row(feed: &Feed) -> FeedRow {
         delay_bound: feed.delay_bound.0,
         quickest: feed.quickest.map(|q| q.0),
         suspension: owners(feed.suspension),
+        cash_out: owners(feed.cash_out),
     }
 }
 
@@ -534,12 +670,14 @@ fn feed(row: &FeedRow) -> Read<Feed> {
         delay_bound: Nanos(row.delay_bound),
         quickest: row.quickest.map(Nanos),
         suspension: suspension(row.suspension),
+        cash_out: suspension(row.cash_out),
     })
 }
 
 fn account_row(account: &Account) -> AccountRow {
     AccountRow {
         balance: account.balance,
+        bonus: account.bonus,
         reference: account.reference,
         currency: account.currency,
         blocked: account.blocked,
@@ -549,6 +687,7 @@ fn account_row(account: &Account) -> AccountRow {
 fn account(row: &AccountRow) -> Account {
     Account {
         balance: row.balance,
+        bonus: row.bonus,
         pending: 0,
         reference: row.reference,
         currency: row.currency,
@@ -584,6 +723,18 @@ fn market_row(market: &Market) -> MarketRow {
         open_bets: market.open_bets,
         settlement: market.settlement,
         job: market.job.map(job),
+        queued: market.queued.map(|(id, kind)| (id.0, kind as u8)),
+        in_play: market.in_play,
+        delay: market.delay.0,
+        cash_out: owners(market.cash_out),
+        each_way: market.each_way as u8,
+        terms: terms(market.places, market.fraction),
+        deducts: market.deducts,
+        windows: market.windows,
+        certainty: market.certainty,
+        result_source: market.result_source.0,
+        rolled_back: market.rolled_back.0,
+        autos: (market.auto_head, market.auto_kept, market.auto_queued, market.auto_again),
     }
 }
 
@@ -597,6 +748,10 @@ fn market(row: &MarketRow) -> Read<Market> {
             bets,
             steps,
         }),
+    };
+    let queued = match row.queued {
+        None => None,
+        Some((id, kind)) => Some((JobId(id), content(JobKind::from_code(kind), "a job")?)),
     };
     Ok(Market {
         generation: row.generation,
@@ -615,6 +770,22 @@ fn market(row: &MarketRow) -> Read<Market> {
         open_bets: row.open_bets,
         settlement: row.settlement,
         job,
+        queued,
+        in_play: row.in_play,
+        delay: Nanos(row.delay),
+        cash_out: suspension(row.cash_out),
+        each_way: content(EachWayOffer::from_code(row.each_way), "each-way terms")?,
+        places: row.terms.0,
+        fraction: fraction(row.terms)?,
+        deducts: row.deducts,
+        windows: row.windows,
+        certainty: row.certainty,
+        result_source: Timestamp(row.result_source),
+        rolled_back: Timestamp(row.rolled_back),
+        auto_head: row.autos.0,
+        auto_kept: row.autos.1,
+        auto_queued: row.autos.2,
+        auto_again: row.autos.3,
     })
 }
 
@@ -627,15 +798,16 @@ fn selection_row(selection: &Selection) -> SelectionRow {
         delay: selection.delay.0,
         generation: selection.generation,
         withdrawn: selection.withdrawn,
-        outcome: selection.outcome.map_or(0, |outcome| outcome as u8),
+        deducts: selection.deducts,
+        withdrawn_seq: selection.withdrawn_seq.0,
+        withdrawn_at: price(selection.withdrawn_at),
+        result: selection.result.map(|entry| zerocopy::transmute!(entry)),
     }
 }
 
 fn selection(row: &SelectionRow) -> Read<Selection> {
-    let outcome = match row.outcome {
-        0 => None,
-        code => Some(content(SelectionOutcome::from_code(code), "an outcome")?),
-    };
+    let result: Option<ResultEntry> = row.result.map(|bytes| zerocopy::transmute!(bytes));
+    holds(result.is_none_or(|entry| entry.check().is_ok()), "a result")?;
     Ok(Selection {
         price: wire_price(row.price)?,
         version: PriceVersion(row.version),
@@ -644,62 +816,182 @@ fn selection(row: &SelectionRow) -> Read<Selection> {
         delay: Nanos(row.delay),
         generation: row.generation,
         withdrawn: row.withdrawn,
-        outcome,
+        deducts: row.deducts,
+        withdrawn_seq: Seq(row.withdrawn_seq),
+        withdrawn_at: wire_price(row.withdrawn_at)?,
+        result,
     })
 }
 
+/// Each-way terms in a row.
+fn terms(places: u8, fraction: Option<PlaceFraction>) -> (u8, u8, u8) {
+    fraction.map_or((places, 0, 0), |f| (places, f.num(), f.den()))
+}
+
+fn fraction((_, num, den): (u8, u8, u8)) -> Read<Option<PlaceFraction>> {
+    match (num, den) {
+        (0, 0) => Ok(None),
+        (num, den) => Ok(Some(content(PlaceFraction::new(num, den), "each-way terms")?)),
+    }
+}
+
+fn window_row(window: &Window) -> (i64, i64, i64, bool, u32) {
+    (window.from.0, window.until.0, window.source.0, window.active, window.next)
+}
+
+fn window((from, until, source, active, next): &(i64, i64, i64, bool, u32)) -> Window {
+    Window {
+        from: Timestamp(*from),
+        until: Timestamp(*until),
+        source: Timestamp(*source),
+        active: *active,
+        next: *next,
+    }
+}
+
 fn bet_row(bet: &Bet) -> BetRow {
+    let ask = bet.ask;
     BetRow {
         stake: bet.stake,
         returns: bet.returns,
-        price: price(bet.price),
-        version: bet.version.0,
+        cap: bet.cap,
+        paid: bet.paid,
+        cashed: bet.cashed,
         generation: bet.generation,
         account: bet.account,
-        market: bet.market,
-        next: bet.next,
-        selection: bet.selection.0,
+        first: bet.first,
+        folds: bet.folds,
+        bankers: bet.bankers,
+        legs: bet.legs,
+        each_way: crate::place::each_way_code(bet.each_way),
+        undecided: bet.undecided,
+        present: bet.present,
         state: bet.state as u8,
         book: bet.book,
         policy: bet.policy,
         basis: bet.basis,
         synthetic: bet.synthetic,
+        bonus: bet.bonus,
+        cancelled: bet.cancelled,
+        single: bet.single,
         slippage: bet.slippage,
+        ruleset: bet.ruleset,
+        settlements: bet.settlements,
         placed_seq: bet.placed_seq.0,
         placed_at: bet.placed_at.0,
         until: bet.until.0,
-        requested: price(bet.requested),
-        requested_version: bet.requested_version.0,
-        price_age: bet.price_age.0,
-        paid: bet.paid,
+        floor: bet.floor,
+        key: bet.key.0,
+        unit: bet.unit,
+        ask: (ask.take, ask.accept, ask.seq.0, ask.policy, ask.slippage, ask.auto),
+        auto: bet.auto,
     }
 }
 
 fn bet(row: &BetRow) -> Read<Bet> {
-    let state = BetState::ALL.iter().find(|state| **state as u8 == row.state);
+    let (take, accept, seq, policy, slippage, auto) = row.ask;
     Ok(Bet {
         stake: row.stake,
         returns: row.returns,
-        price: wire_price(row.price)?,
-        version: PriceVersion(row.version),
+        cap: row.cap,
+        paid: row.paid,
+        cashed: row.cashed,
         generation: row.generation,
         account: row.account,
-        market: row.market,
-        next: row.next,
-        selection: SelectionIndex(row.selection),
-        state: *content(state, "a bet's state")?,
+        first: row.first,
+        folds: row.folds,
+        bankers: row.bankers,
+        legs: row.legs,
+        each_way: match row.each_way {
+            0 => EachWay::No,
+            1 => EachWay::WinToWin,
+            2 => EachWay::EquallyDivided,
+            _ => return Err(ImageError::Content("a bet's lines")),
+        },
+        undecided: row.undecided,
+        present: row.present,
+        state: content(BetState::from_code(row.state), "a bet's state")?,
         book: row.book,
         policy: row.policy,
         basis: row.basis,
         synthetic: row.synthetic,
+        bonus: row.bonus,
+        cancelled: row.cancelled,
+        single: row.single,
         slippage: row.slippage,
+        ruleset: row.ruleset,
+        settlements: row.settlements,
         placed_seq: Seq(row.placed_seq),
         placed_at: Timestamp(row.placed_at),
         until: Timestamp(row.until),
+        floor: row.floor,
+        key: RequestKey(row.key),
+        unit: row.unit,
+        ask: Ask { take, accept, seq: Seq(seq), policy, slippage, auto },
+        auto: row.auto,
+    })
+}
+
+fn leg_row(leg: &Leg) -> LegRow {
+    let share = |share: Share| (share.num(), share.den());
+    let numbers = |n: LegNumbers| (share(n.void), share(n.win), share(n.place), n.rule4.get());
+    LegRow {
+        bet: leg.bet,
+        market: leg.market,
+        generation: leg.generation,
+        sibling: leg.sibling,
+        next: leg.next,
+        auto_next: leg.auto_next,
+        auto_listed: leg.auto_listed,
+        present: leg.present,
+        counted: leg.counted,
+        terms: terms(leg.places, leg.fraction),
+        selection: leg.selection.0,
+        feed: leg.feed.0,
+        requested: price(leg.requested),
+        requested_version: leg.requested_version.0,
+        price: price(leg.price),
+        version: leg.version.0,
+        price_age: leg.price_age.0,
+        settles_at: price(leg.settles_at),
+        reach: leg.reach,
+        numbers: leg.numbers.map(numbers),
+    }
+}
+
+fn leg(row: &LegRow) -> Read<Leg> {
+    let share = |(num, den): (u16, u16)| content(Share::new(num, den), "a leg's numbers");
+    let numbers = match row.numbers {
+        None => None,
+        Some((void, win, place, rule4)) => Some(LegNumbers {
+            void: share(void)?,
+            win: share(win)?,
+            place: share(place)?,
+            rule4: content(Pence::new(rule4), "a leg's numbers")?,
+        }),
+    };
+    Ok(Leg {
+        bet: row.bet,
+        market: row.market,
+        generation: row.generation,
+        sibling: row.sibling,
+        next: row.next,
+        auto_next: row.auto_next,
+        auto_listed: row.auto_listed,
+        present: row.present,
+        counted: row.counted,
+        places: row.terms.0,
+        fraction: fraction(row.terms)?,
+        selection: SelectionIndex(row.selection),
+        feed: FeedId(row.feed),
         requested: wire_price(row.requested)?,
         requested_version: PriceVersion(row.requested_version),
+        price: wire_price(row.price)?,
+        version: PriceVersion(row.version),
         price_age: Nanos(row.price_age),
-        paid: row.paid,
+        settles_at: wire_price(row.settles_at)?,
+        reach: row.reach,
+        numbers,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The whole state, the one match that routes every command, and what needs no sequence at all.
 
 use crate::answer::{Answer, AnswerKind, Fate, Reply};
-use crate::bet::{Bet, BetState};
+use crate::bet::{Bet, BetState, Leg};
 use crate::command::*;
 use crate::digest::Running;
 use crate::event::*;
@@ -11,13 +11,15 @@ use crate::id::*;
 use crate::idempotency::Keys;
 use crate::ledger::Ledger;
 use crate::market::{Market, Selection, Suspension};
+use crate::place::Scratch;
 use crate::reject::{Malformed, Reject};
+use crate::results::Windows;
 use crate::risk::Risk;
 use crate::rules::Rules;
+use crate::ruleset::{HouseSet, Ruleset};
 use crate::table::Table;
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{HEADER, Header, Minor, Name, SLOT};
-use betring_pricing::RoundingMode;
 use siphasher::sip::SipHasher13;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -26,13 +28,19 @@ use std::hash::Hasher;
 /// The version of the decisions in this crate: a journal is re-executed only under its own.
 pub const LOGIC_VERSION: u32 = 1;
 
-/// Offers that may stand at a time; beyond that a bet whose price moved is refused instead.
-pub const OFFERS_MAX: usize = 65_536;
+/// Bets that may wait at a time (for a delay, a trader, a customer, a cash-out), at most; in a book for
+/// fewer bets, as many as bets. Beyond that nothing new waits.
+pub const WAITING_MAX: usize = 1 << 20;
 
 /// Every 65,536 sequences a record carries the running hash over all events before it.
 pub const HASH_EVERY: u64 = 65_536;
 
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// Bets that may wait at a time under these capacities.
+pub(crate) fn waiting_max(capacities: &Capacities) -> u32 {
+    (WAITING_MAX as u32).min(capacities.bets + 64)
+}
 
 /// The place and the moment that the engine gave a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +72,8 @@ pub struct Admitted {
 pub(crate) struct Fixture {
     pub(crate) starts: Timestamp,
     pub(crate) suspension: Suspension,
+    /// Who freezes the cash-outs of its markets.
+    pub(crate) cash_out: Suspension,
 }
 
 /// Named things that are never given back: actors, feeds, fixtures.
@@ -74,7 +84,7 @@ pub(crate) struct Names {
     table: Table,
 }
 
-/// An offer's end, by time.
+/// The end of a wait, by time.
 pub(crate) type Timer = Reverse<(Timestamp, Seq, BetId)>;
 
 /// Everything that decides, and nothing else.
@@ -82,14 +92,16 @@ pub(crate) type Timer = Reverse<(Timestamp, Seq, BetId)>;
 pub struct State<R: Rules = crate::rules::HouseRules> {
     pub(crate) rules: R,
     pub(crate) genesis: Genesis,
-    pub(crate) price_failure: PriceFailure,
-    pub(crate) rounding: RoundingMode,
+    /// Every set of rules so far, as published and ready for use; a bet names its own.
+    pub(crate) rulesets: Vec<Ruleset>,
+    pub(crate) houses: Vec<HouseSet>,
     pub(crate) capacities: Capacities,
     pub(crate) seq: Seq,
     pub(crate) now: Timestamp,
     pub(crate) epoch: Epoch,
     pub(crate) running: Running,
     pub(crate) suspension: Suspension,
+    pub(crate) cash_out: Suspension,
     pub(crate) keys: Keys,
     pub(crate) quarantined: Vec<(u64, RequestKey)>,
     pub(crate) actors: Names,
@@ -113,9 +125,16 @@ pub struct State<R: Rules = crate::rules::HouseRules> {
     pub(crate) bets: Vec<Bet>,
     pub(crate) free_bet: u32,
     pub(crate) live_bets: u32,
+    pub(crate) legs: Vec<Leg>,
+    pub(crate) free_leg: u32,
+    pub(crate) live_legs: u32,
+    pub(crate) windows: Windows,
     pub(crate) timers: BinaryHeap<Timer>,
     /// Markets with a job, in turn.
     pub(crate) working: VecDeque<u32>,
+    /// Markets with bets that sell themselves, to be looked at.
+    pub(crate) auto_queue: VecDeque<u32>,
+    pub(crate) scratch: Scratch,
     /// Steps so far: they alternate between forgetting keys first and jobs first.
     pub(crate) steps: u64,
 }
@@ -152,14 +171,15 @@ impl<R: Rules> State<R> {
         State {
             rules,
             genesis: Genesis::default(),
-            price_failure: PriceFailure::Refuse,
-            rounding: RoundingMode::Down,
+            rulesets: Vec::new(),
+            houses: Vec::new(),
             capacities: Capacities::default(),
             seq: Seq(0),
             now: Timestamp::MIN,
             epoch: Epoch(0),
             running: Running::default(),
             suspension: Suspension::default(),
+            cash_out: Suspension::default(),
             keys: Keys::new(),
             quarantined: Vec::new(),
             actors: Names::default(),
@@ -181,8 +201,14 @@ impl<R: Rules> State<R> {
             bets: Vec::new(),
             free_bet: NONE,
             live_bets: 0,
+            legs: Vec::new(),
+            free_leg: NONE,
+            live_legs: 0,
+            windows: Windows::new(),
             timers: BinaryHeap::new(),
             working: VecDeque::new(),
+            auto_queue: VecDeque::new(),
+            scratch: Scratch::default(),
             steps: 0,
         }
     }
@@ -219,13 +245,21 @@ impl<R: Rules> State<R> {
 
     /// Whether a Step would have something to do: then the engine gives one a turn.
     pub fn has_work(&self) -> bool {
-        !self.working.is_empty() || self.timer_is_due() || self.keys.has_work(self.now)
+        !self.working.is_empty()
+            || !self.auto_queue.is_empty()
+            || self.timer_is_due()
+            || self.keys.has_work(self.now)
     }
 
     /// When the next work falls due: then the engine, if idle, gives a Tick.
     pub fn next_due(&self) -> Option<Timestamp> {
         let timer = self.timers.peek().map(|Reverse((due, ..))| *due);
         timer.into_iter().chain(self.keys.next_due()).min()
+    }
+
+    /// Bets that may wait at a time.
+    pub fn timers_max(&self) -> usize {
+        waiting_max(&self.capacities) as usize
     }
 
     pub(crate) fn timer_is_due(&self) -> bool {
@@ -336,12 +370,19 @@ impl<R: Rules> State<R> {
         } else if valid_until < at {
             return refuse(Reject::Expired);
         }
-        let bets_full = self.live_bets == self.capacities.bets;
+        let legs = match command {
+            Command::Place(_) => 1,
+            Command::PlaceTicket(body, _) => u32::from(body.legs),
+            _ => 0,
+        };
+        let bets_full = legs != 0
+            && (self.live_bets == self.capacities.bets
+                || self.capacities.legs < self.live_legs + legs);
         let keys_full = match command_lane(command) {
             Lane::Customer => self.keys.is_full_for_customers(),
             Lane::Engine | Lane::Control | Lane::Feed => self.keys.is_full(),
         };
-        if keys_full || (bets_full && matches!(command, Command::Place(_))) {
+        if keys_full || bets_full {
             return refuse(Reject::Overloaded);
         }
         Admission::Sequence(Admitted { hash, digest })
@@ -375,6 +416,10 @@ impl<R: Rules> State<R> {
         let (valid_until, token) = body_head(command);
         if header.key != RequestKey::NONE {
             let sealed = matches!(command, Command::Resolve(_));
+            // Whatever time limit the question names: a copy made before it may carry one that is a
+            // whole window ahead.
+            let latest = stamp.at.plus(self.genesis.window);
+            let valid_until = if sealed { valid_until.max(latest) } else { valid_until };
             self.keys.insert(
                 admitted.hash,
                 header.account,
@@ -456,6 +501,18 @@ impl<R: Rules> State<R> {
             Command::SetLimits(body) => self.set_limits(body, events),
             Command::BlockAccount(body) => self.block_account(body, events),
             Command::LiftQuarantine(body) => self.lift_quarantine(body, events),
+            Command::PublishRules(_, sets) => self.publish_rules(sets.iter(), events),
+            Command::SetInPlay(body) => self.set_in_play(body, events),
+            Command::AnswerReferral(body, prices) => {
+                self.answer_referral(body, prices.iter(), events)
+            }
+            Command::FreezeCashOut(body) => self.freeze_cash_out(body, events),
+            Command::CancelBets(body) => self.cancel_bets(body, events),
+            Command::RollbackResult(body) => self.rollback_result(body, events),
+            Command::CancelBet(body) => self.cancel_bet(body, events),
+            Command::CorrectPrice(body) => self.correct_price(body, events),
+            Command::Adjust(body) => self.adjust(body, events),
+            Command::GrantBonus(body) => self.grant_bonus(body, events),
 
             Command::SetPrices(body, entries) => self.set_prices(header, body, *entries, events),
             Command::FeedHeartbeat(body) => self.feed_message(
@@ -484,6 +541,11 @@ impl<R: Rules> State<R> {
             Command::Deposit(body) => self.deposit(header, body.amount, events),
             Command::Withdraw(body) => self.withdraw(header, body.amount, events),
             Command::Place(body) => self.place(header, body, events),
+            Command::PlaceTicket(body, legs) => {
+                self.place_ticket(header, body, legs.iter(), events)
+            }
+            Command::CashOut(body) => self.cash_out(header, body, events),
+            Command::SetAutoCashOut(body) => self.set_auto_cash_out(header, body, events),
             Command::AcceptOffer(body) => self.accept_offer(header, body.bet, events),
             Command::DeclineOffer(body) => self.decline_offer(header, body.bet, events),
             Command::Resolve(_) => Ok(Answer::of(AnswerKind::NeverPlaced, self.seq)),
@@ -508,20 +570,27 @@ impl<R: Rules> State<R> {
                     return (Fate::Archived, Minor(0));
                 };
                 let fate = match bet.state {
+                    BetState::Delayed | BetState::Referred => Fate::Waiting,
+                    BetState::Rejected => Fate::Rejected,
                     BetState::Open => Fate::Open,
+                    BetState::CashingOut => Fate::CashingOut,
+                    BetState::CashedOut => Fate::CashedOut,
                     BetState::Offered => Fate::Offered,
                     BetState::OfferEnded => Fate::OfferEnded,
                     BetState::Won => Fate::Won,
                     BetState::Lost => Fate::Lost,
                     BetState::Void => Fate::Void,
+                    BetState::Partial => Fate::Partial,
                     BetState::Archived => Fate::Archived,
                 };
-                (fate, Minor(bet.paid))
+                let sold = bet.state == BetState::CashedOut;
+                (fate, Minor(if sold { bet.cashed } else { bet.paid }))
             }
             AnswerKind::Started => {
-                let market = self.find_market(answer.job_market());
-                let job = market.and_then(|(_, market)| market.job);
-                let job = job.is_some_and(|job| job.id.0 == answer.id);
+                let job = self.find_market(answer.job_market()).is_some_and(|(_, market)| {
+                    market.job.is_some_and(|job| job.id.0 == answer.id)
+                        || market.queued.is_some_and(|(id, _)| id.0 == answer.id)
+                });
                 (if job { Fate::JobRunning } else { Fate::JobEnded }, Minor(0))
             }
             AnswerKind::Refused | AnswerKind::Done | AnswerKind::NeverPlaced => {
@@ -662,6 +731,16 @@ macro_rules! for_every_body {
             Command::SetLimits($body) => $what,
             Command::BlockAccount($body) => $what,
             Command::LiftQuarantine($body) => $what,
+            Command::PublishRules($body, _) => $what,
+            Command::SetInPlay($body) => $what,
+            Command::AnswerReferral($body, _) => $what,
+            Command::FreezeCashOut($body) => $what,
+            Command::CancelBets($body) => $what,
+            Command::RollbackResult($body) => $what,
+            Command::CancelBet($body) => $what,
+            Command::CorrectPrice($body) => $what,
+            Command::Adjust($body) => $what,
+            Command::GrantBonus($body) => $what,
             Command::SetPrices($body, _) => $what,
             Command::FeedHeartbeat($body) => $what,
             Command::FeedGap($body) => $what,
@@ -673,6 +752,9 @@ macro_rules! for_every_body {
             Command::AcceptOffer($body) => $what,
             Command::DeclineOffer($body) => $what,
             Command::Resolve($body) => $what,
+            Command::PlaceTicket($body, _) => $what,
+            Command::CashOut($body) => $what,
+            Command::SetAutoCashOut($body) => $what,
         }
     };
 }

@@ -105,6 +105,41 @@ fn a_sleeping_loop_is_always_woken() {
     caught(4, park_unfenced::nobody_sleeps_through_work);
 }
 
+protocol!(stop = "stop" "stop");
+protocol!(stop_read_relaxed = "stop" "stop_read_relaxed");
+protocol!(stop_stored_relaxed = "stop" "stop_stored_relaxed");
+protocol!(stop_read_late = "stop" "stop_read_late");
+protocol!(stop_while_stalled = "stop" "stop_while_stalled");
+
+#[test]
+fn a_stop_finds_whatever_was_published_before_it() {
+    for stalls in [0, 1] {
+        explore(3, move |first| stop::everything_before_it_is_decided(first, stalls));
+    }
+    caught(3, |first| stop_read_relaxed::everything_before_it_is_decided(first, 0));
+    caught(3, |first| stop_stored_relaxed::everything_before_it_is_decided(first, 0));
+    caught(3, |first| stop_read_late::everything_before_it_is_decided(first, 0));
+    caught(3, |first| stop_while_stalled::everything_before_it_is_decided(first, 1));
+}
+
+protocol!(wanted = "wanted" "wanted");
+protocol!(wanted_without_replies = "wanted" "wanted_without_replies");
+protocol!(wanted_without_readers = "wanted" "wanted_without_readers");
+protocol!(wanted_by_the_last = "wanted" "wanted_by_the_last");
+protocol!(wanted_asked_once = "wanted" "wanted_asked_once");
+
+#[test]
+fn whoever_waits_for_a_sync_gets_it() {
+    explore(3, wanted::a_reply_is_not_left_waiting);
+    explore(2, wanted::nobody_who_asked_is_forgotten_for_another);
+    explore(3, wanted::a_reader_of_what_is_durable_sees_it);
+    caught(3, wanted_without_replies::a_reply_is_not_left_waiting);
+    // What came after the last record is looked at again when there is nothing to do.
+    caught(3, wanted_asked_once::a_reply_is_not_left_waiting);
+    caught(2, wanted_by_the_last::nobody_who_asked_is_forgotten_for_another);
+    caught(3, wanted_without_readers::a_reader_of_what_is_durable_sees_it);
+}
+
 protocol!(cell = "cell" "cell");
 protocol!(cell_writer_unfenced = "cell" "cell_writer_unfenced");
 protocol!(cell_reader_unfenced = "cell" "cell_reader_unfenced");

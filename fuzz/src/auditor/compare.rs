@@ -1,5 +1,6 @@
 //! Holding a whole state against the auditor's books, and asking whether anything was left undone.
 
+use super::place::Liability;
 use super::{Auditor, Checked, rule};
 use betring_core::event::*;
 use betring_core::id::*;
@@ -55,6 +56,7 @@ impl Auditor {
                 return Err(format!("{} is nobody's account", view.id));
             };
             let same = i128::from(view.balance.0) == account.balance
+                && i128::from(view.bonus.0) == account.bonus
                 && view.blocked == account.blocked
                 && view.currency.numeric() == account.currency
                 && view.reference == account.reference;
@@ -81,16 +83,23 @@ impl Auditor {
             let Some(market) = self.markets.get(&view.id.raw()) else {
                 return Err(format!("{} has no business in memory", view.id));
             };
+            // While it leaves memory nobody outside can say which of its legs still count.
+            let leaving = market.status == MarketStatus::Archiving;
             let open_bets = self
                 .bets
                 .values()
-                .filter(|bet| bet.market == view.id.raw() && bet.state == BetState::Open)
+                .filter(|bet| bet.state.stands())
+                .flat_map(|bet| &bet.legs)
+                .filter(|leg| leg.market == view.id.raw() && !leg.gone)
                 .count();
             let same = view.status == market.status
                 && view.version.0 == market.version
                 && view.suspended == self.is_suspended(market)
                 && view.feed_up == self.feed_is_up(market.feed)
-                && view.open_bets as usize == open_bets
+                && (leaving || view.open_bets as usize == open_bets)
+                && (view.in_play, view.delay.0) == (market.in_play, market.delay)
+                && view.cash_out_frozen == self.is_frozen(market)
+                && view.settlement == market.settlement
                 && view.age_bound.0 == market.age_bound
                 && view.selections.len() == market.runners.len();
             rule(same, || {
@@ -105,22 +114,23 @@ impl Auditor {
                 let same = selection.price == runner.price
                     && selection.version.0 == runner.version
                     && selection.withdrawn == runner.out
-                    && selection.outcome == runner.outcome
+                    && selection.result == runner.result
                     && (runner.price.is_none() || selection.age.0 == age);
                 rule(same, || format!("{selection:?} is to be {runner:?}, {age} ns old"))?;
             }
             for number in &self.currencies {
                 let Some(currency) = Currency::from_numeric(*number) else { continue };
                 let Some(exposure) = state.exposure(view.id, currency) else { continue };
-                let (staked, returns) = self.liability(view.id.raw(), *number);
+                let Liability { staked, returns, reach } = self.liability(view.id.raw(), *number);
                 let worst = self.worst(market, staked, &returns);
                 let same = exposure.staked == staked
                     && exposure.returns == returns
+                    && (leaving || exposure.reach == reach)
                     && exposure.worst == worst;
                 rule(same, || {
                     format!(
                         "{} in {currency} has {exposure:?}, and all open bets sum to staked {staked}, \
-                         returns {returns:?}, worst {worst}",
+                         returns {returns:?}, reach {reach:?}, worst {worst}",
                         view.id
                     )
                 })?;
@@ -139,37 +149,50 @@ impl Auditor {
                 return Err(format!("{} was never made", view.id));
             };
             let same = view.account.raw() == bet.account
-                && view.market.raw() == bet.market
-                && usize::from(view.selection.0) == bet.selection
                 && view.state == bet.state
                 && i128::from(view.stake.0) == bet.stake
                 && i128::from(view.returns.0) == bet.returns
                 && i128::from(view.paid.0) == bet.paid
-                && view.price == bet.price
-                && view.version.0 == bet.version
-                && view.price_age.0 == bet.price_age
-                && view.requested == bet.requested
+                && i128::from(view.cashed.0) == bet.cashed
+                && i128::from(view.auto.0) == bet.auto
+                && usize::from(view.legs) == bet.legs.len()
+                && view.cancelled == bet.cancelled
+                && usize::from(view.ruleset) == bet.ruleset
+                && view.settlements == bet.settlements
                 && view.placed_seq.0 == bet.placed_seq
                 && view.until.0 == bet.until;
             rule(same, || format!("{view:?} is to be {bet:?}"))?;
+            for (view, leg) in state.legs(view.id).zip(&bet.legs) {
+                let may_be_known = leg.known == view.numbers || leg.may_be.contains(&view.numbers);
+                let same = view.market.raw() == leg.market
+                    && usize::from(view.selection.0) == leg.selection
+                    && view.price == leg.price
+                    && view.version.0 == leg.version
+                    && view.price_age.0 == leg.price_age
+                    && view.requested == leg.requested
+                    && view.settles_at == leg.settles_at
+                    && view.places == leg.places
+                    && i128::from(view.reach.0) == leg.reach
+                    && may_be_known;
+                rule(same, || format!("{view:?} is to be {leg:?}"))?;
+            }
         }
-        let (least, most) = self.bets_in_memory();
+        let ((least, most), _) = self.in_memory();
         rule((least..=most).contains(&seen), || {
             format!("{seen} bets are in memory, and the rules say {least} to {most}")
         })
     }
 
-    /// Whether anything is left to do that should have been done: jobs that run, offers that ended.
+    /// Whether anything is left to do that should have been done: jobs that run, waits that are over.
     ///
     /// # Errors
     /// What is left.
     pub fn nothing_is_left(&self) -> Checked {
         let job = self.markets.iter().find(|(_, market)| market.job.is_some());
         rule(job.is_none(), || format!("a job never ended: {job:?}"))?;
-        let late = self
-            .bets
-            .iter()
-            .find(|(_, bet)| bet.state == BetState::Offered && bet.until < self.now);
-        rule(late.is_none(), || format!("an offer never ended: {late:?}"))
+        let waits = |bet: &super::Bet| bet.state.waits() || bet.state == BetState::CashingOut;
+        let late =
+            self.bets.iter().find(|(_, bet)| waits(bet) && super::waits::due(bet) <= self.now);
+        rule(late.is_none(), || format!("a wait never ended: {late:?}"))
     }
 }

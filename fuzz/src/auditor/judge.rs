@@ -1,6 +1,6 @@
 //! Judging an engine from outside, by its answers alone: any engine, also one that keeps no journal of ours.
 
-use super::{Auditor, Before, Checked, Ring, describe, money, rule};
+use super::{Auditor, Before, Bet, Checked, Ring, describe, money, rule};
 use betring_core::BetState;
 use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::*;
@@ -18,10 +18,15 @@ impl Auditor {
     /// If it has begun already.
     pub fn begin(&mut self, at: Timestamp, genesis: Genesis, capacities: Capacities) -> Checked {
         rule(self.seq == 0, || "a journal begins once".to_owned())?;
-        self.genesis = Some(genesis);
+        self.is_born(genesis);
         self.seq = 1;
         self.restarted(at, capacities);
         Ok(())
+    }
+
+    /// Somebody is registered as an actor without having asked through the auditor.
+    pub fn registered(&mut self, actor: &str) {
+        self.actors.push(actor.to_owned());
     }
 
     /// A new run: feeds have to recover, markets with manual prices wait to be opened.
@@ -62,7 +67,7 @@ impl Auditor {
         self.seq += 1;
         self.now = self.now.max(at.0);
         self.told.clear();
-        let decided = self.decide(&header, &command, said.id, Some(*said));
+        let decided = self.decide(&header, &command, said.id);
         let (Ok(answer) | Err(answer)) =
             decided.map_err(|what| format!("{}: {what}", describe(bytes)))?;
         if let Some(reject) = answer.reject() {
@@ -91,36 +96,35 @@ impl Auditor {
     /// If the auditor's own books do not hold.
     pub fn catch_up(&mut self, at: Timestamp) -> Checked {
         self.now = self.now.max(at.0);
-        let offers: Vec<u64> = self
-            .bets
-            .iter()
-            .filter(|(_, bet)| bet.state == BetState::Offered && bet.until < self.now)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in offers {
-            self.hit("Offered", "end offer");
-            self.offer_ends(id, OfferEnd::Expired);
+        let is_over = |bet: &Bet| {
+            let waits = bet.state.waits() || bet.state == BetState::CashingOut;
+            waits && super::waits::due(bet) <= self.now
+        };
+        let over: Vec<u64> =
+            self.bets.iter().filter(|(_, bet)| is_over(bet)).map(|(id, _)| *id).collect();
+        for id in over {
+            if self.bets.get(&id).is_some_and(|bet| bet.state == BetState::CashingOut) {
+                self.sale_ends(id)?;
+            } else {
+                self.wait_ends(id)?;
+            }
         }
-        let jobs: Vec<(u64, u64, JobKind)> = self
-            .markets
-            .iter()
-            .filter_map(|(id, market)| market.job.map(|(job, kind)| (*id, job, kind)))
-            .collect();
-        for (market, job, kind) in jobs {
-            let bets: Vec<(u64, BetState)> = self
-                .bets
-                .iter()
-                .filter(|(_, bet)| bet.market == market && bet.state != BetState::Archived)
-                .map(|(id, bet)| (*id, bet.state))
-                .collect();
-            for (id, state) in &bets {
-                match state {
-                    BetState::Offered => {
-                        self.hit("Offered", "end offer");
-                        self.offer_ends(*id, OfferEnd::Withdrawn);
-                    }
-                    BetState::Open if kind == JobKind::Settle => self.settles(*id)?,
-                    _ => (),
+        while let Some((market, job, kind)) = self.a_job() {
+            let here = |bet: &Bet| {
+                bet.state != BetState::Archived
+                    && bet.legs.iter().any(|leg| leg.market == market && !leg.gone)
+            };
+            let bets: Vec<u64> =
+                self.bets.iter().filter(|(_, bet)| here(bet)).map(|(id, _)| *id).collect();
+            for id in bets.iter().filter(|_| kind != JobKind::Archive) {
+                let Some(bet) = self.bets.get(id).cloned() else { continue };
+                if bet.state.waits() && self.suspended_since(&bet) {
+                    self.wait_ends(*id)?;
+                } else if bet.state == BetState::CashingOut {
+                    self.sale_ends(*id)?;
+                    self.news_reach(*id, market, job);
+                } else if bet.state == BetState::Open || bet.state.is_settled() {
+                    self.news_reach(*id, market, job);
                 }
             }
             self.job_ends(&JobEnded {
@@ -132,6 +136,7 @@ impl Auditor {
                 zero: [0; 7],
             })?;
         }
+        self.timers.retain(|(due, ..)| self.now < *due);
         self.told.clear();
         let alive = |(account, key): &(u64, u128)| {
             self.kept(*account, RequestKey(*key), self.now).is_some()
@@ -141,18 +146,25 @@ impl Auditor {
         self.invariants()
     }
 
+    fn a_job(&self) -> Option<(u64, u64, JobKind)> {
+        let mut jobs = self.markets.iter().filter_map(|(id, market)| Some((*id, market.job?)));
+        jobs.next().map(|(id, (job, kind))| (id, job, kind))
+    }
+
     /// What is open, for whoever has rules of an own to check.
     pub fn open_bets(&self) -> impl Iterator<Item = OpenBet> + '_ {
         let open = self.bets.iter().filter(|(_, bet)| bet.state == BetState::Open);
         open.filter_map(|(id, bet)| {
+            let leg = &bet.legs[0];
             Some(OpenBet {
                 id: BetId::from_raw(*id),
                 account: AccountId::from_raw(bet.account),
-                market: MarketId::from_raw(bet.market),
-                selection: SelectionIndex(bet.selection as u16),
+                market: MarketId::from_raw(leg.market),
+                starts: self.starts(leg.market),
+                selection: SelectionIndex(leg.selection as u16),
                 stake: Money::from_minor(i64::try_from(bet.stake).ok()?)?,
                 returns: Money::from_minor(i64::try_from(bet.returns).ok()?)?,
-                price: bet.price.price()?,
+                price: leg.price.price()?,
                 placed_at: Timestamp(bet.placed_at),
             })
         })
@@ -167,7 +179,7 @@ impl Auditor {
     }
 }
 
-/// An open bet, as an engine's answers made it.
+/// An open bet, as an engine's answers made it; of a ticket, its first leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenBet {
     /// The bet.
@@ -176,6 +188,8 @@ pub struct OpenBet {
     pub account: AccountId,
     /// In which market.
     pub market: MarketId,
+    /// When the market's fixture starts; 0 if it has none, or that is not known.
+    pub starts: Timestamp,
     /// On which selection.
     pub selection: SelectionIndex,
     /// What it risks.
@@ -197,5 +211,6 @@ fn agrees(expected: &Answer, said: &Answer) -> bool {
         && (started || said.id == 0 || expected.id == said.id)
         && same(expected.stake.0, said.stake.0)
         && (started || same(expected.amount.0, said.amount.0))
+        && (said.policy_reason == 0 || expected.policy_reason == said.policy_reason)
         && (said.price.e4 == 0 || expected.price.e4 == said.price.e4)
 }

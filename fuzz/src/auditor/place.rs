@@ -1,6 +1,9 @@
-//! Bets as the rules have them: gates in their order, what a price is worth and how old it is, offers.
+//! Bets as the rules have them: gates in their order, what a price is worth and how old it is, what a bet may
+//! cost.
 
-use super::{Auditor, Bet, Checked, Decided, Market, Runner, Side, and, money, rule};
+use super::lines::{ALL_ODDS, Lines, OfOdds, Ratio, Rounded};
+use super::rules::Gate;
+use super::{Auditor, Bet, Checked, Decided, Leg, Market, Runner, Side, and, money};
 use betring_core::BetState;
 use betring_core::LOGIC_VERSION;
 use betring_core::answer::{Answer, AnswerKind, Basis};
@@ -8,12 +11,14 @@ use betring_core::command::*;
 use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::reject::Reject;
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Header, Minor, WirePrice};
-use betring_pricing::{RoundingMode, Stake};
+use betring_pricing::{EachWay, LegNumbers, Money, RoundingMode, Stake};
+use zerocopy::IntoBytes;
 
 /// Profit and stake of a price: what is won for how much. As exact as the source was.
-fn odds(price: WirePrice) -> (i128, i128) {
+pub(super) fn odds(price: WirePrice) -> (i128, i128) {
     if price.den == 0 {
         (i128::from(price.e4) - 10_000, 10_000)
     } else {
@@ -36,7 +41,7 @@ pub(super) fn returns(stake: i128, price: WirePrice, mode: RoundingMode) -> i128
 }
 
 /// Whether a customer who asked for one price takes another.
-fn takes(policy: PricePolicy, asked: WirePrice, now: WirePrice, slippage: u16) -> bool {
+pub(super) fn takes(policy: PricePolicy, asked: WirePrice, now: WirePrice, slippage: u16) -> bool {
     if policy == PricePolicy::Any {
         return true;
     }
@@ -52,12 +57,118 @@ fn takes(policy: PricePolicy, asked: WirePrice, now: WirePrice, slippage: u16) -
     }
 }
 
+/// So much of a whole as a part is of all, rounded down; a stake.
+fn share_of(whole: i128, part: i128, of: i128) -> i128 {
+    (whole * part / of.max(1)).clamp(0, i128::from(Stake::MAX.minor()))
+}
+
+/// A limit as far as a trader may stretch it.
+fn stretched(limit: i128, percent: u32) -> i128 {
+    limit * i128::from(percent.max(100)) / 100
+}
+
+pub(super) fn each_way_code(each_way: EachWay) -> u8 {
+    match each_way {
+        EachWay::No => EachWayKind::No as u8,
+        EachWay::WinToWin => EachWayKind::WinToWin as u8,
+        EachWay::EquallyDivided => EachWayKind::EquallyDivided as u8,
+    }
+}
+
+/// A refusal that is about one leg: its number stands in the answer's fourth byte.
+fn of_leg_number(answer: Answer, leg: usize) -> Answer {
+    let mut answer = answer;
+    answer.as_mut_bytes()[3] = leg as u8;
+    answer
+}
+
+/// When a bet goes through the gates.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    Asked,
+    /// Its delay has passed.
+    Again,
+    /// A trader says yes.
+    Trader,
+}
+
+/// What a customer asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Slip {
+    pub(super) stake: i128,
+    pub(super) unit: i128,
+    pub(super) lines: Lines,
+    pub(super) policy: PricePolicy,
+    pub(super) slippage: u16,
+    pub(super) floor: u64,
+    pub(super) bonus: bool,
+    pub(super) synthetic: bool,
+    pub(super) single: bool,
+    pub(super) wanted: Vec<Wanted>,
+}
+
+/// One leg of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) market: MarketId,
+    pub(super) selection: usize,
+    pub(super) price: WirePrice,
+    pub(super) version: u64,
+    /// A trader's price, whatever is in force.
+    pub(super) given: WirePrice,
+}
+
+/// The same leg with what is in force.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) price: WirePrice,
+    pub(super) version: u64,
+    pub(super) age: i64,
+    pub(super) places: u8,
+    pub(super) part: OfOdds,
+    pub(super) reach: i128,
+}
+
+/// What passed every gate.
+pub(super) struct Bound {
+    pub(super) stake: i128,
+    pub(super) returns: i128,
+    pub(super) cap: Option<i128>,
+    pub(super) terms: Vec<Terms>,
+    pub(super) agreed: bool,
+    refer: bool,
+    delay: i64,
+}
+
+/// What a market's open bets stand to cost in a currency.
+pub(super) struct Liability {
+    pub(super) staked: i128,
+    /// By selection: what plain singles return.
+    pub(super) returns: Vec<i128>,
+    /// By selection: what tickets could win more with it.
+    pub(super) reach: Vec<i128>,
+}
+
+impl Liability {
+    fn largest_reach(&self) -> i128 {
+        self.reach.iter().copied().max().unwrap_or(0)
+    }
+}
+
 impl Auditor {
-    fn rounding(&self) -> RoundingMode {
-        self.genesis.and_then(|genesis| rounding_mode(genesis.rounding)).unwrap_or_default()
+    pub(super) fn set(&self, number: usize) -> &Ruleset {
+        &self.rulesets[number]
     }
 
-    fn levels<'a>(&'a self, market: &'a Market) -> Vec<&'a super::Suspended> {
+    pub(super) fn rounded(&self, ruleset: usize) -> Rounded {
+        let set = self.set(ruleset);
+        Rounded {
+            mode: rounding_mode(set.rounding).unwrap_or_default(),
+            by_line: set.rounding_place == RoundingPlace::Line as u8,
+        }
+    }
+
+    pub(super) fn levels<'a>(&'a self, market: &'a Market) -> Vec<&'a super::Suspended> {
         let mut levels = vec![
             &self.everything,
             &self.feeds[usize::from(market.feed)].suspended,
@@ -95,7 +206,7 @@ impl Auditor {
     }
 
     /// Whether a market and a selection take bets.
-    fn takes_bets(&self, id: MarketId, selection: usize) -> Result<&Market, Answer> {
+    pub(super) fn takes_bets(&self, id: MarketId, selection: usize) -> Result<&Market, Answer> {
         let Some(market) = self.markets.get(&id.raw()) else {
             return Err(self.no(Reject::MarketUnknown));
         };
@@ -122,7 +233,11 @@ impl Auditor {
     }
 
     /// The price in force and its age, if it may be bet on.
-    fn in_force(&self, market: &Market, selection: usize) -> Result<(Runner, i64), Answer> {
+    pub(super) fn in_force(
+        &self,
+        market: &Market,
+        selection: usize,
+    ) -> Result<(Runner, i64), Answer> {
         let runner = &market.runners[selection];
         if runner.price.is_none() {
             return Err(self.no(Reject::NoPrice));
@@ -139,27 +254,23 @@ impl Auditor {
         Ok((runner.clone(), age))
     }
 
-    fn limits_for(&self, market: &Market, currency: u16) -> Limits {
-        let first = self.genesis.map(|genesis| genesis.limits).unwrap_or_default();
-        let of_currency = self.currency_limits.get(&currency).copied().unwrap_or(first);
-        market.limits.get(&currency).copied().unwrap_or(of_currency)
-    }
-
-    /// From all open bets of a market in a currency: what is staked, and what each selection returns.
-    /// Bets on what is out are void: their stakes go back whatever happens.
-    pub(super) fn liability(&self, id: u64, currency: u16) -> (i128, Vec<i128>) {
+    /// From all bets of a market that stand, in a currency: what is staked, what each selection returns, and what
+    /// tickets could win with it. Singles on what is out are void: their stakes go back whatever happens.
+    pub(super) fn liability(&self, id: u64, currency: u16) -> Liability {
         let runners = self.markets.get(&id).map_or(&[][..], |market| &market.runners);
-        let mut returns = vec![0; runners.len()];
-        let mut staked = 0;
-        for bet in self.bets.values() {
-            let counts =
-                bet.market == id && bet.currency == currency && bet.state == BetState::Open;
-            if counts && !runners[bet.selection].out {
-                staked += bet.stake;
-                returns[bet.selection] += bet.returns;
+        let mut all =
+            Liability { staked: 0, returns: vec![0; runners.len()], reach: vec![0; runners.len()] };
+        for bet in self.bets.values().filter(|b| b.currency == currency && b.state.stands()) {
+            for leg in bet.legs.iter().filter(|leg| leg.market == id && !leg.gone) {
+                if !bet.lines.is_plain() {
+                    all.reach[leg.selection] += leg.reach;
+                } else if !runners[leg.selection].out {
+                    all.staked += bet.stake;
+                    all.returns[leg.selection] += bet.returns;
+                }
             }
         }
-        (staked, returns)
+        all
     }
 
     /// What is lost when the dearest selections win, as many as can.
@@ -170,348 +281,682 @@ impl Auditor {
         paid - staked
     }
 
+    /// Whether what this bet adds is within a market's limit: whether a trader has to look, or the refusal.
+    #[expect(clippy::too_many_arguments, reason = "what is bet, and how far a trader may go")]
     fn within_liability(
         &self,
-        id: MarketId,
-        selection: usize,
+        wanted: &Wanted,
         currency: u16,
-        stake: i128,
-        price: WirePrice,
-        limit: i64,
-    ) -> Result<(), Answer> {
-        let Some(market) = self.markets.get(&id.raw()) else { return Ok(()) };
-        let (staked, all) = self.liability(id.raw(), currency);
+        plain: bool,
+        (stake, would_return): (i128, i128),
+        terms: &Terms,
+        percent: u32,
+        mode: RoundingMode,
+    ) -> Result<bool, Answer> {
+        let Some(market) = self.markets.get(&wanted.market.raw()) else { return Ok(false) };
+        let all = self.liability(wanted.market.raw(), currency);
+        let limit = i128::from(self.limits_for(market, currency).max_liability.0);
+        let worst = self.worst(market, all.staked, &all.returns);
+        let reach = all.largest_reach();
         // A bet is judged on what it changes: one that makes nothing worse passes.
-        let allowed = self.worst(market, staked, &all).max(i128::from(limit));
-        let mode = self.rounding();
-        let fits = |stake: i128| {
-            let mut with = all.clone();
-            with[selection] += returns(stake, price, mode);
-            self.worst(market, staked + stake, &with) <= allowed
+        let allowed = (worst + reach).max(limit);
+        let with = |stake: i128, more: i128| {
+            let mut with = all.returns.clone();
+            with[wanted.selection] += more;
+            self.worst(market, all.staked + stake, &with) + reach
         };
-        if fits(stake) {
-            return Ok(());
+        let own = all.reach[wanted.selection];
+        let after = match plain {
+            true => with(stake, would_return),
+            false => worst + reach.max(own + terms.reach),
+        };
+        if after <= allowed {
+            return Ok(false);
         }
-        // The largest stake that would have fit.
-        let (mut fit, mut not) = (0, i128::from(Stake::MAX.minor()) + 1);
-        while fit + 1 < not {
-            let middle = (fit + not) / 2;
-            if fits(middle) { fit = middle } else { not = middle }
+        if after <= (worst + reach).max(stretched(limit, percent)) {
+            return Ok(true);
         }
-        Err(and(self.no(Reject::LiabilityLimit), |no| no.amount = money(fit)))
+        let most = if plain {
+            // The largest stake that would have fit.
+            let (mut fit, mut not) = (0, i128::from(Stake::MAX.minor()) + 1);
+            while fit + 1 < not {
+                let middle = (fit + not) / 2;
+                let fits = with(middle, returns(middle, terms.price, mode)) <= allowed;
+                if fits { fit = middle } else { not = middle }
+            }
+            fit
+        } else {
+            let room = (allowed - worst - own - 1).max(0);
+            share_of(stake, room.min(i128::from(i64::MAX)), terms.reach)
+        };
+        Err(and(self.no(Reject::LiabilityLimit), |no| no.amount = money(most)))
     }
 
-    pub(super) fn place(
+    pub(super) fn place(&mut self, header: &Header, body: &Place, given: u64) -> Checked<Decided> {
+        let slip = Slip {
+            stake: i128::from(body.stake.0),
+            unit: 0,
+            lines: Lines::single(),
+            policy: PricePolicy::from_code(body.policy).unwrap_or(PricePolicy::Exact),
+            slippage: body.slippage,
+            floor: 0,
+            bonus: false,
+            synthetic: header.flags & Header::SYNTHETIC != 0,
+            single: true,
+            wanted: vec![Wanted {
+                market: body.market,
+                selection: usize::from(body.selection.0),
+                price: body.price,
+                version: body.version.0,
+                given: WirePrice::NONE,
+            }],
+        };
+        self.place_slip(header, &slip, given)
+    }
+
+    pub(super) fn place_ticket(
         &mut self,
         header: &Header,
-        body: &Place,
+        body: &PlaceTicket,
+        legs: Entries<'_, LegEntry>,
         given: u64,
-        answered: Option<Answer>,
     ) -> Checked<Decided> {
-        let decided = self.gates(header, body, answered);
-        let Bound { stake, returns, price, age, offers, currency } = match decided {
+        let each_way = match EachWayKind::from_code(body.each_way) {
+            Some(EachWayKind::WinToWin) => EachWay::WinToWin,
+            Some(EachWayKind::EquallyDivided) => EachWay::EquallyDivided,
+            Some(EachWayKind::No) | None => EachWay::No,
+        };
+        let (folds, bankers) = (body.folds, body.bankers);
+        let lines = Lines { legs: usize::from(body.legs), folds, bankers, each_way };
+        let by_line = body.stake_kind == StakeKind::Unit as u8;
+        let unit = if by_line { i128::from(body.stake.0) } else { 0 };
+        let wanted = |leg: LegEntry| Wanted {
+            market: leg.market,
+            selection: usize::from(leg.selection.0),
+            price: leg.price,
+            version: leg.version.0,
+            given: WirePrice::NONE,
+        };
+        let slip = Slip {
+            stake: if by_line {
+                unit * i128::from(lines.count())
+            } else {
+                i128::from(body.stake.0)
+            },
+            unit,
+            lines,
+            policy: PricePolicy::from_code(body.policy).unwrap_or(PricePolicy::Exact),
+            slippage: body.slippage,
+            floor: body.floor,
+            bonus: body.bonus == 1,
+            synthetic: header.flags & Header::SYNTHETIC != 0,
+            single: false,
+            wanted: legs.iter().map(wanted).collect(),
+        };
+        self.place_slip(header, &slip, given)
+    }
+
+    fn place_slip(&mut self, header: &Header, slip: &Slip, given: u64) -> Checked<Decided> {
+        let ruleset = self.rulesets.len() - 1;
+        let Some(account) = self.accounts.get(&header.account) else {
+            return Ok(Err(self.no(Reject::AccountUnknown)));
+        };
+        let currency = account.currency;
+        let bound = match self.gates(header.account, slip, ruleset, Moment::Asked) {
             Ok(bound) => bound,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if (bound.refer || bound.delay != 0) && self.timers_are_full(Reject::TooManyPending) {
+            return Ok(Err(self.no(Reject::TooManyPending)));
+        }
         self.fresh('B', given)?;
-        let ttl = self.genesis.map_or(0, |genesis| genesis.offer_ttl.0);
+        let leg = |(wanted, terms): (&Wanted, &Terms)| Leg {
+            market: wanted.market.raw(),
+            selection: wanted.selection,
+            requested: wanted.price,
+            requested_version: wanted.version,
+            price: terms.price,
+            version: terms.version,
+            price_age: terms.age,
+            settles_at: terms.price,
+            places: terms.places,
+            part: terms.part,
+            reach: terms.reach,
+            feed: self.markets.get(&wanted.market.raw()).map_or(0, |market| market.feed),
+            known: None,
+            may_be: Vec::new(),
+            gone: false,
+        };
         let bet = Bet {
             account: header.account,
-            market: body.market.raw(),
-            selection: usize::from(body.selection.0),
             currency,
-            stake,
-            returns,
-            price: price.price,
-            version: price.version,
-            price_age: age,
-            requested: body.price,
-            requested_version: body.version.0,
-            policy: body.policy,
-            slippage: body.slippage,
-            synthetic: header.flags & Header::SYNTHETIC != 0,
+            stake: bound.stake,
+            returns: bound.returns,
+            cap: bound.cap,
+            paid: 0,
+            cashed: 0,
+            legs: slip.wanted.iter().zip(&bound.terms).map(leg).collect(),
+            lines: slip.lines,
+            single: slip.single,
+            bonus: slip.bonus,
+            cancelled: false,
+            policy: slip.policy as u8,
+            slippage: slip.slippage,
+            floor: slip.floor,
+            unit: slip.unit,
+            synthetic: slip.synthetic,
+            ruleset,
+            basis: 0,
+            settlements: 0,
             placed_seq: self.seq,
             placed_at: self.now,
-            until: if offers { self.now.saturating_add(ttl) } else { 0 },
+            until: 0,
             state: BetState::Offered,
-            paid: 0,
+            key: header.key,
+            ask: None,
+            auto: 0,
         };
-        let (customer, escrow) =
-            (Side::Customer(header.account), Side::House(HouseAccount::Escrow));
-        self.transfer(currency, customer, escrow, stake, TransferWhy::Stake, given);
-        self.bets.insert(given, bet.clone());
-        let step = if offers { "offer" } else { "place" };
-        self.hit("-", step);
-        if !offers {
-            return Ok(Ok(self.opens(header, given, Basis::InForce)));
+        let escrow = Side::House(HouseAccount::Escrow);
+        let (from, stake) = (bet.money_from(), bet.stake);
+        self.bets.insert(given, bet);
+        // A job that runs on its market comes to it too.
+        self.news_may_reach(given);
+        self.transfer(currency, from, escrow, stake, TransferWhy::Stake, given);
+        let set = *self.set(ruleset);
+        if bound.refer {
+            self.hit("-", "refer");
+            let until = self.now.saturating_add(set.refer_ttl.0);
+            return Ok(Ok(self.holds(given, BetState::Referred, PendingWhy::Referral, until)));
         }
-        self.told.push(Event::BetOffered(BetOffered {
-            bet: BetId::from_raw(given),
-            account: AccountId::from_raw(bet.account),
-            market: body.market,
-            stake: money(stake),
-            requested: bet.requested,
-            price: bet.price,
-            version: PriceVersion(bet.version),
-            requested_version: body.version,
-            price_age: Nanos(age),
-            until: Timestamp(bet.until),
-            selection: body.selection,
-            currency,
-            policy: bet.policy,
-            synthetic: u8::from(bet.synthetic),
-            slippage: bet.slippage,
-        }));
-        Ok(Ok(and(Answer::of(AnswerKind::Offered, Seq(self.seq)), |offered| {
-            offered.id = given;
-            offered.stake = money(stake);
-            offered.amount = money(returns);
-        })
-        .with_price(Basis::Offer, bet.price, PriceVersion(bet.version))
-        .with_until(Timestamp(bet.until))))
+        if bound.delay != 0 {
+            self.hit("-", "delay");
+            let until = self.now.saturating_add(bound.delay);
+            return Ok(Ok(self.holds(given, BetState::Delayed, PendingWhy::Delay, until)));
+        }
+        self.hit("-", if bound.agreed { "place" } else { "offer" });
+        if bound.agreed {
+            return Ok(Ok(self.opens(header.key, given, Basis::InForce)));
+        }
+        Ok(Ok(self.offers(given)))
     }
 
     /// Every gate in its order: the first that says no is the answer.
-    fn gates(
+    pub(super) fn gates(
         &self,
-        header: &Header,
-        body: &Place,
-        answered: Option<Answer>,
+        account_id: u64,
+        slip: &Slip,
+        ruleset: usize,
+        moment: Moment,
     ) -> Result<Bound, Answer> {
-        let selection = usize::from(body.selection.0);
-        let refused = answered.filter(|a| a.kind() == AnswerKind::Refused);
-        // An operator's own rule may refuse at any gate behind the account's, with its reason.
-        let by_policy = |answer: Answer| match refused {
-            Some(said) if self.own_rules && said.reject() == Some(Reject::Policy) => {
-                and(self.no(Reject::Policy), |no| no.policy_reason = said.policy_reason)
-            }
-            _ => answer,
-        };
-        let account = self.accounts.get(&header.account);
+        let account = self.accounts.get(&account_id);
         let account = account.ok_or_else(|| self.no(Reject::AccountUnknown))?;
         if account.blocked {
             return Err(self.no(Reject::AccountBlocked));
         }
-        let market = self.takes_bets(body.market, selection).map_err(by_policy)?;
-        let (price, age) = self.in_force(market, selection).map_err(by_policy)?;
+        let set = self.set(ruleset);
+        let mut facts = self.facts_for_rules(account_id, slip, account);
+        self.ask(Gate::Account, &mut facts)?;
 
-        let policy = PricePolicy::from_code(body.policy).unwrap_or(PricePolicy::Exact);
-        let agrees = takes(policy, body.price, price.price, body.slippage);
-        let house_offers =
-            self.genesis.is_some_and(|g| g.price_failure == PriceFailure::Offer as u8);
-        if !agrees && !house_offers {
-            return Err(by_policy(and(self.no(Reject::PriceMoved), |no| {
-                no.price = price.price;
-                no.version = PriceVersion(price.version);
-            })));
-        }
-        let mut stake = i128::from(body.stake.0);
-        if self.own_rules {
-            match answered {
-                Some(said) if said.reject() == Some(Reject::Policy) => {
-                    return Err(by_policy(said));
-                }
-                // A rule may have reduced the stake: what was taken says so.
-                Some(said) if said.kind() != AnswerKind::Refused => {
-                    stake = stake.min(i128::from(said.stake.0));
-                }
-                // Of a stake that was reduced and still refused nobody outside knows.
-                Some(said)
-                    if matches!(
-                        said.reject(),
-                        Some(
-                            Reject::StakeTooSmall
-                                | Reject::StakeTooLarge
-                                | Reject::PayoutLimit
-                                | Reject::LiabilityLimit
-                                | Reject::FundsInsufficient
-                        )
-                    ) =>
-                {
-                    return Err(said);
-                }
-                _ => (),
+        // Of all legs the refusal that comes first in the order of gates.
+        let mut found = Vec::new();
+        let mut refusals = Vec::new();
+        for wanted in &slip.wanted {
+            match self.terms(wanted) {
+                Ok(terms) => found.push(terms),
+                Err(no) => refusals.push(no),
             }
         }
-        let limits = self.limits_for(market, account.currency);
-        let with = |amount: Minor, reject| and(self.no(reject), |no| no.amount = amount);
-        if stake < i128::from(limits.min_stake.0) {
-            return Err(with(limits.min_stake, Reject::StakeTooSmall));
+        refusals.sort_by_key(Answer::reject);
+        if let Some(no) = refusals.first() {
+            return Err(*no);
         }
-        if i128::from(limits.max_stake.0) < stake {
-            return Err(with(limits.max_stake, Reject::StakeTooLarge));
+        let mut terms = found;
+        let of_leg = |facts: &mut betring_core::BetFacts, at: usize, price: WirePrice| {
+            let wanted = &slip.wanted[at];
+            let market = self.markets.get(&wanted.market.raw());
+            facts.market = wanted.market;
+            facts.selection = SelectionIndex(wanted.selection as u16);
+            facts.fixture = FixtureId::from_raw(market.map_or(0, |market| market.fixture));
+            facts.starts = self.starts(wanted.market.raw());
+            facts.price = price.price();
+        };
+        for (at, leg) in terms.iter().enumerate() {
+            of_leg(&mut facts, at, leg.price);
+            self.ask(Gate::Market, &mut facts)?;
         }
-        let would_return = returns(stake, price.price, self.rounding());
-        if i128::from(limits.max_payout.0) < would_return {
-            // The largest whose exact return is within the cap, so that it is in every rounding.
-            let (profit, per) = odds(price.price);
-            let most = i128::from(limits.max_payout.0) * per / (profit + per);
-            let most = most.min(i128::from(Stake::MAX.minor()));
-            return Err(with(money(most), Reject::PayoutLimit));
+
+        let moved = slip.wanted.iter().zip(&terms).position(|(wanted, leg)| {
+            let by_trader = !wanted.given.is_none();
+            !by_trader && !takes(slip.policy, wanted.price, leg.price, slip.slippage)
+        });
+        let agreed = moved.is_none() && self.reaches_floor(slip, &terms);
+        let house_offers =
+            moment != Moment::Trader && set.price_failure == PriceFailure::Offer as u8;
+        if !agreed && (!house_offers || self.timers_are_full(Reject::PriceMoved)) {
+            let at = moved.unwrap_or(0);
+            let no = and(self.no(Reject::PriceMoved), |no| {
+                no.price = terms[at].price;
+                no.version = PriceVersion(terms[at].version);
+            });
+            return Err(of_leg_number(no, at));
         }
-        let (currency, cap) = (account.currency, limits.max_liability.0);
-        self.within_liability(body.market, selection, currency, stake, price.price, cap)?;
-        if account.balance < stake {
-            return Err(self.no(Reject::FundsInsufficient));
+        for (at, leg) in terms.iter().enumerate() {
+            of_leg(&mut facts, at, leg.price);
+            self.ask(Gate::Price, &mut facts)?;
         }
-        if !self.has_room_for(header.account, would_return) {
-            return Err(self.no(Reject::BalanceLimit));
+        if !slip.single {
+            self.shape_is_taken(slip, ruleset, &mut terms)?;
         }
-        Ok(Bound { stake, returns: would_return, price, age, offers: !agrees, currency })
+        self.ask(Gate::Stake, &mut facts)?;
+        let limits = self.limits_of_all(slip, account.currency);
+        let percent = if moment == Moment::Asked { set.refer_percent } else { 0 };
+        let trader = moment == Moment::Trader;
+        let asked = i128::from(facts.stake.minor());
+        let mut refer = self.within_stakes(asked, &limits, percent, trader)?;
+        let mut payout = self.within_payout(slip, asked, ruleset, &limits, &terms)?;
+        // What a rule reduces here has to be within the limits again.
+        self.ask(Gate::Liability, &mut facts)?;
+        let stake = i128::from(facts.stake.minor());
+        if stake != asked {
+            refer = self.within_stakes(stake, &limits, percent, trader)?;
+            payout = self.within_payout(slip, stake, ruleset, &limits, &terms)?;
+        }
+        let (would_return, cap) = payout;
+        let plain = slip.lines.is_plain();
+        if !plain {
+            self.measure_reach(slip.lines, stake, would_return, &mut terms);
+        }
+        // The hint is rounded as bets of today are.
+        let mode = self.rounded(self.rulesets.len() - 1).mode;
+        for (wanted, leg) in slip.wanted.iter().zip(&terms) {
+            if trader {
+                // A trader may go beyond.
+                break;
+            }
+            let (currency, what) = (account.currency, (stake, would_return));
+            refer |= self.within_liability(wanted, currency, plain, what, leg, percent, mode)?;
+        }
+        if moment == Moment::Asked {
+            let funds = if slip.bonus { account.bonus } else { account.balance };
+            if funds < stake {
+                return Err(self.no(Reject::FundsInsufficient));
+            }
+            if !self.has_room_for(account_id, would_return) {
+                return Err(self.no(Reject::BalanceLimit));
+            }
+        }
+        let delay = |wanted: &Wanted| self.markets.get(&wanted.market.raw()).map(|m| m.delay);
+        let delay = slip.wanted.iter().filter_map(delay).max().unwrap_or(0);
+        let asked = moment == Moment::Asked;
+        Ok(Bound {
+            stake,
+            returns: would_return,
+            cap,
+            terms,
+            agreed,
+            refer: asked && (refer || facts.refer),
+            delay: if asked { delay } else { 0 },
+        })
     }
 
-    /// An offer or a fresh bet becomes open: its liability counts from here.
-    fn opens(&mut self, header: &Header, id: u64, basis: Basis) -> Answer {
+    fn terms(&self, wanted: &Wanted) -> Result<Terms, Answer> {
+        let market = self.takes_bets(wanted.market, wanted.selection)?;
+        let (price, version, age) = if wanted.given.is_none() {
+            let (runner, age) = self.in_force(market, wanted.selection)?;
+            (runner.price, runner.version, age)
+        } else {
+            (wanted.given, 0, 0)
+        };
+        Ok(Terms { price, version, age, places: 0, part: ALL_ODDS, reach: 0 })
+    }
+
+    /// Whether the product of all prices is what the customer wants at least.
+    fn reaches_floor(&self, slip: &Slip, terms: &[Terms]) -> bool {
+        let all = Lines { legs: terms.len(), folds: 1 << (terms.len() - 1), ..Lines::single() };
+        let odds: Vec<Ratio> = terms.iter().map(|leg| Ratio::open(leg.price, ALL_ODDS)).collect();
+        let down = Rounded { mode: RoundingMode::Down, by_line: false };
+        let product = all.returns(10_000, &odds, &odds, 1_000_000, down);
+        product.is_none_or(|product| i128::from(slip.floor) <= product)
+    }
+
+    /// Legs that depend on each other, too many lines, no each-way terms, a free bet of several lines.
+    fn shape_is_taken(
+        &self,
+        slip: &Slip,
+        ruleset: usize,
+        terms: &mut [Terms],
+    ) -> Result<(), Answer> {
+        let set = self.set(ruleset);
+        let fixture = |wanted: &Wanted| {
+            self.markets.get(&wanted.market.raw()).map_or(0, |market| market.fixture)
+        };
+        for (at, wanted) in slip.wanted.iter().enumerate() {
+            let related = slip.wanted[..at].iter().any(|other| {
+                let same = fixture(other) == fixture(wanted) && fixture(wanted) != 0;
+                other.market == wanted.market || same
+            });
+            if related {
+                return Err(of_leg_number(self.no(Reject::RelatedContingency), at));
+            }
+        }
+        let lines = slip.lines.count();
+        let too_many = u64::from(set.lines_max) < lines
+            || usize::from(set.legs_max) < slip.lines.legs
+            || (self.rounded(ruleset).by_line && 1_023 < lines);
+        if too_many {
+            return Err(and(self.no(Reject::TooManyLines), |no| no.id = lines));
+        }
+        if slip.lines.each_way != EachWay::No {
+            for (at, (wanted, leg)) in slip.wanted.iter().zip(terms).enumerate() {
+                let Some((places, part)) = self.place_terms(wanted.market.raw(), ruleset) else {
+                    return Err(of_leg_number(self.no(Reject::EachWayNotOffered), at));
+                };
+                (leg.places, leg.part) = (places, part);
+            }
+        }
+        if slip.bonus && lines != 1 {
+            return Err(self.no(Reject::BonusTerms));
+        }
+        Ok(())
+    }
+
+    /// How many places are paid now, and which part of the odds.
+    fn place_terms(&self, market: u64, ruleset: usize) -> Option<(u8, OfOdds)> {
+        let market = self.markets.get(&market)?;
+        if market.each_way == EachWayOffer::Own as u8 {
+            return Some((market.places, market.part));
+        }
+        if market.each_way == EachWayOffer::No as u8 {
+            return None;
+        }
+        let runners = market.runners.iter().filter(|runner| !runner.out).count();
+        let rows = self.set(ruleset).places;
+        let row = rows.iter().rfind(|row| row.from != 0 && usize::from(row.from) <= runners)?;
+        let handicap = market.each_way == EachWayOffer::Handicap as u8;
+        let [places, num, den] = if handicap { row.handicap } else { row.plain };
+        (places != 0 || num != 0).then_some((places, (num, den)))
+    }
+
+    pub(super) fn limits_for(&self, market: &Market, currency: u16) -> Limits {
+        let first = self.genesis.map(|genesis| genesis.limits).unwrap_or_default();
+        let of_currency = self.currency_limits.get(&currency).copied().unwrap_or(first);
+        market.limits.get(&currency).copied().unwrap_or(of_currency)
+    }
+
+    /// Of several markets the tightest of each.
+    fn limits_of_all(&self, slip: &Slip, currency: u16) -> Limits {
+        let all: Vec<Limits> = slip
+            .wanted
+            .iter()
+            .filter_map(|wanted| self.markets.get(&wanted.market.raw()))
+            .map(|market| self.limits_for(market, currency))
+            .collect();
+        Limits {
+            min_stake: all.iter().map(|l| l.min_stake).max().unwrap_or_default(),
+            max_stake: all.iter().map(|l| l.max_stake).min().unwrap_or_default(),
+            max_payout: all.iter().map(|l| l.max_payout).min().unwrap_or_default(),
+            max_liability: Minor(0),
+        }
+    }
+
+    /// Whether a trader has to look at the stake.
+    fn within_stakes(
+        &self,
+        stake: i128,
+        limits: &Limits,
+        percent: u32,
+        trader: bool,
+    ) -> Result<bool, Answer> {
+        let with = |amount: Minor, reject| and(self.no(reject), |no| no.amount = amount);
+        let (least, most) = (i128::from(limits.min_stake.0), i128::from(limits.max_stake.0));
+        if stake < least {
+            return Err(with(limits.min_stake, Reject::StakeTooSmall));
+        }
+        if most < stake && !trader && stretched(most, percent) < stake {
+            return Err(with(limits.max_stake, Reject::StakeTooLarge));
+        }
+        Ok(most < stake && !trader)
+    }
+
+    /// What a stake may return at most, and the cap on that.
+    fn within_payout(
+        &self,
+        slip: &Slip,
+        stake: i128,
+        ruleset: usize,
+        limits: &Limits,
+        terms: &[Terms],
+    ) -> Result<(i128, Option<i128>), Answer> {
+        let most = i128::from(limits.max_payout.0);
+        let would_return = self.greatest(slip.lines, stake, ruleset, terms);
+        if let Some(would_return) = would_return
+            && would_return <= most
+        {
+            return Ok((would_return, None));
+        }
+        if self.set(ruleset).payout_cap == PayoutCap::Pay as u8 {
+            return Ok((most, Some(most)));
+        }
+        let amount = if slip.lines.is_plain() {
+            // The largest whose exact return is within the cap, so that it is in every rounding.
+            let (profit, per) = odds(terms[0].price);
+            (most * per / (profit + per)).min(i128::from(Stake::MAX.minor()))
+        } else {
+            would_return.map_or(0, |would_return| share_of(stake, most, would_return))
+        };
+        Err(and(self.no(Reject::PayoutLimit), |no| no.amount = money(amount)))
+    }
+
+    /// What all lines return if everything wins and places; none if that is more than any money.
+    fn greatest(&self, lines: Lines, stake: i128, ruleset: usize, terms: &[Terms]) -> Option<i128> {
+        let rounded = self.rounded(ruleset);
+        if lines.is_plain() {
+            return Some(returns(stake, terms[0].price, rounded.mode));
+        }
+        let (win, place) = open_ratios(terms);
+        let won = vec![LegNumbers::WON; terms.len()];
+        let prices: Vec<WirePrice> = terms.iter().map(|leg| leg.price).collect();
+        let lucky = self.set(ruleset).lucky;
+        let all = lines.returns(stake, &win, &place, 1_000_000, rounded)?;
+        let sum = all + lines.bonus(stake, &prices, &won, lucky, rounded.mode)?;
+        (sum <= i128::from(Money::MAX.minor())).then_some(sum)
+    }
+
+    /// What the lines that hold each leg could win: no more than all of them together.
+    fn measure_reach(&self, lines: Lines, stake: i128, returns: i128, terms: &mut [Terms]) {
+        let (win, place) = open_ratios(terms);
+        let most = (returns - stake).max(0);
+        let reach = lines.reach(stake, &win, &place);
+        for (at, leg) in terms.iter_mut().enumerate() {
+            leg.reach = reach.as_ref().map_or(most, |reach| reach[at].min(most));
+        }
+    }
+
+    /// The most that a bet returns and what it could win with each leg, from the prices it settles at.
+    pub(super) fn measured(&self, bet: &Bet) -> Bet {
+        let mut bet = bet.clone();
+        let mut terms: Vec<Terms> = bet
+            .legs
+            .iter()
+            .map(|leg| Terms {
+                price: leg.settles_at,
+                version: leg.version,
+                age: leg.price_age,
+                places: leg.places,
+                part: leg.part,
+                reach: 0,
+            })
+            .collect();
+        let greatest = self.greatest(bet.lines, bet.stake, bet.ruleset, &terms);
+        let greatest = greatest.unwrap_or(i128::from(Money::MAX.minor()));
+        bet.returns = bet.cap.map_or(greatest, |cap| greatest.min(cap));
+        if !bet.lines.is_plain() {
+            self.measure_reach(bet.lines, bet.stake, bet.returns, &mut terms);
+            for (leg, terms) in bet.legs.iter_mut().zip(terms) {
+                leg.reach = terms.reach;
+            }
+        }
+        bet
+    }
+
+    /// What was asked for becomes a bet: its liability counts from here.
+    pub(super) fn opens(&mut self, key: RequestKey, id: u64, basis: Basis) -> Answer {
         let Some(bet) = self.bets.get_mut(&id) else { return self.no(Reject::OfferUnknown) };
+        let from = bet.state;
         bet.state = BetState::Open;
+        bet.basis = basis as u8;
         let bet = bet.clone();
-        let (staked, all) = self.liability(bet.market, bet.currency);
-        let market = self.markets.get(&bet.market);
-        let worst = market.map_or(0, |market| self.worst(market, staked, &all));
-        self.told.push(Event::BetOpened(BetOpened {
-            bet: BetId::from_raw(id),
-            account: AccountId::from_raw(bet.account),
-            market: MarketId::from_raw(bet.market),
-            stake: money(bet.stake),
-            returns: money(bet.returns),
-            requested: bet.requested,
-            requested_version: PriceVersion(bet.requested_version),
-            price: bet.price,
-            version: PriceVersion(bet.version),
-            price_age: Nanos(bet.price_age),
-            placed_at: Timestamp(bet.placed_at),
-            placed_seq: Seq(bet.placed_seq),
-            feed: FeedId(market.map_or(0, |market| market.feed)),
-            selection: SelectionIndex(bet.selection as u16),
-            currency: bet.currency,
-            slippage: bet.slippage,
-            policy: bet.policy,
-            basis: basis as u8,
-            synthetic: u8::from(bet.synthetic),
-            zero: [0; 5],
-            rules_version: self.rules_version,
-            logic_version: LOGIC_VERSION,
-            market_worst: money(worst),
-            key: header.key,
-        }));
+        if bet.single {
+            self.tells_single(key, id, &bet, from);
+        } else {
+            self.tells_ticket(key, id, &bet, from);
+        }
+        let first = &bet.legs[0];
+        let one = bet.legs.len() == 1;
+        let age = bet.legs.iter().map(|leg| leg.price_age).max().unwrap_or(0);
         and(Answer::of(AnswerKind::Accepted, Seq(self.seq)), |accepted| {
             accepted.id = id;
             accepted.stake = money(bet.stake);
             accepted.amount = money(bet.returns);
         })
-        .with_price(basis, bet.price, PriceVersion(bet.version))
-        .with_age(Nanos(bet.price_age))
+        .with_price(
+            basis,
+            if one { first.price } else { WirePrice::NONE },
+            PriceVersion(if one { first.version } else { 0 }),
+        )
+        .with_age(Nanos(age))
+    }
+
+    fn tells_single(&mut self, key: RequestKey, id: u64, bet: &Bet, from: BetState) {
+        let leg = &bet.legs[0];
+        let all = self.liability(leg.market, bet.currency);
+        let market = self.markets.get(&leg.market);
+        let worst = market.map_or(0, |market| self.worst(market, all.staked, &all.returns));
+        self.told.push(Event::BetOpened(BetOpened {
+            bet: BetId::from_raw(id),
+            account: AccountId::from_raw(bet.account),
+            market: MarketId::from_raw(leg.market),
+            stake: money(bet.stake),
+            returns: money(bet.returns),
+            requested: leg.requested,
+            requested_version: PriceVersion(leg.requested_version),
+            price: leg.price,
+            version: PriceVersion(leg.version),
+            price_age: Nanos(leg.price_age),
+            placed_at: Timestamp(bet.placed_at),
+            placed_seq: Seq(bet.placed_seq),
+            feed: FeedId(leg.feed),
+            selection: SelectionIndex(leg.selection as u16),
+            currency: bet.currency,
+            slippage: bet.slippage,
+            policy: bet.policy,
+            basis: bet.basis,
+            synthetic: u8::from(bet.synthetic),
+            from: from as u8,
+            ruleset: bet.ruleset as u32,
+            rules_version: self.rules_version,
+            logic_version: LOGIC_VERSION,
+            market_worst: money(worst),
+            key,
+        }));
+    }
+
+    fn tells_ticket(&mut self, key: RequestKey, id: u64, bet: &Bet, from: BetState) {
+        self.told.push(Event::TicketOpened(TicketOpened {
+            bet: BetId::from_raw(id),
+            account: AccountId::from_raw(bet.account),
+            key,
+            stake: money(bet.stake),
+            returns: money(bet.returns),
+            unit: money(bet.unit),
+            placed_at: Timestamp(bet.placed_at),
+            placed_seq: Seq(bet.placed_seq),
+            floor: bet.floor,
+            folds: bet.lines.folds,
+            bankers: bet.lines.bankers,
+            lines: bet.lines.count() as u32,
+            ruleset: bet.ruleset as u32,
+            rules_version: self.rules_version,
+            logic_version: LOGIC_VERSION,
+            currency: bet.currency,
+            slippage: bet.slippage,
+            legs: bet.legs.len() as u8,
+            each_way: each_way_code(bet.lines.each_way),
+            policy: bet.policy,
+            basis: bet.basis,
+            synthetic: u8::from(bet.synthetic),
+            bonus: u8::from(bet.bonus),
+            from: from as u8,
+            zero: [0; 13],
+        }));
+        for (number, leg) in bet.legs.iter().enumerate() {
+            let (place_num, place_den) = if leg.places == 0 { (0, 0) } else { leg.part };
+            let winners = self.markets.get(&leg.market).map_or(0, |market| market.winners);
+            self.told.push(Event::LegBound(LegBound {
+                bet: BetId::from_raw(id),
+                market: MarketId::from_raw(leg.market),
+                requested: leg.requested,
+                requested_version: PriceVersion(leg.requested_version),
+                price: leg.price,
+                version: PriceVersion(leg.version),
+                price_age: Nanos(leg.price_age),
+                reach: money(leg.reach),
+                feed: FeedId(leg.feed),
+                selection: SelectionIndex(leg.selection as u16),
+                leg: number as u8,
+                places: leg.places,
+                place_num,
+                place_den,
+                winners: winners as u16,
+                zero: [0; 14],
+            }));
+        }
+    }
+
+    /// An offer is judged by what it costs when it is taken; a trader's terms stand.
+    pub(super) fn offer_is_within(&self, bet: &Bet) -> Result<(), Answer> {
+        if bet.basis == Basis::Trader as u8 {
+            return Ok(());
+        }
+        let plain = bet.lines.is_plain();
+        let mode = self.rounded(bet.ruleset).mode;
+        for leg in &bet.legs {
+            let (wanted, terms) = leg.as_asked();
+            let what = (bet.stake, bet.returns);
+            self.within_liability(&wanted, bet.currency, plain, what, &terms, 0, mode)
+                .map_err(|no| if plain { no } else { self.no(Reject::LiabilityLimit) })?;
+        }
+        Ok(())
     }
 
     pub(super) fn hit(&mut self, from: &str, step: &str) {
         *self.hits.bets.entry((from.to_owned(), step.to_owned())).or_default() += 1;
     }
+}
 
-    /// The offer that its own customer speaks of.
-    fn own_offer(
-        &mut self,
-        header: &Header,
-        id: u64,
-        step: &str,
-        answered: Option<Answer>,
-    ) -> Result<Bet, Answer> {
-        let unknown = self.no(Reject::OfferUnknown);
-        let Some(bet) = self.bets.get(&id) else { return Err(unknown) };
-        if bet.account != header.account || bet.state == BetState::Archived {
-            return Err(unknown);
-        }
-        let bet = bet.clone();
-        self.hit(&bet.state.to_string(), step);
-        match bet.state {
-            BetState::Offered => Ok(bet),
-            BetState::OfferEnded => Err(unknown),
-            _ => {
-                let leaving = self.markets.get(&bet.market);
-                let leaving = leaving.is_some_and(|m| m.status == MarketStatus::Archiving);
-                if leaving && answered == Some(unknown) {
-                    return Err(unknown);
-                }
-                Err(self.no(Reject::NotAllowed))
-            }
-        }
-    }
-
-    pub(super) fn accept(&mut self, header: &Header, id: u64, answered: Option<Answer>) -> Decided {
-        let bet = self.own_offer(header, id, "accept", answered)?;
-        if self.accounts.get(&bet.account).is_some_and(|account| account.blocked) {
-            return Err(self.no(Reject::AccountBlocked));
-        }
-        if bet.until < self.now {
-            return Err(self.no(Reject::OfferExpired));
-        }
-        if self.suspended_since(&bet) {
-            return Err(self.no(Reject::OfferWithdrawn));
-        }
-        let market_id = MarketId::from_raw(bet.market);
-        let market = self.takes_bets(market_id, bet.selection)?;
-        self.in_force(market, bet.selection)?;
-        let cap = self.limits_for(market, bet.currency).max_liability.0;
-        let (selection, currency) = (bet.selection, bet.currency);
-        self.within_liability(market_id, selection, currency, bet.stake, bet.price, cap)?;
-        Ok(self.opens(header, id, Basis::Offer))
-    }
-
-    pub(super) fn decline(
-        &mut self,
-        header: &Header,
-        id: u64,
-        answered: Option<Answer>,
-    ) -> Decided {
-        self.own_offer(header, id, "decline", answered)?;
-        self.offer_ends(id, OfferEnd::Declined);
-        Ok(self.done(id))
-    }
-
-    /// Whether any level of the bet's market was suspended, or the market went past betting, after the
-    /// bet was asked for.
-    pub(super) fn suspended_since(&self, bet: &Bet) -> bool {
-        use MarketStatus::*;
-        let Some(market) = self.markets.get(&bet.market) else { return true };
-        !matches!(market.status, Defined | Open | Closed)
-            || self.levels(market).iter().any(|level| bet.placed_seq < level.last)
-    }
-
-    pub(super) fn offer_ends(&mut self, id: u64, why: OfferEnd) {
-        let Some(bet) = self.bets.get_mut(&id) else { return };
-        bet.state = BetState::OfferEnded;
-        bet.paid = bet.stake;
-        let (currency, stake, account) = (bet.currency, bet.stake, bet.account);
-        let (escrow, customer) = (Side::House(HouseAccount::Escrow), Side::Customer(account));
-        self.transfer(currency, escrow, customer, stake, TransferWhy::Return, id);
-        self.told.push(Event::OfferEnded(OfferEnded {
-            bet: BetId::from_raw(id),
-            account: AccountId::from_raw(account),
-            why: why as u8,
-            zero: [0; 7],
-        }));
-    }
-
-    /// Checks that an offer may end by itself.
-    pub(super) fn offer_may_end(&self, id: u64, why: u8) -> Checked<OfferEnd> {
-        let Some(bet) = self.bets.get(&id) else { return Err(format!("offer {id:#x} is none")) };
-        rule(bet.state == BetState::Offered, || format!("{bet:?} is no offer that could end"))?;
-        let market = self.markets.get(&bet.market);
-        let settling = market.is_some_and(|m| m.status == MarketStatus::Settling);
-        let due = bet.until < self.now;
-        let withdrawn = self.suspended_since(bet);
-        let expected = if withdrawn { OfferEnd::Withdrawn } else { OfferEnd::Expired };
-        rule(due || settling, || format!("{bet:?} is not over yet"))?;
-        rule(why == expected as u8, || format!("{bet:?} ends as {expected}, not as {why}"))?;
-        Ok(expected)
+impl Leg {
+    /// The leg as it was asked for, and the terms that it has.
+    pub(super) fn as_asked(&self) -> (Wanted, Terms) {
+        let wanted = Wanted {
+            market: MarketId::from_raw(self.market),
+            selection: self.selection,
+            price: self.requested,
+            version: self.requested_version,
+            given: WirePrice::NONE,
+        };
+        let terms = Terms {
+            price: self.price,
+            version: self.version,
+            age: self.price_age,
+            places: self.places,
+            part: self.part,
+            reach: self.reach,
+        };
+        (wanted, terms)
     }
 }
 
-/// What passed every gate.
-struct Bound {
-    stake: i128,
-    returns: i128,
-    price: Runner,
-    age: i64,
-    offers: bool,
-    currency: u16,
+fn open_ratios(terms: &[Terms]) -> (Vec<Ratio>, Vec<Ratio>) {
+    let win = terms.iter().map(|leg| Ratio::open(leg.price, ALL_ODDS)).collect();
+    (win, terms.iter().map(|leg| Ratio::open(leg.price, leg.part)).collect())
 }

@@ -1,8 +1,8 @@
 //! Long work as the rules have it: each Step may do some of what is due, in any order, and no more.
 
-use super::{Auditor, Checked, Side, money, rule};
+use super::{Auditor, Checked, rule};
 use betring_core::BetState;
-use betring_core::command::{Command, SelectionOutcome};
+use betring_core::command::Command;
 use betring_core::event::*;
 use betring_core::id::*;
 
@@ -16,33 +16,19 @@ impl Auditor {
         let mut units = 0;
         let mut at = 0;
         while let Some(event) = found.get(at) {
-            // Transfers stand before what they are for.
-            let of = found[at..].iter().find(|event| !matches!(event, Event::Transfer(_)));
-            self.told.clear();
-            match of.unwrap_or(event) {
-                Event::OfferEnded(ended) => {
-                    units += 1;
-                    let why = self.offer_may_end(ended.bet.raw(), ended.why)?;
-                    let from = self.state_of(ended.bet.raw());
-                    self.hit(&from, "end offer");
-                    self.offer_ends(ended.bet.raw(), why);
-                }
-                Event::BetSettled(settled) => {
-                    units += 1;
-                    self.settles(settled.bet.raw())?;
-                }
-                Event::JobEnded(ended) => self.job_ends(ended)?,
-                Event::KeysForgotten(forgotten) => {
-                    units += forgotten.count;
-                    self.keys_go(forgotten.count)?;
-                }
-                Event::EventHash(_) => {
-                    at += 1;
-                    continue;
-                }
-                other => return Err(format!("a Step does no such thing: {other:?}")),
+            if matches!(event, Event::EventHash(_)) {
+                at += 1;
+                continue;
             }
+            // Transfers, debts and evidence stand before what they are for.
+            let before = |event: &&Event| {
+                !matches!(event, Event::Transfer(_) | Event::DebtChanged(_) | Event::CashOutLeg(_))
+            };
+            let of = found[at..].iter().find(before);
+            self.told.clear();
+            units += self.follow(of.unwrap_or(event))?;
             let told = std::mem::take(&mut self.told);
+            rule(!told.is_empty(), || format!("nothing was to become of {event:?}"))?;
             let said = found.get(at..at + told.len()).unwrap_or(&found[at..]);
             rule(said == told, || {
                 format!("the record says\n  {said:?}\nand the rules say\n  {told:?}")
@@ -53,105 +39,72 @@ impl Auditor {
         self.invariants()
     }
 
-    fn state_of(&self, bet: u64) -> String {
-        self.bets.get(&bet).map_or("-".to_owned(), |bet| bet.state.to_string())
-    }
-
-    /// An open bet of a market whose result is in is paid once, as the result says.
-    pub(super) fn settles(&mut self, id: u64) -> Checked {
-        let Some(bet) = self.bets.get(&id) else { return Err(format!("bet {id:#x} is none")) };
-        rule(bet.state == BetState::Open, || format!("a bet is paid once: {bet:?}"))?;
-        let Some(market) = self.markets.get(&bet.market) else {
-            return Err(format!("the market of {bet:?} has left memory"));
-        };
-        let (job, kind) = market.job.ok_or_else(|| format!("{bet:?} is settled by no job"))?;
-        let settling = market.status == MarketStatus::Settling && kind == JobKind::Settle;
-        rule(settling, || format!("{bet:?} is settled in a market that is {}", market.status))?;
-        let runner = &market.runners[bet.selection];
-        // Bets on what does not run are off, whatever else a result says.
-        let outcome = if runner.out { Some(SelectionOutcome::Void) } else { runner.outcome };
-        let (state, paid) = match outcome {
-            Some(SelectionOutcome::Win) => (BetState::Won, bet.returns),
-            Some(SelectionOutcome::Lose) => (BetState::Lost, 0),
-            Some(SelectionOutcome::Void) => (BetState::Void, bet.stake),
-            None => return Err(format!("{bet:?} is settled without a result")),
-        };
-        let settlement = market.settlement;
-        let bet = bet.clone();
-        let (escrow, house) = (Side::House(HouseAccount::Escrow), Side::House(HouseAccount::House));
-        let customer = Side::Customer(bet.account);
-        if state == BetState::Void {
-            self.transfer(bet.currency, escrow, customer, bet.stake, TransferWhy::Return, id);
-        } else {
-            self.transfer(bet.currency, escrow, house, bet.stake, TransferWhy::Take, id);
-            if 0 < paid {
-                self.transfer(bet.currency, house, customer, paid, TransferWhy::Pay, id);
+    /// Does what an event says was done, if it was due, and says how many units of work it was at least.
+    fn follow(&mut self, event: &Event) -> Checked<u64> {
+        match event {
+            Event::OfferEnded(OfferEnded { bet, .. })
+            | Event::BetRejected(BetRejected { bet, .. })
+            | Event::BetOpened(BetOpened { bet, .. })
+            | Event::TicketOpened(TicketOpened { bet, .. })
+            | Event::BetOffered(BetOffered { bet, .. }) => {
+                self.wait_ends(bet.raw())?;
+                Ok(1)
             }
-        }
-        let step = match state {
-            BetState::Won => "win",
-            BetState::Lost => "lose",
-            _ => "void",
-        };
-        self.hit("Open", step);
-        if let Some(kept) = self.bets.get_mut(&id) {
-            kept.state = state;
-            kept.paid = paid;
-        }
-        self.told.push(Event::BetSettled(BetSettled {
-            bet: BetId::from_raw(id),
-            account: AccountId::from_raw(bet.account),
-            market: MarketId::from_raw(bet.market),
-            job: JobId(job),
-            paid: money(paid),
-            settlement,
-            selection: SelectionIndex(bet.selection as u16),
-            outcome: state.outcome() as u8,
-            zero: 0,
-            stake: money(bet.stake),
-        }));
-        Ok(())
-    }
-
-    pub(super) fn job_ends(&mut self, ended: &JobEnded) -> Checked {
-        let id = ended.market.raw();
-        let Some(market) = self.markets.get(&id) else {
-            return Err(format!("a job ended on {}, which is not there", ended.market));
-        };
-        let kind = JobKind::from_code(ended.kind).ok_or("a job of no kind")?;
-        rule(market.job == Some((ended.job.0, kind)), || {
-            format!("{ended:?} ended, and the market's job is {:?}", market.job)
-        })?;
-        let all = self.bets.values().filter(|bet| bet.market == id);
-        let in_memory = |state| state != BetState::Archived;
-        let bets = all.clone().filter(|bet| in_memory(bet.state)).count() as u64;
-        rule(ended.bets == bets, || {
-            format!("{} bets were handled, and the market has {bets}", ended.bets)
-        })?;
-        let open = all.filter(|b| matches!(b.state, BetState::Open | BetState::Offered)).count();
-        rule(open == 0, || format!("a job ended and {open} bets are still open"))?;
-        self.told.push(Event::JobEnded(*ended));
-        let (step, status) = match kind {
-            JobKind::Settle => ("settle end", MarketStatus::Settled),
-            JobKind::Archive => ("archive end", MarketStatus::Archived),
-        };
-        let from = market.status.to_string();
-        *self.hits.markets.entry((from, step.to_owned())).or_default() += 1;
-        self.markets.entry(id).and_modify(|market| market.job = None);
-        self.market_goes_to(ended.market, status);
-        if kind == JobKind::Archive {
-            let gone = self.markets.remove(&id);
-            let runners = gone.map_or(0, |market| market.runners.len() as u32);
-            *self.free_blocks.entry(runners.next_power_of_two()).or_default() += 1;
-            let mut archived = Vec::new();
-            for bet in self.bets.values_mut().filter(|bet| bet.market == id) {
-                if bet.state != BetState::Archived {
-                    archived.push(bet.state.to_string());
-                    bet.state = BetState::Archived;
+            Event::BetSettled(settled) => {
+                self.brought(settled.bet.raw(), settled.market.raw(), settled.job)?;
+                Ok(1)
+            }
+            Event::BetReversed(reversed) => {
+                self.brought(reversed.bet.raw(), reversed.market.raw(), reversed.job)?;
+                Ok(1)
+            }
+            Event::LegDecided(decided) => {
+                let bet = self.bets.get(&decided.bet.raw());
+                let leg = bet.and_then(|bet| bet.legs.get(usize::from(decided.leg)));
+                let market = leg.map(|leg| leg.market).ok_or("a leg of no bet was decided")?;
+                let job = self.markets.get(&market).and_then(|market| market.job);
+                let (job, _) = job.ok_or_else(|| format!("{decided:?} was decided by no job"))?;
+                self.brought(decided.bet.raw(), market, JobId(job))?;
+                Ok(1)
+            }
+            // The news that end a sale settle the bet in the same unit.
+            Event::CashOutFailed(failed) => {
+                self.sale_ends(failed.bet.raw())?;
+                Ok(0)
+            }
+            Event::BetCashedOut(BetCashedOut { bet, .. })
+            | Event::CashOutPending(CashOutPending { bet, .. }) => {
+                let state = self.bets.get(&bet.raw()).map(|bet| bet.state);
+                if state == Some(BetState::CashingOut) {
+                    self.sale_ends(bet.raw())?;
+                } else {
+                    self.sells_itself(bet.raw())?;
                 }
+                Ok(1)
             }
-            archived.iter().for_each(|from| self.hit(from, "archive"));
+            Event::JobEnded(ended) => {
+                self.job_ends(ended)?;
+                Ok(0)
+            }
+            Event::KeysForgotten(forgotten) => {
+                self.keys_go(forgotten.count)?;
+                Ok(forgotten.count)
+            }
+            other => Err(format!("a Step does no such thing: {other:?}")),
         }
+    }
+
+    /// A bet is settled, reversed or told of a leg by the job of one of its markets.
+    fn brought(&mut self, id: u64, market: u64, job: JobId) -> Checked {
+        let Some(bet) = self.bets.get(&id) else { return Err(format!("bet {id:#x} is none")) };
+        let stands = bet.state == BetState::Open || bet.state.is_settled();
+        rule(stands, || format!("news are brought to {bet:?}"))?;
+        let its = bet.legs.iter().any(|leg| leg.market == market && !leg.gone);
+        rule(its, || format!("{bet:?} has no leg in market {market:#x}"))?;
+        let running = self.markets.get(&market).and_then(|market| market.job);
+        let right = running.is_some_and(|(id, kind)| id == job.0 && kind != JobKind::Archive);
+        rule(right, || format!("{job} is not the market's job: {running:?}"))?;
+        self.news_reach(id, market, job.0);
         Ok(())
     }
 

@@ -142,6 +142,8 @@ fn begin(asked: &Value, at: Timestamp) -> Result<House, String> {
         actors: room("actors"),
         currencies: room("currencies"),
         quarantined: 1,
+        // A house that names none takes singles: a leg each.
+        legs: if asked["capacities"]["legs"].is_null() { room("bets") } else { room("legs") },
     };
     let state = State::new(HouseRules);
     let mut house = House { state, capacities, events: Events::new(), at };

@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Of so many nights one is played with the whole engine.
-const WHOLE: u64 = 16;
+const WHOLE: u64 = 8;
+/// How often it is said how far it has come, in seconds.
+const SAYS_EVERY: u64 = 10;
 
 /// Plays nights of betting with crashes, lying disks, retries and late results, and checks everything against
 /// a second implementation of the rules.
@@ -19,13 +21,13 @@ struct Args {
     /// The first night's number, decimal or 0x…; the others follow. Without it: the clock's, printed.
     seed: Option<String>,
     /// How many nights.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
     /// How much happens in one.
-    #[arg(long, default_value_t = 600)]
-    steps: usize,
-    /// Tell everything that led to a violation.
-    #[arg(long)]
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: u32,
+    /// Tell everything that led to a violation; of nights with the bare loop.
+    #[arg(long, conflicts_with = "engine")]
     trace: bool,
     /// Play with the whole engine, not with the bare loop: slower, and with its rings and handles.
     #[arg(long)]
@@ -40,33 +42,39 @@ struct Args {
     #[arg(long)]
     quick: bool,
     /// How many threads play.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     threads: u64,
     /// No nights: callers race each other on the engine's threads, and the history of their calls and returns
     /// has to be that of one order. `--steps` is how often they ask.
-    #[arg(long, conflicts_with_all = ["engine", "bare", "tables"])]
+    #[arg(long, conflicts_with_all = ["engine", "bare", "tables", "trace", "quick", "threads"])]
     race: bool,
 }
 
 /// Races of callers, one after the other: each has threads of its own.
 fn race(seed: u64, runs: u64, attempts: usize) -> ExitCode {
+    let mut all = linear::Checked::default();
     for run in 0..runs {
         let seed = seed.wrapping_add(run);
         let history = linear::race().seed(seed).record(attempts);
         let checked = history.and_then(|history| history.check().map_err(|e| e.to_string()));
         match checked {
-            Ok(checked) => println!("{seed:#x}: {checked}"),
+            Ok(checked) => {
+                println!("{seed:#x}: {checked}");
+                all.add(&checked);
+            }
             Err(what) => {
                 println!("VIOLATION\n{what}");
                 return ExitCode::FAILURE;
             }
         }
     }
+    println!("{runs} races: {all}\n0 violations");
     ExitCode::SUCCESS
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    let steps = args.steps as usize;
     let seed = match args.seed.as_deref().map(seed_of) {
         Some(Some(seed)) => seed,
         Some(None) => {
@@ -80,7 +88,7 @@ fn main() -> ExitCode {
     };
     if args.race {
         println!("seed {seed:#x}, {} races of {} attempts", args.runs, args.steps);
-        return race(seed, args.runs, args.steps);
+        return race(seed, args.runs, steps);
     }
     println!("seed {seed:#x}, {} nights of {} inputs", args.runs, args.steps);
     // A broken assertion is told as a violation, once.
@@ -90,6 +98,7 @@ fn main() -> ExitCode {
     let stop = AtomicBool::new(false);
     let all: Mutex<Counts> = Mutex::default();
     let broken: Mutex<Option<Failure>> = Mutex::new(None);
+    let (played, says) = (AtomicU64::new(0), AtomicU64::new(SAYS_EVERY));
     std::thread::scope(|scope| {
         for _ in 0..args.threads.max(1) {
             scope.spawn(|| {
@@ -101,17 +110,26 @@ fn main() -> ExitCode {
                     }
                     let seed = seed.wrapping_add(run);
                     let night = if args.engine || (!args.bare && run % WHOLE == WHOLE - 1) {
-                        sim::whole::night_of(seed, args.steps)
+                        sim::whole::night_of(seed, steps)
                     } else {
-                        sim::night_of(seed, args.steps)
+                        sim::night_of(seed, steps)
                     };
                     match night {
                         Ok(night) => counts.add(&night),
                         Err(failure) => {
+                            println!("VIOLATION\n{failure}");
                             stop.store(true, Ordering::Relaxed);
                             let mut first = broken.lock().unwrap_or_else(PoisonError::into_inner);
                             first.get_or_insert(*failure);
                         }
+                    }
+                    let (played, at) =
+                        (1 + played.fetch_add(1, Ordering::Relaxed), began.elapsed().as_secs());
+                    let due = says.load(Ordering::Relaxed);
+                    let next = at + SAYS_EVERY;
+                    let order = Ordering::Relaxed;
+                    if due <= at && says.compare_exchange(due, next, order, order).is_ok() {
+                        println!("{at} s: {played} of {} nights", args.runs);
                     }
                 }
                 all.lock().unwrap_or_else(PoisonError::into_inner).add(&counts);
@@ -134,8 +152,7 @@ fn main() -> ExitCode {
             if args.trace && !failure.whole {
                 trace(&failure);
             }
-            println!("VIOLATION\n{failure}");
-            if !args.quick && !failure.whole {
+            if !args.quick {
                 let short = minimize::shorten(&failure);
                 println!(
                     "\nas short as was found, {} inputs: {}\n\n{}",

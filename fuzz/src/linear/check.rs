@@ -338,8 +338,10 @@ impl Check<'_> {
     // ---- the auditor ----
 
     fn auditor(&self) -> Auditor {
-        let auditor = Auditor::new();
-        if self.history.own_rules { auditor.with_own_rules() } else { auditor }
+        match &self.history.own_rules {
+            Some(rules) => Auditor::new().with_rules(rules.clone()),
+            None => Auditor::new(),
+        }
     }
 
     fn by_the_rules(&mut self) -> Holds {

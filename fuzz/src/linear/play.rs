@@ -2,7 +2,7 @@
 //! down about it.
 
 use super::{Crash, History, Line, Operation, Race, Record, Said};
-use crate::auditor::Ring;
+use crate::auditor::{OwnRules, Ring};
 use crate::sim::house::split;
 use crate::workload::Rng;
 use crate::world::Disk;
@@ -730,6 +730,7 @@ fn config(seed: u64, layout: Option<Layout>) -> (Config, Nanos) {
             actors: 4,
             currencies: 2,
             quarantined: 2,
+            legs: if tight { 64 } else { 4_096 },
         })
         .window(window)
         .age_bound(Nanos::from_secs(1))
@@ -773,6 +774,7 @@ fn insist(
 /// See [`Race::record`].
 pub(super) fn record<R: Rules>(race: Race<R>, attempts: usize) -> Result<History, String> {
     let Race { rules, own_rules, seed, customers, layout } = race;
+    let own_rules = own_rules.then(|| OwnRules::of(rules.clone()));
     let disk = Disk::new(seed);
     let (config, window) = config(seed, layout);
     let engine =

@@ -12,9 +12,11 @@ use betring_core::BetState;
 use betring_core::command::*;
 use betring_core::event::MarketStatus;
 use betring_core::id::*;
+use betring_core::reject::Reject;
+use betring_core::ruleset::{PlaceRow, Ruleset};
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{self, Body, Header, Minor, Slot, WirePrice};
-use betring_pricing::{Fraction, Price};
+use betring_core::wire::{self, Body, Header, Minor, Name, Slot, WirePrice};
+use betring_pricing::{Fraction, LegNumbers, Pence, Price, RoundingMode, Share};
 use std::collections::VecDeque;
 use zerocopy::IntoBytes;
 
@@ -79,7 +81,7 @@ impl Crowd {
         }
     }
 
-    /// The same crowd with a user's weights.
+    /// The same crowd with a user's weights: it asks for singles only, as engines of others are asked.
     pub(crate) fn weighted(self, weights: Weights) -> Crowd {
         Crowd { weights: Some(weights), ..self }
     }
@@ -100,19 +102,149 @@ impl Crowd {
             let (client, bytes) = self.sent[at].clone();
             return self.send(client, retry_of(bytes));
         }
-        let over: Vec<MarketId> = stage
-            .auditor()
-            .markets()
-            .filter(|(_, status)| *status != MarketStatus::Defined)
-            .map(|(id, _)| id)
-            .collect();
-        if !over.is_empty() && chance(&mut self.rng, weights.late_result) {
-            let market = self.rng.pick(&over);
+        if chance(&mut self.rng, weights.late_result)
+            && let Some(market) = self.over(stage.auditor())
+        {
             let (header, valid_until) = (self.control(), self.until(stage));
             let result = self.result(stage.auditor(), header, valid_until, market);
             return self.send(TRADER, result);
         }
+        if self.rng.permille(400)
+            && let Some(input) = self.answer_offer(stage)
+        {
+            return input;
+        }
+        if stage.auditor().accounts().next().is_some() && self.rng.permille(200) {
+            let account = self.account(stage.auditor());
+            let header = Header::customer(account, self.key());
+            let client = 2 + self.rng.below(CUSTOMERS) as usize;
+            let valid_until = stage.now().plus(Nanos::from_secs(4));
+            let bytes = self.place(stage.auditor(), header, valid_until);
+            return self.send(client, bytes);
+        }
+        if self.rng.permille(350)
+            && let Some((client, bytes)) = self.groom(stage)
+        {
+            return self.send(client, bytes);
+        }
         self.publish(stage)
+    }
+
+    /// A market whose betting has ended, for a result that is late or repeated; now and then one that is open.
+    fn over(&mut self, auditor: &Auditor) -> Option<MarketId> {
+        let all = |wanted: &[MarketStatus]| -> Vec<MarketId> {
+            let markets = auditor.markets().filter(|(_, status)| wanted.contains(status));
+            markets.map(|(id, _)| id).collect()
+        };
+        let over = all(&[MarketStatus::Closed, MarketStatus::Settling, MarketStatus::Settled]);
+        let open = all(&[MarketStatus::Open]);
+        let from = if self.rng.permille(100) { open } else { over };
+        (!from.is_empty()).then(|| self.rng.pick(&from))
+    }
+
+    /// What a customer does about an offer: takes it, declines it, or lets it end.
+    fn answer_offer(&mut self, stage: &impl Stage) -> Option<Input> {
+        let offers: Vec<(BetId, AccountId)> = stage.auditor().bets_in(BetState::Offered).collect();
+        if offers.is_empty() {
+            return None;
+        }
+        let (bet, owner) = self.rng.pick(&offers);
+        let client = 2 + self.rng.below(CUSTOMERS) as usize;
+        let header = Header::customer(owner, self.key());
+        let valid_until = stage.now().plus(Nanos::from_secs(4));
+        let bytes = match self.rng.below(10) {
+            0..=4 => plain(header, &AcceptOffer { valid_until, bet, ..AcceptOffer::default() }),
+            5..=7 => plain(header, &DeclineOffer { valid_until, bet, ..DeclineOffer::default() }),
+            _ => return Some(Input::Advance(stage.setup().genesis.offer_ttl.0 + 1)),
+        };
+        Some(self.send(client, bytes))
+    }
+
+    /// What somebody does so that there is betting at all, and an end to it: money for who has none, one of
+    /// the things that a market lacks before it takes bets, the next step of one that had some.
+    fn groom(&mut self, stage: &impl Stage) -> Option<(usize, Vec<u8>)> {
+        let auditor = stage.auditor();
+        let valid_until = stage.now().plus(Nanos::from_secs(4));
+        let poor = auditor.accounts().find(|id| auditor.balance(*id) < Some(5_000));
+        if let Some(account) = poor
+            && self.rng.permille(300)
+        {
+            let body = Deposit { valid_until, amount: Minor(50_000), ..Deposit::default() };
+            return Some((2, plain(Header::customer(account, self.key()), &body)));
+        }
+        let blocked = auditor.accounts().find(|id| auditor.is_blocked(*id));
+        if let Some(account) = blocked
+            && self.rng.permille(300)
+        {
+            let body = BlockAccount { valid_until, account, ..BlockAccount::default() };
+            return Some((TRADER, plain(self.control(), &body)));
+        }
+        let markets: Vec<(MarketId, MarketStatus)> = auditor.markets().collect();
+        if markets.is_empty() {
+            return None;
+        }
+        let (market, status) = self.rng.pick(&markets);
+        let header = self.control();
+        let open = OpenMarket { valid_until, market, ..OpenMarket::default() };
+        let close = CloseMarket { valid_until, market, ..CloseMarket::default() };
+        let often = self.rng.below(100);
+        let bytes = match status {
+            MarketStatus::Defined if often < 12 => plain(header, &close),
+            MarketStatus::Defined if often < 20 => {
+                self.result(auditor, header, valid_until, market)
+            }
+            MarketStatus::Defined => plain(header, &open),
+            MarketStatus::Open if often < 8 => plain(header, &close),
+            MarketStatus::Open => return self.what_it_lacks(auditor, header, valid_until, market),
+            MarketStatus::Closed if often < 20 => plain(header, &close),
+            MarketStatus::Closed if often < 50 => plain(header, &open),
+            MarketStatus::Settled if often < 50 => {
+                plain(header, &ArchiveMarket { valid_until, market, ..ArchiveMarket::default() })
+            }
+            _ => return None,
+        };
+        Some((TRADER, bytes))
+    }
+
+    fn what_it_lacks(
+        &mut self,
+        auditor: &Auditor,
+        header: Header,
+        valid_until: Timestamp,
+        market: MarketId,
+    ) -> Option<(usize, Vec<u8>)> {
+        let selections = auditor.selections(market);
+        let lacks = (0..selections).find_map(|selection| auditor.why_no_bets(market, selection))?;
+        let feed = auditor.feed_of(market)?;
+        let of_a_feed = Header { account: header.account, ..Header::default() };
+        match lacks {
+            Reject::MarketNotOpen => {
+                let body = OpenMarket { valid_until, market, ..OpenMarket::default() };
+                Some((TRADER, plain(header, &body)))
+            }
+            Reject::MarketSuspended => {
+                let (level, id, owner) = auditor.suspensions(market).pop()?;
+                let level = level as u8;
+                let body = Release { valid_until, level, owner, id, ..Release::default() };
+                Some((TRADER, plain(header, &body)))
+            }
+            Reject::FeedDown => {
+                let body = FeedRecovered { feed, ..FeedRecovered::default() };
+                Some((FEED, plain(of_a_feed, &body)))
+            }
+            Reject::NoPrice | Reject::StalePrice => {
+                let by_hand = feed == FeedId::MANUAL;
+                let valid_until = if by_hand { valid_until } else { Timestamp(0) };
+                let header = if by_hand { header } else { of_a_feed };
+                let prices = (0..selections as u16)
+                    .map(|selection| PriceEntry::new(SelectionIndex(selection), self.price()));
+                let prices: Vec<PriceEntry> = prices.collect();
+                let body = SetPrices { valid_until, feed, market, ..SetPrices::default() };
+                let slots = build::set_prices(header, body, &prices).ok()?;
+                Some((if by_hand { TRADER } else { FEED }, bytes_of(&slots)))
+            }
+            _ => None,
+        }
     }
 
     /// What happens next.
@@ -129,7 +261,9 @@ impl Crowd {
         }
         let seed = self.rng.next();
         match self.rng.below(1_000) {
-            0..=469 => self.publish(machine),
+            0..=463 => self.publish(machine),
+            464..=465 => self.burst(machine),
+            466..=469 => Input::Listen,
             470..=677 => Input::Turn,
             678..=687 => {
                 let (archive, die_after) = self.snapshot();
@@ -274,6 +408,15 @@ impl Crowd {
         self.send(client, bytes)
     }
 
+    /// More at once than somebody has credit for.
+    fn burst(&mut self, machine: &impl Stage) -> Input {
+        let client =
+            if self.rng.permille(500) { 2 } else { 2 + self.rng.below(CUSTOMERS) as usize };
+        let all = machine.setup().seats[client].credit as u64 + self.rng.below(8);
+        let all = (0..all).map(|_| self.customer(machine)).collect();
+        Input::Burst { client, all }
+    }
+
     fn send(&mut self, client: usize, bytes: Vec<u8>) -> Input {
         self.sent.push_back((client, bytes.clone()));
         if SENT_MAX < self.sent.len() {
@@ -316,8 +459,9 @@ impl Crowd {
             return Some((TRADER, self.define_feed(valid_until)?));
         }
         if auditor.fixtures().next().is_none() {
-            // Near the end of its 84th minute: rules about time have something to decide.
-            let starts = Timestamp(START).plus(Nanos::from_secs(-85 * 60 + 3));
+            // Near its 85th minute: rules about time have something to decide.
+            let left = if self.weights.is_some() { 3 + self.rng.below(120) as i64 } else { 3 };
+            let starts = Timestamp(START).plus(Nanos::from_secs(-85 * 60 + left));
             let body = DefineFixture { valid_until, starts, ..DefineFixture::default() };
             let slots = build::define_fixture(self.control(), body, "derby").ok()?;
             return Some((TRADER, bytes_of(&slots)));
@@ -327,7 +471,8 @@ impl Crowd {
         }
         let over = |status| status == MarketStatus::Settled || status == MarketStatus::Archiving;
         let alive = auditor.markets().filter(|(_, status)| !over(*status)).count();
-        if 2 <= alive {
+        let wanted = if self.weights.is_none() { 3 } else { 2 };
+        if wanted.min(machine.setup().capacities.markets as usize) <= alive {
             return None;
         }
         let settled = auditor.markets().find(|(_, status)| *status == MarketStatus::Settled);
@@ -368,7 +513,17 @@ impl Crowd {
         } else {
             FeedId(if self.rng.permille(20) { 9 } else { 0 })
         };
-        let fixture = auditor.fixtures().next().filter(|_| self.rng.permille(600));
+        // Whatever rules say of fixtures, there is something else to bet on.
+        let share = if self.weights.is_some() { 350 } else { 250 };
+        let offer = match self.rng.below(10) {
+            0..=2 if self.weights.is_none() => EachWayOffer::Own,
+            3..=4 if self.weights.is_none() => EachWayOffer::ByTable,
+            5 if self.weights.is_none() => EachWayOffer::Handicap,
+            _ => EachWayOffer::No,
+        };
+        let (places, place_num, place_den) =
+            if offer == EachWayOffer::Own { (2, 1, 4) } else { (0, 0, 0) };
+        let fixture = auditor.fixtures().next().filter(|_| self.rng.permille(share));
         let body = DefineMarket {
             valid_until,
             feed,
@@ -377,6 +532,10 @@ impl Crowd {
             age_bound: Nanos::from_millis(self.rng.pick(&[0, 0, 300])),
             kind: if self.rng.permille(20) { MarketKind::Exchange } else { MarketKind::Fixed }
                 as u8,
+            each_way: offer as u8,
+            places,
+            place_num,
+            place_den,
             ..DefineMarket::default()
         };
         build::define_market(self.control(), body, &name, &names).ok().map(|s| bytes_of(&s))
@@ -464,8 +623,299 @@ impl Crowd {
                     plain(header, &DeclineOffer { valid_until, bet, ..DeclineOffer::default() })
                 }
             }
+            40..=45 if self.weights.is_none() => self.sell(auditor, header, valid_until),
+            46..=70 if self.weights.is_none() => self.ticket(auditor, header, valid_until),
             _ => self.place(auditor, header, valid_until),
         }
+    }
+
+    /// A bet in one of these states, and whose it is; now and then somebody else's, or none.
+    fn bet_in(&mut self, auditor: &Auditor, states: &[BetState]) -> (BetId, AccountId) {
+        let any = self.rng.permille(60);
+        let states = if any { BetState::ALL } else { states };
+        let bets: Vec<(BetId, AccountId)> =
+            states.iter().flat_map(|state| auditor.bets_in(*state)).collect();
+        if bets.is_empty() {
+            return (BetId::new(3, 1), self.account(auditor));
+        }
+        let (bet, owner) = self.rng.pick(&bets);
+        (bet, if self.rng.permille(40) { self.account(auditor) } else { owner })
+    }
+
+    /// A bet is sold back, or is to sell itself.
+    fn sell(&mut self, auditor: &Auditor, header: Header, valid_until: Timestamp) -> Vec<u8> {
+        let (bet, owner) = self.bet_in(auditor, &[BetState::Open]);
+        let header = Header { account: owner.raw(), ..header };
+        let (stake, value) = auditor.worth(bet).unwrap_or((Minor(100), Minor(100)));
+        let about = |rng: &mut Rng| {
+            let percent = rng.pick(&[80, 95, 100, 100, 100, 105, 130]);
+            Minor((value.0 * percent / 100).max(1))
+        };
+        if self.rng.permille(250) {
+            let off = self.rng.permille(150);
+            let value = if off { Minor(0) } else { about(&mut self.rng) };
+            return plain(
+                header,
+                &SetAutoCashOut { valid_until, bet, value, ..SetAutoCashOut::default() },
+            );
+        }
+        let policy = self.rng.pick(PricePolicy::ALL);
+        let none = policy == PricePolicy::Any && self.rng.permille(500);
+        let within = policy == PricePolicy::Within;
+        let body = CashOut {
+            valid_until,
+            bet,
+            take: match self.rng.below(10) {
+                0..=5 => Minor(0),
+                6 => Minor(stake.0 + 1),
+                _ => Minor((1 + self.rng.below(stake.0.max(1) as u64) as i64).max(1)),
+            },
+            accept: if none { Minor(0) } else { about(&mut self.rng) },
+            policy: policy as u8,
+            slippage: if within { 1 + self.rng.below(3_000) as u16 } else { 0 },
+            ..CashOut::default()
+        };
+        plain(header, &body)
+    }
+
+    /// A ticket on some of the markets.
+    fn ticket(&mut self, auditor: &Auditor, header: Header, valid_until: Timestamp) -> Vec<u8> {
+        let mut markets: Vec<MarketId> = auditor.markets().map(|(id, _)| id).collect();
+        let mut legs = Vec::new();
+        let policy = self.rng.pick(PricePolicy::ALL);
+        let most = self.rng.pick(&[1, 2, 2, 3, 3, 4, 6]);
+        while legs.len() < most && !markets.is_empty() {
+            let market = markets.swap_remove(self.rng.below(markets.len() as u64) as usize);
+            if self.rng.permille(20) {
+                // Twice in one ticket: they depend on each other.
+                markets.push(market);
+            }
+            let selections = auditor.selections(market).max(2) as u64;
+            let selection = self.rng.below(selections);
+            let price = match auditor.price(market, selection as usize) {
+                Some(price) if self.rng.permille(850) => price,
+                _ => self.price(),
+            };
+            let none = policy == PricePolicy::Any && self.rng.permille(300);
+            legs.push(LegEntry::new(
+                market,
+                SelectionIndex(selection as u16),
+                if none { WirePrice::NONE } else { price },
+                PriceVersion(self.rng.below(4)),
+            ));
+        }
+        if legs.is_empty() {
+            return self.place(auditor, header, valid_until);
+        }
+        let count = legs.len() as u32;
+        let all = (1u32 << count) - 1;
+        let folds = match self.rng.below(6) {
+            0..=2 => 1 << (count - 1),
+            // Trixie, yankee; patent, lucky 15.
+            3 => (all & !1).max(1),
+            4 => all,
+            _ => (self.rng.next() as u32 & all).max(1),
+        };
+        let bankers = if self.rng.permille(120) { 1 << self.rng.below(count.into()) } else { 0 };
+        let by_line = self.rng.permille(500);
+        let kind = if by_line { StakeKind::Unit } else { StakeKind::Total };
+        let each_way = match self.rng.below(10) {
+            0..=1 => EachWayKind::WinToWin,
+            2 => EachWayKind::EquallyDivided,
+            _ => EachWayKind::No,
+        };
+        let within = policy == PricePolicy::Within;
+        let body = PlaceTicket {
+            valid_until,
+            stake: Minor(if by_line { 1 } else { 50 } + self.rng.below(400) as i64),
+            floor: if self.rng.permille(60) { 10_000 + self.rng.below(300_000) } else { 0 },
+            folds,
+            bankers,
+            stake_kind: kind as u8,
+            each_way: each_way as u8,
+            policy: policy as u8,
+            slippage: if within { 1 + self.rng.below(2_000) as u16 } else { 0 },
+            bonus: u8::from(self.rng.permille(120)),
+            ..PlaceTicket::default()
+        };
+        build::place_ticket(header, body, &legs).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
+    /// What a trader does about what was settled, or waits, or is to be sold.
+    fn correction(&mut self, auditor: &Auditor, header: Header, valid_until: Timestamp) -> Vec<u8> {
+        let market = match self.rng.permille(600) {
+            true => self.over(auditor).unwrap_or_default(),
+            false => self.market(auditor),
+        };
+        let reason = self.rng.below(5) as u32;
+        let standing =
+            [BetState::Open, BetState::Won, BetState::Lost, BetState::Void, BetState::Partial];
+        match self.rng.below(100) {
+            0..=16 => {
+                let source = self.said_at();
+                let body =
+                    RollbackResult { valid_until, reason, market, source, ..Default::default() };
+                plain(header, &body)
+            }
+            17..=34 => {
+                let moment = |rng: &mut Rng| Timestamp(START + rng.below(4) as i64 * 3_000_000_000);
+                let (from, until) = (moment(&mut self.rng), moment(&mut self.rng));
+                let all = self.rng.permille(400);
+                let body = CancelBets {
+                    valid_until,
+                    reason,
+                    cancel: u8::from(self.rng.permille(550)),
+                    market,
+                    from: if all || until <= from { Timestamp(0) } else { from },
+                    until: if all { Timestamp(0) } else { until },
+                    source: self.said_at(),
+                    ..CancelBets::default()
+                };
+                plain(header, &body)
+            }
+            35..=42 => {
+                let (bet, _) = self.bet_in(auditor, &standing);
+                let cancel = u8::from(self.rng.permille(500));
+                plain(header, &CancelBet { valid_until, reason, bet, cancel, ..Default::default() })
+            }
+            43..=50 => {
+                let (bet, _) = self.bet_in(auditor, &standing);
+                let leg = self.rng.below(auditor.legs(bet) as u64 + 1) as u8;
+                let back = self.rng.permille(300);
+                let price = if back { WirePrice::NONE } else { self.price() };
+                let body =
+                    CorrectPrice { valid_until, reason, bet, leg, price, ..Default::default() };
+                plain(header, &body)
+            }
+            51..=54 => {
+                let amount = Minor(self.rng.pick(&[-20_000, -700, -1, 1, 300, 9_000]));
+                let (bet, account) = self.bet_in(auditor, &standing);
+                let body =
+                    Adjust { valid_until, reason, account, amount, bet, ..Default::default() };
+                plain(header, &body)
+            }
+            55..=61 => {
+                let amount = Minor(self.rng.pick(&[-100, 100, 2_000, 2_000, 5_000]));
+                let account = self.account(auditor);
+                plain(
+                    header,
+                    &GrantBonus { valid_until, reason, account, amount, ..Default::default() },
+                )
+            }
+            62..=69 => {
+                let delay = Nanos::from_millis(self.rng.pick(&[0, 0, 20, 300, 2_000]));
+                let in_play = u8::from(self.rng.permille(600));
+                let market = self.market(auditor);
+                let body =
+                    SetInPlay { valid_until, reason, in_play, market, delay, ..Default::default() };
+                plain(header, &body)
+            }
+            70..=76 => {
+                let (level, id) = match self.rng.below(8) {
+                    0 => (Level::Engine, 0),
+                    1 => (Level::Feed, 1 + self.rng.below(3)),
+                    2 => (Level::Fixture, auditor.fixtures().next().unwrap_or_default().raw()),
+                    _ => (Level::Market, market.raw()),
+                };
+                let owner = self.rng.pick(&[Owner::Trader, Owner::Governor]) as u8;
+                let frozen = u8::from(self.rng.permille(300));
+                let level = level as u8;
+                let body = FreezeCashOut {
+                    valid_until,
+                    reason,
+                    level,
+                    owner,
+                    frozen,
+                    id,
+                    ..Default::default()
+                };
+                plain(header, &body)
+            }
+            77..=95 => self.referral(auditor, header, valid_until),
+            _ => {
+                let set = self.ruleset();
+                let body = PublishRules { valid_until, reason, ..PublishRules::default() };
+                bytes_of(&build::publish_rules(header, body, &set))
+            }
+        }
+    }
+
+    /// When a source says that it knew: not at all, or in no good order.
+    fn said_at(&mut self) -> Timestamp {
+        match self.rng.permille(500) {
+            true => Timestamp(0),
+            false => Timestamp(1 + self.rng.below(40) as i64),
+        }
+    }
+
+    fn referral(&mut self, auditor: &Auditor, header: Header, valid_until: Timestamp) -> Vec<u8> {
+        let (bet, _) = self.bet_in(auditor, &[BetState::Referred]);
+        let answer = self.rng.pick(&[
+            ReferralAnswer::Accept,
+            ReferralAnswer::Accept,
+            ReferralAnswer::Counter,
+            ReferralAnswer::Counter,
+            ReferralAnswer::Decline,
+        ]);
+        let legs = match answer {
+            ReferralAnswer::Decline => 0,
+            _ if self.rng.permille(500) => 0,
+            _ if self.rng.permille(50) => 2,
+            _ => auditor.legs(bet) as u16,
+        };
+        let prices: Vec<PriceEntry> = (0..legs)
+            .map(|leg| {
+                let none = self.rng.permille(300);
+                let price = if none { WirePrice::NONE } else { self.price() };
+                PriceEntry::new(SelectionIndex(leg), price)
+            })
+            .collect();
+        let lower = answer == ReferralAnswer::Counter && self.rng.permille(600);
+        let body = AnswerReferral {
+            valid_until,
+            reason: self.rng.below(3) as u32,
+            answer: answer as u8,
+            bet,
+            stake: if lower { Minor(100 + self.rng.below(3_000) as i64) } else { Minor(0) },
+            ..AnswerReferral::default()
+        };
+        build::answer_referral(header, body, &prices).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
+    /// An operator's policies, of those that there are.
+    fn ruleset(&mut self) -> Ruleset {
+        let name = Name::new(self.rng.pick(&["spring", "summer"])).expect("a name");
+        let mut set = Ruleset::standard(name);
+        set.rounding = rounding_code(self.rng.pick(&RoundingMode::ALL));
+        if self.rng.permille(300) {
+            set.rounding_place = RoundingPlace::Line as u8;
+        }
+        if self.rng.permille(500) {
+            set.price_failure = PriceFailure::Offer as u8;
+        }
+        if self.rng.permille(300) {
+            set.payout_cap = PayoutCap::Pay as u8;
+        }
+        if self.rng.permille(100) {
+            set.certainty = 2;
+        }
+        if self.rng.permille(500) {
+            set.lucky = [[3, 10], [4, 20], [5, 25]];
+        }
+        set.lines_max = self.rng.pick(&[4, 30, 1_000]);
+        set.legs_max = self.rng.pick(&[3, 6, 25]);
+        set.refer_percent = self.rng.pick(&[0, 200, 500]);
+        set.offer_ttl = Nanos::from_millis(self.rng.pick(&[200, 2_000]));
+        set.refer_ttl = Nanos::from_millis(self.rng.pick(&[500, 5_000]));
+        set.cash_out_age = Nanos::from_millis(self.rng.pick(&[100, 1_000, 5_000]));
+        set.cash_out_margin = self.rng.pick(&[0, 0, 50_000, 333_333]);
+        // Fields of these nights are small.
+        set.places[0] = PlaceRow { from: 3, plain: [1, 1, 4], handicap: [2, 1, 5] };
+        set.places[1] = PlaceRow { from: 4, plain: [2, 1, 4], handicap: [3, 1, 4] };
+        for row in &mut set.places[2..] {
+            *row = PlaceRow { from: 0, plain: [0; 3], handicap: [0; 3] };
+        }
+        set
     }
 
     fn place(&mut self, auditor: &Auditor, header: Header, valid_until: Timestamp) -> Vec<u8> {
@@ -602,6 +1052,9 @@ impl Crowd {
         let header = self.control();
         let market = self.market(auditor);
         let reason = self.rng.below(5) as u32;
+        if self.weights.is_none() && self.rng.permille(300) {
+            return self.correction(auditor, header, valid_until);
+        }
         match self.rng.below(100) {
             0..=27 => {
                 let waiting = |(_, status): &(MarketId, MarketStatus)| {
@@ -628,11 +1081,15 @@ impl Crowd {
             59..=64 => {
                 let selection = SelectionIndex(self.rng.below(4) as u16);
                 let withdrawn = u8::from(self.rng.permille(500));
+                let deducts = self.weights.is_none() && withdrawn == 1 && self.rng.permille(400);
+                let priced = deducts && self.rng.permille(500);
                 let body = WithdrawSelection {
                     valid_until,
                     reason,
                     selection,
                     withdrawn,
+                    deduct: u8::from(deducts),
+                    price: if priced { self.price() } else { WirePrice::NONE },
                     market,
                     ..WithdrawSelection::default()
                 };
@@ -735,11 +1192,39 @@ impl Crowd {
                 } else {
                     SelectionOutcome::Lose
                 };
-                ResultEntry::new(SelectionIndex(at as u16), outcome)
+                let selection = SelectionIndex(at as u16);
+                if self.weights.is_none() && self.rng.permille(250) {
+                    return self.numbers(selection);
+                }
+                ResultEntry::new(selection, outcome)
             })
             .collect();
-        let body = MarketResult { valid_until, market, ..MarketResult::default() };
+        let mut body = MarketResult { valid_until, market, ..MarketResult::default() };
+        if self.weights.is_none() {
+            body.source = self.said_at();
+            body.certainty = self.rng.pick(&[0, 0, 1, 2]);
+        }
         build::result(header, body, &entries).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
+    /// A result in numbers: dead heats, half results, positions, deductions.
+    fn numbers(&mut self, selection: SelectionIndex) -> ResultEntry {
+        if self.rng.permille(400) {
+            let position = 1 + self.rng.below(4) as u16;
+            return ResultEntry::position(selection, position, 1 + self.rng.below(3) as u16);
+        }
+        let share = |rng: &mut Rng| {
+            let (num, den) = rng.pick(&[(0, 1), (0, 1), (1, 1), (1, 2), (1, 3), (2, 3)]);
+            Share::new(num, den).unwrap_or(Share::NONE)
+        };
+        let taken = Pence::new(self.rng.pick(&[0, 0, 0, 15, 90])).unwrap_or(Pence::ZERO);
+        let numbers = LegNumbers {
+            void: if self.rng.permille(700) { Share::NONE } else { share(&mut self.rng) },
+            win: share(&mut self.rng),
+            place: share(&mut self.rng),
+            rule4: taken,
+        };
+        ResultEntry::shares(selection, numbers)
     }
 
     fn limits(&mut self, header: Header, valid_until: Timestamp, market: MarketId) -> Vec<u8> {

@@ -1,8 +1,11 @@
-//! The loop itself, without rings and threads: take, stamp, admit, apply, append, sync, release by level.
+//! A loop of its own around the state and the journal, without rings and threads: take, stamp, admit, apply,
+//! append, sync, release by level.
 //!
-//! It does what a turn of the engine does, over any store, with segments far smaller than an engine would
-//! take, so that a crash and the recovery after it cost microseconds. What it leaves out (the rings
-//! themselves, the handles in front of them) the other backend brings.
+//! It is not the engine's own loop but a second one, written to do what a turn of the engine does, over any
+//! store: what it shows, it shows of the state and the journal. Its segments are far smaller than an engine
+//! would take, so that a crash and the recovery after it cost microseconds. What it leaves out (the engine's
+//! own loop, the rings, the handles in front of them, the outputs behind it) the nights of [`super::whole`]
+//! bring.
 
 use super::snapshots::{self, Came, Made};
 use crate::auditor::Ring;

@@ -3,37 +3,43 @@
 //!
 //! The auditor reads the journal itself, through a reader, and clients poll through their handles. After an
 //! error of the disk clients poll once more, as the threads of a process do that is about to end.
+//!
+//! What is asked comes from the seed alone. The engine waits in real time, so how many operations of the disk
+//! a night takes may differ from play to play, and with it where a crash falls that counts operations.
 
 use super::crowd::{Crowd, Stage};
-use super::house::{Seen, Setup, digest_of, split};
+use super::house::{Kept, Seen, Setup, digest_of, split};
 use super::snapshots::{Came, Made, Shelf};
 use super::{Counts, Failure, Input, guarded, one_answer, setup_of};
 use crate::auditor::{Auditor, Ring, Violation};
 use crate::workload::Rng;
 use crate::world::Disk;
 use betring::{
-    Client, Clock, Config, Control, Engine, Layout, Level, NotTaken, Recovered, Snapshot,
-    WaitStrategy,
+    Client, Clock, Config, Control, Engine, EventStream, Lapped, Layout, Level, NotTaken,
+    Recovered, Snapshot, WaitStrategy,
 };
 use betring_core::answer::{Answer, Reply};
 use betring_core::command::{Capacities, PriceFailure, rounding_mode};
-use betring_core::event::Events;
-use betring_core::id::{Seq, Token};
+use betring_core::event::{EventReader, Events};
+use betring_core::id::{RequestKey, Seq, Token};
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{SLOT, Slot};
 use betring_core::{HouseRules, Stamp, State};
 use betring_journal::{ReadLevel, Reader};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use zerocopy::FromBytes;
 
 /// Control handles wait for every answer; in a simulated disk's time that is at once.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// Slots of the ring of bets: the fewest there can be.
+const BET_SLOTS: usize = 256;
 
 struct Open {
     // Before the engine, so that their seats are given back before it ends.
     clients: Vec<(usize, Client)>,
     control: Control,
+    events: Option<EventStream>,
     engine: Engine,
 }
 
@@ -42,10 +48,22 @@ struct Whole {
     disk: Disk,
     clock: Clock,
     open: Option<Open>,
+    /// True time, and what the wall shows beyond it.
+    time: i64,
+    wall: i64,
     auditor: Auditor,
-    history: Vec<(Timestamp, Vec<u8>, Vec<u8>)>,
+    history: Vec<Kept>,
+    /// The record that the auditor did not agree with.
+    broke_at: Option<(Timestamp, Vec<u8>)>,
+    /// Whether somebody reads events, rarely; and the sequence and index of the next one.
+    listens: bool,
+    next_event: (u64, usize),
     /// By client and token: what the record of an attempt said, in this run.
     decided: BTreeMap<(u16, u64), (Seq, Answer)>,
+    /// Attempts of this run that were refused without a record: they never get one.
+    refused: BTreeSet<(u16, u64)>,
+    /// By account and key: every answer that was ever decided, and where.
+    answers: BTreeMap<(u64, u128), Vec<(Seq, Answer)>>,
     unanswered: Vec<VecDeque<(Token, Vec<u8>)>>,
     unknown: Vec<(usize, Vec<u8>)>,
     told: BTreeMap<(u64, u128), Answer>,
@@ -88,7 +106,12 @@ fn slots_of(bytes: &[u8]) -> Vec<Slot> {
 
 impl Whole {
     fn new(seed: u64) -> Whole {
-        let setup = setup_of(seed);
+        let mut rng = Rng::new(seed ^ 0x3a01e);
+        let mut setup = setup_of(seed);
+        if rng.permille(500) {
+            // More than there are slots in the ring: a burst fills it.
+            setup.seats[2].credit = BET_SLOTS + 40;
+        }
         let disk = Disk::new(seed ^ 0xd15c);
         disk.write_back(Rng::new(seed ^ 0xbac4).pick(&[0, 20, 100]));
         let seats = setup.seats.len();
@@ -97,9 +120,16 @@ impl Whole {
             setup,
             disk,
             open: None,
+            time: super::START,
+            wall: 0,
             auditor: Auditor::new(),
             history: Vec::new(),
+            broke_at: None,
+            listens: rng.permille(600),
+            next_event: (1, 0),
             decided: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            answers: BTreeMap::new(),
             unanswered: vec![VecDeque::new(); seats],
             unknown: Vec::new(),
             told: BTreeMap::new(),
@@ -131,8 +161,8 @@ impl Whole {
             .limits(genesis.limits)
             .secret(genesis.secret)
             .control_ring(256)
-            .bet_ring(256)
-            .clients(8, 64)
+            .bet_ring(BET_SLOTS)
+            .clients(8, 512)
             .segment_bytes(1 << 20)
             .segments_ahead(0)
             .events(64)
@@ -145,14 +175,24 @@ impl Whole {
         self.counts.inputs += 1;
         match input {
             Input::Publish { client, bytes } => self.publish(*client, bytes),
+            Input::Burst { client, all } => self.publish_all(*client, all),
+            Input::Listen => self.listen(),
             Input::Turn | Input::Cover => self.run(|open| open.engine.turn().map(|_| ())),
             Input::Sync => self.run(|open| open.engine.run_until_idle().map(|_| ())),
             Input::Poll { client, most } => self.poll(*client, *most),
             Input::Advance(span) => {
+                self.time += span;
                 self.clock.advance(Nanos(*span));
                 Ok(())
             }
-            Input::WallJump(_) | Input::Lie { .. } => Ok(()),
+            Input::WallJump(span) => {
+                // A running engine does not follow; the next one that is started begins with it.
+                self.wall += span;
+                self.counts.wall_jumps += 1;
+                Ok(())
+            }
+            // Damage shows when a journal is opened, and the nights of the bare loop open many more.
+            Input::Lie { .. } => Ok(()),
             Input::DieAfter(ops) => {
                 self.disk.die_after((*ops).max(1));
                 Ok(())
@@ -219,8 +259,10 @@ impl Whole {
 
     /// A clean stop: what was asked is decided, everything is durable, and a snapshot is made.
     fn shutdown(&mut self, die_after: u64) -> Result<(), Violation> {
-        let Some(Open { clients, control, engine }) = self.open.take() else { return Ok(()) };
-        drop((clients, control));
+        let Some(Open { clients, control, events, engine }) = self.open.take() else {
+            return Ok(());
+        };
+        drop((clients, control, events));
         let before = self.shelf.sound(&self.disk);
         self.disk.die_in_snapshot(die_after);
         let closed = engine.shutdown();
@@ -231,7 +273,7 @@ impl Whole {
             return Ok(());
         }
         self.read_records()?;
-        self.decided.clear();
+        self.forget_attempts();
         match closed {
             Ok(closed) => {
                 // What was closed in order is durable, whatever became of the snapshot.
@@ -269,21 +311,29 @@ impl Whole {
             {
                 self.counts.replies += 1;
                 self.promised_durable = self.promised_durable.max(reply.as_of.0);
-                self.check_reply(&reply, &slots[0])?;
+                self.check_reply(Ring::Control, &reply, bytes)?;
             }
             return after;
         }
+        self.publish_all(client, &[bytes.to_vec()])
+    }
+
+    /// Customers' commands in one batch.
+    fn publish_all(&mut self, client: usize, all: &[Vec<u8>]) -> Result<(), Violation> {
+        let Some(open) = &mut self.open else { return Ok(()) };
         let Some((_, handle)) = open.clients.iter_mut().find(|(seat, _)| *seat == client) else {
             return Ok(());
         };
+        let slots: Vec<Slot> = all.iter().flat_map(|bytes| slots_of(bytes)).collect();
         let credit = self.setup.seats[client].credit;
-        let flying = self.unanswered[client].len();
         let submitted = handle.submit_batch(&slots);
-        for at in 0..submitted.commands {
+        for (at, bytes) in all.iter().take(submitted.commands).enumerate() {
             let token = Token(submitted.first.0 + at as u64);
-            self.unanswered[client].push_back((token, bytes.to_vec()));
+            self.unanswered[client].push_back((token, bytes.clone()));
             self.counts.attempts += 1;
         }
+        // It was refused with so many in flight, those of this batch too.
+        let flying = self.unanswered[client].len();
         if credit < self.unanswered[client].len() {
             return Err(format!(
                 "client {client} has {} attempts in flight, and its credit is {credit}",
@@ -294,6 +344,19 @@ impl Whole {
             self.counts.no_credit += 1;
             if flying < credit {
                 return Err(format!("client {client} has {flying} of {credit} in flight, refused"));
+            }
+        }
+        if let Some(NotTaken::Overloaded) = submitted.refused {
+            self.counts.overloaded += 1;
+            let rings = open.engine.health().rings;
+            let depth = rings.iter().find(|ring| ring.name == "bets").map_or(0, |ring| ring.depth);
+            // A ticket takes several slots, all of them or none.
+            let refused = all.get(submitted.commands);
+            let needed = refused.map_or(1, |bytes| slots_of(bytes).len()) as u64;
+            if depth + needed <= BET_SLOTS as u64 {
+                return Err(format!(
+                    "{depth} of {BET_SLOTS} slots are taken, and there is no room for {needed}"
+                ));
             }
         }
         self.counts.not_taken += u64::from(submitted.refused.is_some());
@@ -341,7 +404,13 @@ impl Whole {
         for (client, unanswered) in self.unanswered.iter_mut().enumerate() {
             self.unknown.extend(unanswered.drain(..).map(|(_, bytes)| (client, bytes)));
         }
+        self.forget_attempts();
+    }
+
+    /// Attempts of another run have the same numbers.
+    fn forget_attempts(&mut self) {
         self.decided.clear();
+        self.refused.clear();
     }
 
     /// Reads what the engine has appended, from the journal.
@@ -355,15 +424,74 @@ impl Whole {
                 return Err(format!("#{} holds no command", record.meta.seq));
             };
             let (seq, at) = (Seq(record.meta.seq), Timestamp(record.meta.ts));
+            self.broke_at = Some((at, command.to_vec()));
             let answer = self.auditor.sequenced(seq, at, command, events)?;
+            self.broke_at = None;
             self.counts.commands += 1;
             if let Ok((first, _)) = Slot::read_from_prefix(command) {
-                let attempt = (first.header().client.0, first.token().0);
+                let header = first.header();
+                let attempt = (header.client.0, first.token().0);
+                if self.refused.contains(&attempt) {
+                    return Err(format!(
+                        "attempt {attempt:?} was refused without a record, and has one at {seq}"
+                    ));
+                }
                 self.decided.insert(attempt, (seq, answer));
+                if header.key != RequestKey::NONE {
+                    let request = (header.account, header.key.0);
+                    self.answers.entry(request).or_default().push((seq, answer));
+                }
             }
             self.history.push((at, command.to_vec(), events.to_vec()));
         }
         Ok(())
+    }
+
+    /// Reads events: each once, in order, as the journal has them; or the reader is told that it was lapped,
+    /// and what it missed is in the journal.
+    fn listen(&mut self) -> Result<(), Violation> {
+        let Some(Open { events: Some(events), .. }) = &mut self.open else { return Ok(()) };
+        loop {
+            let (seq, index) = self.next_event;
+            match events.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(told)) => {
+                    let found = (seq..).zip(self.history.iter().skip(seq as usize - 1)).find_map(
+                        |(at_seq, (at, _, bytes))| {
+                            let index = if at_seq == seq { index } else { 0 };
+                            let event = EventReader::new(bytes).nth(index)?.ok()?;
+                            Some((at_seq, *at, index, event))
+                        },
+                    );
+                    let said = (told.seq.0, told.at, told.index as usize, told.event);
+                    if found != Some(said) {
+                        return Err(format!(
+                            "a reader of events was told {said:?}, and the journal's next is {found:?}"
+                        ));
+                    }
+                    self.counts.heard += 1;
+                    self.next_event = (said.0, said.2 + 1);
+                }
+                Err(Lapped { resume_after, ring_from }) => {
+                    let read = resume_after.0 < seq + 1 && seq <= resume_after.0 + 1;
+                    let in_journal = ring_from.0 <= self.history.len() as u64 + 1;
+                    if !read || !in_journal || ring_from <= resume_after {
+                        return Err(format!(
+                            "a reader that had come to #{seq} was lapped after {resume_after} and goes on at \
+                             {ring_from}; the journal has {}",
+                            self.history.len()
+                        ));
+                    }
+                    let missed = self.history.iter().take(ring_from.0 as usize - 1);
+                    let missed = missed.skip(resume_after.0 as usize);
+                    let missed: usize =
+                        missed.map(|(.., bytes)| EventReader::new(bytes).count()).sum();
+                    self.counts.heard += missed as u64;
+                    self.counts.heard_late += missed as u64;
+                    self.next_event = (ring_from.0, 0);
+                }
+            }
+        }
     }
 
     fn poll(&mut self, client: usize, most: usize) -> Result<(), Violation> {
@@ -391,18 +519,19 @@ impl Whole {
                 }
                 Seen::Applied => (),
             }
-            let first = Slot::read_from_prefix(&bytes).map(|(slot, _)| slot).unwrap_or_default();
-            self.check_reply(reply, &first)?;
+            self.check_reply(Ring::Bets, reply, &bytes)?;
         }
         Ok(())
     }
 
-    fn check_reply(&mut self, reply: &Reply, asked: &Slot) -> Result<(), Violation> {
-        if reply.key != asked.header().key {
+    fn check_reply(&mut self, ring: Ring, reply: &Reply, asked: &[u8]) -> Result<(), Violation> {
+        let first = Slot::read_from_prefix(asked).map(|(slot, _)| slot).unwrap_or_default();
+        let header = first.header();
+        if (reply.account, reply.key) != (header.account, header.key) {
             return Err(format!("{reply:?} answers another request"));
         }
-        let decided = self.decided.get(&(reply.client.0, reply.token.0));
-        match decided {
+        let attempt = (reply.client.0, reply.token.0);
+        match self.decided.get(&attempt) {
             Some((seq, answer)) if reply.answer == *answer && reply.as_of == *seq => Ok(()),
             Some((seq, answer)) => Err(format!(
                 "attempt {} of {} was answered {reply:?}, and its record says {answer:?} at {seq}",
@@ -410,13 +539,45 @@ impl Whole {
             )),
             None => {
                 self.counts.unsequenced += 1;
-                Ok(())
+                self.without_a_record(ring, reply, asked)
             }
+        }
+    }
+
+    /// A reply without a record repeats what its key was answered, or refuses this attempt for good.
+    fn without_a_record(
+        &mut self,
+        ring: Ring,
+        reply: &Reply,
+        asked: &[u8],
+    ) -> Result<(), Violation> {
+        if reply.as_of.0 == self.auditor.seq() {
+            // Nothing was decided since it was looked up: the rules can be asked exactly.
+            self.auditor.unsequenced(ring, asked, reply)?;
+        }
+        if !reply.is_duplicate() {
+            self.refused.insert((reply.client.0, reply.token.0));
+            return if reply.answer.seq == Seq(0) {
+                Ok(())
+            } else {
+                Err(format!("{reply:?} is no repetition, and the attempt has no record"))
+            };
+        }
+        let decided = self.answers.get(&(reply.account, reply.key.0));
+        let first = decided.and_then(|all| all.iter().rev().find(|(seq, _)| *seq <= reply.as_of));
+        match first {
+            Some((_, answer)) if *answer == reply.answer => Ok(()),
+            Some((seq, answer)) => Err(format!(
+                "request {}:{} was decided as {answer:?} at {seq}, and a retry was told {reply:?}",
+                reply.account, reply.key
+            )),
+            None => Err(format!("{reply:?} repeats an answer that was never given")),
         }
     }
 
     fn crash(&mut self, power: bool, seed: u64) {
         self.counts.crashes += 1;
+        self.counts.crashes_whole += 1;
         self.disk.die();
         self.stop();
         self.disk = if power { self.disk.power_cut(seed) } else { self.disk.kill(seed) };
@@ -444,6 +605,8 @@ impl Whole {
             // An engine's segments take more operations to make.
             self.disk.die_after(die_after * 4);
         }
+        // The wall of the machine as it starts: the engine is not before its last record all the same.
+        self.clock = Clock::manual(Timestamp(self.time + self.wall));
         let engine =
             match Engine::open_on(self.disk.clone(), self.config(), HouseRules, &mut |_| {}) {
                 Ok(engine) => engine,
@@ -455,8 +618,13 @@ impl Whole {
             };
         self.look_back()?;
         self.same_as_everything(engine.recovered())?;
-        // Attempts of an earlier run had the same numbers.
-        self.decided.clear();
+        let last = self.history.last().map_or(Timestamp(0), |(at, ..)| *at);
+        if engine.now() < last {
+            return Err(format!("the engine starts at {}, after a record of {last}", engine.now()));
+        }
+        let events = self.listens.then(|| engine.events());
+        self.next_event = (self.history.len() as u64 + 1, 0);
+        self.forget_attempts();
         self.counts.recoveries += u64::from(!engine.recovered().created);
         self.counts.cuts += u64::from(engine.recovered().cut.is_some());
         let mut clients = Vec::new();
@@ -481,7 +649,7 @@ impl Whole {
         };
         self.crashed = false;
         self.sync_failed = false;
-        self.open = Some(Open { clients, control, engine });
+        self.open = Some(Open { clients, control, events, engine });
         self.after(Ok(()))
     }
 
@@ -517,6 +685,9 @@ impl Whole {
         self.counts.records_lost += (self.history.len() - kept) as u64;
         if kept < self.history.len() {
             self.history.truncate(kept);
+            for decided in self.answers.values_mut() {
+                decided.retain(|(seq, _)| seq.0 <= kept as u64);
+            }
             self.auditor = Auditor::new();
             for (at, (moment, command, events)) in self.history.iter().enumerate() {
                 self.auditor.sequenced(Seq(at as u64 + 1), *moment, command, events)?;
@@ -555,6 +726,15 @@ impl Whole {
     /// The state that the engine has is the state that its records make, and what the rules say.
     fn compare(&mut self) -> Result<(), Violation> {
         self.act(&Input::Sync)?;
+        self.listen()?;
+        if let Some(Open { events: Some(_), .. }) = &self.open {
+            let (seq, index) = self.next_event;
+            let unheard = self.history.iter().skip(seq as usize - 1);
+            let unheard: usize = unheard.map(|(.., all)| EventReader::new(all).count()).sum();
+            if unheard != index {
+                return Err(format!("{unheard} events from #{seq} on, {index} of them heard"));
+            }
+        }
         let Some(open) = &self.open else { return Ok(()) };
         let Ok((seq, digest, _)) = open.engine.digests() else { return Ok(()) };
         let mut state = State::new(HouseRules);
@@ -605,4 +785,39 @@ pub fn night_of(seed: u64, steps: usize) -> Result<Counts, Box<Failure>> {
             Err(Box::new(Failure { seed, step: inputs.len(), what, inputs, whole: true }))
         }
     }
+}
+
+/// Plays a list of inputs again with the whole engine.
+///
+/// # Errors
+/// Where it breaks, and what does not hold.
+pub(crate) fn replay(seed: u64, inputs: &[Input]) -> Result<(), (usize, Violation)> {
+    play(&mut Whole::new(seed), inputs)
+}
+
+fn play(machine: &mut Whole, inputs: &[Input]) -> Result<(), (usize, Violation)> {
+    for (at, input) in inputs.iter().enumerate() {
+        guarded(|| machine.act(input)).map_err(|what| (at, what))?;
+    }
+    guarded(|| machine.compare()).map_err(|what| (inputs.len(), what))
+}
+
+/// What is left of a night that broke.
+pub(crate) struct Left {
+    pub(crate) setup: Setup,
+    /// What the journal has, as far as the auditor agrees.
+    pub(crate) records: Vec<Kept>,
+    /// The record that it does not agree with, and what the rules say.
+    pub(crate) broke_at: Option<(Timestamp, Vec<u8>)>,
+    pub(crate) expected: Option<Answer>,
+}
+
+/// What a list of inputs leaves.
+pub(crate) fn left_by(seed: u64, inputs: &[Input]) -> Left {
+    let mut machine = Whole::new(seed);
+    // Where it breaks was told before.
+    let _ = play(&mut machine, inputs);
+    let expected = machine.auditor.expected();
+    let Whole { setup, history: records, broke_at, .. } = machine;
+    Left { setup, records, broke_at, expected }
 }

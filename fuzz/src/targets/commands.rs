@@ -7,6 +7,7 @@ use betring_core::command::*;
 use betring_core::event::EventReader;
 use betring_core::id::*;
 use betring_core::reject::Malformed;
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Header, Minor, NAME, Name, SLOT, SLOTS_MAX, Slot, WirePrice};
 use betring_core::{Admission, HouseRules, Stamp, State};
@@ -85,9 +86,11 @@ fn encoded(header: Header, command: &Command<'_>) -> Vec<Slot> {
     write! {
         Genesis EpochOpened Step Tick Quarantine OpenMarket CloseMarket Suspend Release
         WithdrawSelection ArchiveMarket SetLimits BlockAccount LiftQuarantine FeedHeartbeat FeedGap
-        FeedRecovered OpenAccount Deposit Withdraw Place AcceptOffer DeclineOffer Resolve;
+        FeedRecovered OpenAccount Deposit Withdraw Place AcceptOffer DeclineOffer Resolve
+        SetInPlay FreezeCashOut CancelBets RollbackResult CancelBet CorrectPrice Adjust GrantBonus
+        CashOut SetAutoCashOut;
         RegisterActor DefineFeed DefineFixture DefineMarket;
-        SetPrices MarketResult
+        SetPrices MarketResult PublishRules AnswerReferral PlaceTicket
     }
 }
 
@@ -230,6 +233,67 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("place-within", bytes(plain(customer, &within))),
         ("withdraw", bytes(plain(customer, &body!(Withdraw { amount: Minor(5) })))),
         ("resolve", bytes(plain(customer, &body!(Resolve {})))),
+        ("ticket", {
+            let leg = |market, selection| {
+                let market = MarketId::new(market, 1);
+                let (at, none) = (SelectionIndex(selection), WirePrice::NONE);
+                LegEntry::new(market, at, none, PriceVersion(0))
+            };
+            let (kind, policy) = (StakeKind::Total as u8, PricePolicy::Any as u8);
+            let body = body!(PlaceTicket {
+                stake: Minor(900),
+                folds: 0b11,
+                stake_kind: kind,
+                policy: policy,
+            });
+            built(build::place_ticket(customer, body, &[leg(0, 1), leg(1, 0)]))
+        }),
+        ("cash-out", {
+            let (bet, policy) = (BetId::new(0, 1), PricePolicy::Any as u8);
+            bytes(plain(customer, &body!(CashOut { bet: bet, policy: policy })))
+        }),
+        ("auto-cash-out", {
+            let (bet, value) = (BetId::new(0, 1), Minor(700));
+            bytes(plain(customer, &body!(SetAutoCashOut { bet: bet, value: value })))
+        }),
+        ("rules", {
+            let set = Ruleset::standard(Name::new("spring").expect("a name"));
+            bytes(build::publish_rules(trader, body!(PublishRules {}), &set))
+        }),
+        ("referral", {
+            let answer = ReferralAnswer::Counter as u8;
+            let body = body!(AnswerReferral { bet: BetId::new(0, 1), answer: answer });
+            built(build::answer_referral(trader, body, &prices[..1]))
+        }),
+        ("rollback", bytes(plain(trader, &body!(RollbackResult { market: market })))),
+        ("cancel-bets", {
+            let source = Timestamp(5);
+            bytes(plain(trader, &body!(CancelBets { market: market, cancel: 1, source: source })))
+        }),
+        ("cancel-bet", {
+            bytes(plain(trader, &body!(CancelBet { bet: BetId::new(0, 1), cancel: 1 })))
+        }),
+        ("correct-price", {
+            let (bet, price) = (BetId::new(0, 1), price(11_000));
+            bytes(plain(trader, &body!(CorrectPrice { bet: bet, price: price })))
+        }),
+        ("adjust", {
+            let (account, amount) = (AccountId::new(0, 1), Minor(-7));
+            bytes(plain(trader, &body!(Adjust { account: account, amount: amount })))
+        }),
+        ("grant-bonus", {
+            let (account, amount) = (AccountId::new(0, 1), Minor(500));
+            bytes(plain(trader, &body!(GrantBonus { account: account, amount: amount })))
+        }),
+        ("in-play", {
+            let delay = Nanos::from_secs(5);
+            bytes(plain(trader, &body!(SetInPlay { market: market, in_play: 1, delay: delay })))
+        }),
+        ("freeze-cash-out", {
+            let (level, owner) = (Level::Engine as u8, Owner::Trader as u8);
+            let body = body!(FreezeCashOut { level: level, owner: owner, frozen: 1 });
+            bytes(plain(trader, &body))
+        }),
         ("accept", bytes(plain(customer, &body!(AcceptOffer { bet: BetId::new(0, 1) })))),
         ("open-account", {
             let header = Header { account: 0, ..customer };

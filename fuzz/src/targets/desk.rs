@@ -62,6 +62,7 @@ pub(crate) fn capacities() -> Capacities {
         actors: 3,
         currencies: 2,
         quarantined: 2,
+        legs: 24,
     }
 }
 
@@ -308,7 +309,9 @@ impl Desk {
             let currency = account.currency.numeric();
             let told = self.told(LedgerAccount::customer(account.id), currency);
             assert_eq!(i128::from(account.balance.0), told, "{}'s transfers", account.id);
-            *sums.entry(currency).or_default() += told;
+            let bonus = self.told(LedgerAccount::bonus(account.id), currency);
+            assert_eq!(i128::from(account.bonus.0), bonus, "{}'s free bets", account.id);
+            *sums.entry(currency).or_default() += told + bonus;
         }
         for currency in self.state.currencies() {
             for house in HouseAccount::ALL {

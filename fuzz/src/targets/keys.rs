@@ -153,9 +153,14 @@ impl Counter {
                     self.ask(request);
                 }
             }
+            // A question about one, which may name another time limit.
             7..=8 => {
                 let at = usize::from(p[0]) % REQUESTS_MAX;
-                if let Some(request) = self.requests.get(at).copied() {
+                if let Some(mut request) = self.requests.get(at).copied() {
+                    if p[1] % 4 == 3 {
+                        let ahead = tape.of(p[2], &SPANS) - WINDOW;
+                        request.valid_until = self.now().saturating_add(ahead).max(1);
+                    }
                     self.resolve(request);
                 }
             }
@@ -219,7 +224,7 @@ impl Counter {
             assert_eq!(known.executed, 1, "{request:?} executes once");
             assert!(known.answer.is_none(), "{request:?} executes after it was answered");
             let never = |(account, key, valid_until): &(u8, u8, i64)| {
-                (*account, *key) == place && *valid_until == request.valid_until
+                (*account, *key) == place && request.valid_until <= *valid_until
             };
             assert!(!self.never.iter().any(never), "{request:?} executes after NeverPlaced");
             known.answer = Some(answer);
@@ -276,7 +281,8 @@ impl Counter {
         if sequenced {
             assert!(named.is_none(), "what has an answer is not closed again");
             assert_eq!(answer.kind(), AnswerKind::NeverPlaced);
-            let valid_until = request.valid_until;
+            // Every copy made before the question is closed, whatever limit the question named.
+            let valid_until = request.valid_until.max(self.now().saturating_add(WINDOW));
             self.never.push((place.0, place.1, valid_until));
             self.named.insert(place, Named { request: None, valid_until, answer });
             // A request that was decided before is not said to be never placed while that could matter.

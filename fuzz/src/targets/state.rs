@@ -6,8 +6,9 @@
 
 use betring_core::command::*;
 use betring_core::id::*;
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{Body, HEADER, Header, Minor, SLOT, Slot, WirePrice, slots};
+use betring_core::wire::{Body, HEADER, Header, Minor, Name, SLOT, Slot, WirePrice, slots};
 use betring_pricing::{Money, RoundingMode, Stake};
 use zerocopy::IntoBytes;
 
@@ -274,6 +275,10 @@ impl Night {
                 $name { valid_until: until, $($field: $value,)* ..$name::default() }
             };
         }
+        // What came later has the numbers beyond: inputs from before mean what they meant.
+        if op::LATER <= what {
+            return self.later(tape, what - op::LATER, p);
+        }
         match what % 38 {
             op::WAIT => {
                 let span = tape.of(p[0], &SPANS);
@@ -503,6 +508,128 @@ impl Night {
         }
     }
 
+    /// Tickets, waits, cash-outs, and news of what became of bets.
+    fn later(&mut self, tape: &mut Tape<'_>, what: u8, p: [u8; 5]) {
+        let until = self.until();
+        macro_rules! body {
+            ($name:ident { $($field:ident: $value:expr),* $(,)? }) => {
+                $name { valid_until: until, $($field: $value,)* ..$name::default() }
+            };
+        }
+        let price = PRICES[usize::from(p[3]) % PRICES.len()];
+        match what % 14 {
+            0 | 1 => {
+                let policy = PricePolicy::Any as u8;
+                let legs: Vec<LegEntry> = (0..1 + p[1] % 4)
+                    .map(|leg| {
+                        let selection = SelectionIndex(u16::from(p[3] >> leg & 1));
+                        let market = MarketId::new(u32::from(leg + p[1] / 4) % 4, 1);
+                        LegEntry::new(market, selection, WirePrice::NONE, PriceVersion(0))
+                    })
+                    .collect();
+                let body = body!(PlaceTicket {
+                    stake: Minor(tape.of(p[2], &AMOUNTS)),
+                    folds: 1 + u32::from(p[4]) % ((1 << legs.len()) - 1),
+                    bankers: u32::from(p[4] >> 5) & 1,
+                    stake_kind: 1 + p[0] / 8 % 2,
+                    each_way: p[0] / 16 % 3,
+                    policy: policy,
+                    bonus: p[0] >> 7,
+                });
+                let account = account(tape, p[0] % 8);
+                let header = self.header(account);
+                self.built(build::place_ticket(header, body, &legs));
+            }
+            2 => {
+                let (account, bet) = (account(tape, p[0]), bet(tape, p[1]));
+                let (policy, take) = (PricePolicy::Any as u8, i64::from(p[2]));
+                let take = Minor(if take < 128 { 0 } else { take });
+                self.customer(account, &body!(CashOut { bet: bet, take: take, policy: policy }));
+            }
+            3 => {
+                let (account, bet) = (account(tape, p[0]), bet(tape, p[1]));
+                let value = Minor(i64::from(p[2]) * 10);
+                self.customer(account, &body!(SetAutoCashOut { bet: bet, value: value }));
+            }
+            4 => {
+                let (market, source) = (market(tape, p[0]), Timestamp(i64::from(p[1] % 8)));
+                self.control(&body!(RollbackResult { market: market, source: source }));
+            }
+            5 => {
+                let (market, source) = (market(tape, p[0]), Timestamp(i64::from(p[1] % 8)));
+                let from = match p[3] % 3 {
+                    0 => Timestamp(0),
+                    ago => Timestamp(self.desk.at.0 - i64::from(ago) * 1_000_000_000),
+                };
+                let cancel = p[2] % 2;
+                self.control(&body!(CancelBets {
+                    market: market,
+                    source: source,
+                    from: from,
+                    cancel: cancel,
+                }));
+            }
+            6 => {
+                let (bet, cancel) = (bet(tape, p[0]), p[1] % 2);
+                self.control(&body!(CancelBet { bet: bet, cancel: cancel }));
+            }
+            7 => {
+                let (bet, leg) = (bet(tape, p[0]), p[1] % 4);
+                self.control(&body!(CorrectPrice { bet: bet, leg: leg, price: price }));
+            }
+            8 => {
+                let account = AccountId::from_raw(account(tape, p[0]));
+                let sign = if p[2].is_multiple_of(2) { 1 } else { -1 };
+                let amount = Minor(sign * tape.of(p[1], &AMOUNTS));
+                self.control(&body!(Adjust { account: account, amount: amount }));
+            }
+            9 => {
+                let account = AccountId::from_raw(account(tape, p[0]));
+                let sign = if p[2].is_multiple_of(2) { 1 } else { -1 };
+                let amount = Minor(sign * tape.of(p[1], &AMOUNTS));
+                self.control(&body!(GrantBonus { account: account, amount: amount }));
+            }
+            10 => {
+                let (market, delay) = (market(tape, p[0]), Nanos(tape.of(p[1], &SPANS)));
+                let in_play = p[2] % 2;
+                self.control(&body!(SetInPlay { market: market, delay: delay, in_play: in_play }));
+            }
+            11 => {
+                let (level, owner, id) = level(tape, p);
+                let frozen = p[4] % 2;
+                self.control(&body!(FreezeCashOut {
+                    level: level,
+                    owner: owner,
+                    id: id,
+                    frozen: frozen,
+                }));
+            }
+            12 => {
+                let prices: Vec<PriceEntry> = (0..p[1] % 4)
+                    .map(|leg| PriceEntry::new(SelectionIndex(leg.into()), price))
+                    .collect();
+                let stake = Minor(i64::from(p[2]));
+                let (bet, answer) = (bet(tape, p[0]), 1 + p[4] % 3);
+                let header = self.header(self.actor);
+                let body = body!(AnswerReferral { bet: bet, stake: stake, answer: answer });
+                self.built(build::answer_referral(header, body, &prices));
+            }
+            _ => {
+                let mut set = Ruleset::standard(Name::new("later").expect("a name"));
+                set.refer_percent = u32::from(p[0]) * 100;
+                set.rounding_place = 1 + p[1] % 2;
+                set.payout_cap = 1 + p[1] / 2 % 2;
+                set.price_failure = 1 + p[1] / 4 % 2;
+                set.certainty = 1 + p[1] / 8 % 2;
+                set.lines_max = 1 + u32::from(p[2]);
+                set.cash_out_margin = u32::from(p[3]) * 3_000;
+                let header = self.header(self.actor);
+                let body = body!(PublishRules {});
+                self.give(build::publish_rules(header, body, &set));
+            }
+        }
+    }
+
     fn built(&mut self, built: Result<Vec<Slot>, betring_core::reject::Malformed>) {
         if let Ok(slots) = built {
             self.give(slots);
@@ -552,6 +679,7 @@ impl Night {
 
 /// What the first byte of a command asks for.
 mod op {
+    pub(super) const LATER: u8 = 228;
     pub(super) const WAIT: u8 = 0;
     pub(super) const STEP: u8 = 1;
     pub(super) const TICK: u8 = 2;
@@ -657,6 +785,29 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     [ARCHIVE, 0, 0, 0, 0, 0],
                     [WORK, 0, 0, 0, 0, 0],
                     [AGAIN, 0, 0, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "settled-taken-back-and-settled-otherwise",
+            night(
+                house,
+                &[
+                    place(0, 0, 5),
+                    // A double on both markets, a treble's worth of rules, a cash-out.
+                    [LATER, 8, 1, 4, 0, 1],
+                    [LATER + 13, 3, 4, 60, 20, 0],
+                    [LATER + 2, 0, 0, 0, 0, 0],
+                    [RESULT, 0, 0, 1, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [LATER + 4, 0, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [RESULT, 0, 1, 1, 0, 0],
+                    [LATER + 5, 0, 0, 1, 0, 0],
+                    [STEP, 0, 0, 0, 0, 0],
+                    [LATER + 6, 1, 1, 0, 0, 0],
+                    [LATER + 7, 1, 0, 0, 2, 0],
+                    [WORK, 0, 0, 0, 0, 0],
                 ],
             ),
         ),

@@ -35,6 +35,7 @@ fn customers_and_a_trader_who_ask_at_once_see_one_order_that_the_rules_give() {
     assert!(100 < all.decided && 100 < all.repeated && 20 < all.elsewhere, "{all}");
     assert!(0 < all.never_placed && 0 < all.refused && 0 < all.unknown, "{all}");
     assert!(0 < all.no_credit && 0 < all.malformed && 0 < all.crashes, "{all}");
+    assert!(0 < all.overloaded, "bursts of everybody fill the ring: {all}");
 }
 
 /// The place of an attempt that this holds of.

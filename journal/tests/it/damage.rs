@@ -159,6 +159,7 @@ fn frames_of_another_journal_never_count() {
     let old = closed_journal(&[1, 3, 2]);
     old.lose(FIRST_SEGMENT);
     old.lose("MANIFEST");
+    old.lose("WITNESS");
     let new = old.kill();
     let mut writer = writer(&new);
     write_frames(&mut writer, &[1]);

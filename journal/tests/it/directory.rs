@@ -19,7 +19,7 @@ fn the_directory_and_its_files_belong_to_their_owner_alone() {
     write_frames(&mut writer, &[1]);
     assert_eq!(mode(&book), 0o700);
     let names = store.list().unwrap();
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
     for name in names {
         assert_eq!(mode(&book.join(&name)), 0o600, "{name}");
     }
@@ -141,4 +141,27 @@ fn a_mapped_store_is_seen_by_readers_of_the_file_at_once() {
     map.sync_range(4096, 4096).unwrap();
     assert_eq!(reader.read_at(8190, &mut bytes).unwrap(), 2, "the file ends there");
     assert!(store.create_new("x").is_err());
+}
+
+#[test]
+fn what_is_no_file_is_told_and_keeps_nobody_waiting() {
+    let (dir, store) = temp_dir();
+    let mut writer = writer(&store);
+    write_frames(&mut writer, &[1]);
+    writer.close().unwrap();
+    let pipe = |name: &str| {
+        let place = dir.path().join("book").join(name);
+        // Whoever has no such program has no such pipes.
+        let made = std::process::Command::new("mkfifo").arg(place).status();
+        made.is_ok_and(|status| status.success())
+    };
+    // A pipe with the name of a snapshot is one that cannot be used.
+    if pipe("snap-00000000000000000001.snp") {
+        let opened = open(&store);
+        let why = opened.passed_over[0].to_string();
+        assert!(why.contains("it is no file: move it away"), "{why}");
+    }
+    std::fs::create_dir(dir.path().join("book/seg-00000000000000000002.jnl")).unwrap();
+    let error = try_open(&store).unwrap_err().to_string();
+    assert!(error.contains("seg-00000000000000000002.jnl"), "{error}");
 }

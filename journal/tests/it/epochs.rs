@@ -97,6 +97,7 @@ fn a_missing_or_swapped_segment_is_found() {
     let fork = store.kill();
     fork.lose(&names[2]);
     fork.lose(&names[3]);
+    fork.lose("WITNESS");
     let mut writer = writer(&fork);
     write_frames(&mut writer, &[1, 1]);
     writer.close().unwrap();

@@ -8,7 +8,7 @@ use std::ops::AddAssign;
 
 use betring_journal::{
     Error, Journal, MemStore, Opened, Options, Position, ReadLevel, Reader, SnapshotHeader, Store,
-    manifest, snapshot_name, verify, verify_snapshot, write_snapshot,
+    manifest, record_bytes, snapshot_name, verify, verify_snapshot, write_snapshot,
 };
 
 use crate::support::*;
@@ -92,6 +92,22 @@ fn frames(records: u64) -> MemStore {
     store
 }
 
+/// Where the second frame of a segment begins: behind the header and a frame of a page.
+const SECOND_FRAME: usize = 8192;
+
+/// A journal of two frames whose writer was killed before it covered the second, or before it sealed it.
+fn killed(sealed: bool) -> MemStore {
+    let store = MemStore::new();
+    let mut writer = begin(try_open_least(&store).unwrap()).unwrap();
+    write_frames(&mut writer, &[1]);
+    append(&mut writer, 40).unwrap();
+    append(&mut writer, 41).unwrap();
+    if sealed {
+        writer.seal_and_sync().unwrap();
+    }
+    store.kill()
+}
+
 /// A journal of two segments, and a snapshot at the first record and one at the second.
 fn journal() -> MemStore {
     let store = frames(RECORDS);
@@ -168,8 +184,9 @@ fn opens(bit: usize) -> bool {
     !cfg!(debug_assertions) || bit % 8 == bit / 8 % 8
 }
 
-/// What is made of a segment in which something changed at `at`.
-fn judge_segment(store: &MemStore, name: &str, at: usize, records: u64, opens: bool) -> Found {
+/// What is made of a segment in which something changed at `at`. If that is the tail, so many records are
+/// kept, no fewer and no more.
+fn judge_segment(store: &MemStore, name: &str, at: usize, kept: u64, opens: bool) -> Found {
     let first_seq: u64 = name[4..24].parse().unwrap();
     let report = verify(store, &mut |_| {}).unwrap();
     let opened = opens.then(|| try_open_least(store));
@@ -185,13 +202,20 @@ fn judge_segment(store: &MemStore, name: &str, at: usize, records: u64, opens: b
     let Some(torn) = report.torn else { return Found::Silent };
     // From there on all is the tail, to its last byte that is not zero: the flip may be what cleared it.
     assert!(torn.segment == first_seq && torn.offset <= at as u64, "byte {at}: {torn}");
-    // It held nothing: every record was there before it, and is there still.
-    assert_eq!(torn.last_kept_seq, records, "byte {at}");
+    assert_eq!(torn.last_kept_seq, kept, "byte {at}");
     if let Some(opened) = opened {
         let mut opened = opened.unwrap();
-        assert_eq!((opened.torn, read_all(&mut opened)), (Some(torn), records), "byte {at}");
+        assert_eq!((opened.torn, read_all(&mut opened)), (Some(torn), kept), "byte {at}");
     }
     Found::Torn
+}
+
+/// What is made of a segment that was cut.
+fn judge_length(store: &MemStore, first_seq: u64) -> Found {
+    let report = verify(store, &mut |_| {}).unwrap();
+    let told = report.problems.first().is_some_and(|p| p.segment == first_seq);
+    let refused = matches!(try_open_least(store), Err(Error::Segment { .. }));
+    if told && refused { Found::Detected } else { Found::Silent }
 }
 
 fn judge_manifest(store: &MemStore) -> Found {
@@ -262,6 +286,7 @@ fn no_flipped_bit_of_any_file_is_silent() {
         let counts = each(&store, bits, |store, n| {
             let bit = n * step;
             store.set_contents(name, &flipped(&good, bit));
+            // Its tail held nothing: every record was there before it, and is there still.
             let found = judge_segment(store, name, bit / 8, records, step != 1 || opens(bit));
             // Its header and its frames with records; in the last one, all behind them is the tail.
             let is_tail = names.last().is_some_and(|last| last == name) && end <= bit / 8;
@@ -301,10 +326,7 @@ fn no_length_of_any_file_is_silent() {
         let good = store.contents(name);
         let counts = each(&store, good.len(), |store, len| {
             store.set_contents(name, &good[..len]);
-            let report = verify(store, &mut |_| {}).unwrap();
-            let told = report.problems.first().is_some_and(|p| p.segment == first_seq);
-            let refused = matches!(try_open_least(store), Err(Error::Segment { .. }));
-            if told && refused { Found::Detected } else { Found::Silent }
+            judge_length(store, first_seq)
         });
         all += none_silent(&format!("lengths of {name}"), good.len(), counts);
     }
@@ -325,6 +347,39 @@ fn no_length_of_any_file_is_silent() {
         all += none_silent(&format!("lengths of {name}"), good.len(), counts);
     }
     println!("{:<52}{all}", "lengths");
+}
+
+#[test]
+fn in_a_journal_that_was_not_closed_nothing_is_silent_and_no_record_before_the_damage_is_lost() {
+    let step = if cfg!(debug_assertions) { 9 } else { 1 };
+    let mut all = Counts::default();
+    for (sealed, what) in [(true, "its last frame uncovered"), (false, "its last frame open")] {
+        let store = killed(sealed);
+        assert_eq!(segment_files(&store), [FIRST_SEGMENT]);
+        let good = store.contents(FIRST_SEGMENT);
+        let durable_at_write = &good[SECOND_FRAME + 24..SECOND_FRAME + 32];
+        let durable_at_write = u64::from_le_bytes(durable_at_write.try_into().unwrap());
+        assert_eq!(durable_at_write, 1, "the first frame was durable before the second began");
+        let first_end = SECOND_FRAME + 64 + record_bytes(40) as usize;
+        let ends = [first_end, first_end + record_bytes(41) as usize];
+        let bits = (8 * good.len()).div_ceil(step);
+        let counts = each(&store, bits, |store, n| {
+            let (bit, at) = (n * step, n * step / 8);
+            store.set_contents(FIRST_SEGMENT, &flipped(&good, bit));
+            // What the second frame says was durable, and of its own every record before the flip.
+            let kept = durable_at_write + ends.iter().filter(|end| **end <= at).count() as u64;
+            let found = judge_segment(store, FIRST_SEGMENT, at, kept, step != 1 || opens(bit));
+            assert_eq!(found == Found::Torn, SECOND_FRAME <= at, "bit {bit}, {what}");
+            found
+        });
+        all += none_silent(&format!("bits of a segment, {what}"), bits, counts);
+        let counts = each(&store, good.len(), |store, len| {
+            store.set_contents(FIRST_SEGMENT, &good[..len]);
+            judge_length(store, 1)
+        });
+        all += none_silent(&format!("lengths of a segment, {what}"), good.len(), counts);
+    }
+    println!("{:<52}{all}", "journals that were not closed");
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod recover;
 mod rotation;
 mod snapshots;
 mod support;
+mod witness;

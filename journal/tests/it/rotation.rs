@@ -66,7 +66,7 @@ fn prepared_segments_of_a_killed_writer_are_removed() {
     assert_eq!(read_all(&mut opened), 1);
     let mut names = store.list().unwrap();
     names.sort_unstable();
-    assert_eq!(names, ["LOCK", "MANIFEST", "notes.txt", FIRST_SEGMENT]);
+    assert_eq!(names, ["LOCK", "MANIFEST", "WITNESS", "notes.txt", FIRST_SEGMENT]);
 }
 
 #[test]

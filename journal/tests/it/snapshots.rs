@@ -573,7 +573,7 @@ fn two_snapshots_are_kept_that_are_right_in_every_byte() {
 fn a_full_disk_has_no_snapshot_and_loses_nothing() {
     let store = twelve();
     let at = position(&store, 12);
-    store.set_capacity(Some(3 * TINY + 64 + 5000));
+    store.set_capacity(Some(3 * TINY + 2 * 64 + 5000));
     says(
         try_snapshot(&store, at, 1000),
         "no space for memory/snap-00000000000000000012.snp: 5136 bytes needed, 5000 free; free \
@@ -724,6 +724,7 @@ fn the_archive_of_a_directory_belongs_to_its_owner_alone() {
         [
             "LOCK",
             "MANIFEST",
+            "WITNESS",
             "archive/seg-00000000000000000001.jnl",
             "archive/seg-00000000000000000005.jnl",
             "seg-00000000000000000009.jnl",
@@ -733,4 +734,54 @@ fn the_archive_of_a_directory_belongs_to_its_owner_alone() {
     );
     assert_eq!(rest(&mut open_from(&store)), []);
     assert_eq!(read_all(&mut open(&store)), 12);
+}
+
+#[test]
+fn a_segment_that_is_damaged_does_not_go_to_the_archive() {
+    let store = twelve();
+    snapshot(&store, 9, 100);
+    snapshot(&store, 12, 100);
+    let name = "seg-00000000000000000001.jnl";
+    let sound = store.contents(name);
+    let mut bytes = sound.clone();
+    bytes[4096 + 100] ^= 1;
+    store.set_contents(name, &bytes);
+    let error = archive(&store, &manifest(&store), false).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { segment: 1, .. }), "{error}");
+    assert_eq!(store.contents(name), bytes, "it is where it was");
+    store.set_contents(name, &sound);
+    assert_eq!(archive(&store, &manifest(&store), false).unwrap().segments.len(), 2);
+}
+
+#[test]
+fn what_is_in_the_archive_is_never_overwritten() {
+    let store = twelve();
+    snapshot(&store, 9, 100);
+    snapshot(&store, 12, 100);
+    let (first, second) = ("seg-00000000000000000001.jnl", "seg-00000000000000000005.jnl");
+    let other = format!("archive/{first}");
+    store.set_contents(&other, &store.contents(second));
+    let error = archive(&store, &manifest(&store), false).unwrap_err().to_string();
+    let why = format!("memory/{other}: it is another one than the segment here");
+    assert!(error.starts_with(&why), "{error}");
+    // The same one, copied back from the archive: one of the two is enough.
+    store.set_contents(&other, &store.contents(first));
+    assert_eq!(archive(&store, &manifest(&store), false).unwrap().segments, [first, second]);
+    assert!(!store.list().unwrap().iter().any(|name| name == first));
+    assert_eq!(read_all(&mut open(&store)), 12);
+}
+
+#[test]
+fn snapshots_of_other_rules_are_kept_until_there_are_two_of_these() {
+    let store = twelve();
+    let make = |seq: u64, rules_id: u64| {
+        let payload = payload(seq, 100);
+        let header = SnapshotHeader { rules_id, ..header(position(&store, seq), &payload) };
+        write_snapshot(&store, &manifest(&store), &header, &payload).unwrap();
+        drop_old_snapshots(&store, &manifest(&store)).unwrap()
+    };
+    assert_eq!((make(3, 2), make(5, 2), make(9, 7)), (vec![], vec![], vec![]));
+    let archived = archive(&store, &manifest(&store), false).unwrap();
+    assert_eq!(archived.behind, None, "one of these is not enough to archive behind");
+    assert_eq!(make(12, 7), [5, 3]);
 }

@@ -1,4 +1,5 @@
 //! What holds for every number, and what the published and computed examples say.
 
 mod properties;
+mod tickets;
 mod vectors;

@@ -12,8 +12,10 @@ use std::{
 };
 
 use betring_pricing::{
-    American, Currency, Fraction, Ladder, Odds, Price, Probability, Quoted, RoundingMode, Snap,
-    Stake, div_round, profit_ratio_ok, returns,
+    American, Bonus, BonusTable, Currency, EachWay, Factor, Fraction, Ladder, LegNumbers,
+    LegOutcome, Money, Odds, Part, Pence, PlaceFraction, Price, Probability, Quoted, Rounding,
+    RoundingMode, RoundingPoint, Rule4Table, Shape, Side, Snap, Stake, asian_handicap, asian_total,
+    bonus, div_round, profit_ratio_ok, returns, ticket,
 };
 use serde_json::Value;
 
@@ -234,6 +236,55 @@ fn check_settlement(example: &Value) -> bool {
                 assert_eq!(div_round(num * 100, den, mode), total.into(), "{id} {mode}");
             }
             check_plain_single(inputs, total, modes, id);
+            let way = if inputs["each_way"].is_null() { EachWay::No } else { EachWay::WinToWin };
+            check_ticket(&Ticket::read(inputs, way), expected, (num * 100, den), id);
+        }
+        "each_way_equally_divided" => {
+            let ticket = Ticket::read(inputs, EachWay::EquallyDivided);
+            let total = minor(text(expected, "total_return"));
+            for mode in RoundingMode::ALL {
+                assert_eq!(ticket.returns(mode, RoundingPoint::Bet).minor(), total, "{id}");
+            }
+        }
+        "asian_handicap" => {
+            let margin = integer(inputs, "goal_margin") as i32;
+            let numbers = asian_handicap(quarters(inputs), margin);
+            check_asian(inputs, expected, numbers, id);
+        }
+        "asian_total" => {
+            let side = match text(inputs, "side") {
+                "over" => Side::Over,
+                "under" => Side::Under,
+                other => panic!("{id}: no such side: {other}"),
+            };
+            let goals = integer(inputs, "total_goals") as u32;
+            check_asian(inputs, expected, asian_total(side, quarters(inputs), goals), id);
+        }
+        "bonus" => check_bonus(&Ticket::read(inputs, EachWay::No), inputs, expected, id),
+        "rule4_lookup" => {
+            // The source's table, whose operator waives the last band; 5.40 is inside ours.
+            let all = Rule4Table::TATTERSALLS;
+            let (last, waived) = all.bands().split_last().expect("a table of bands");
+            let table = Rule4Table::new(waived, all.cap()).expect("a table with fewer bands");
+            let prices = inputs["decimal_odds"].as_array().expect("a list");
+            let taken = expected["pence_in_pound"].as_array().expect("a list");
+            assert_eq!(prices.len(), taken.len(), "{id}");
+            for (price, taken) in prices.iter().zip(taken) {
+                let price: Price = price.as_str().expect("a text").parse().expect("a price");
+                let pence = table.deduction(price);
+                assert_eq!(Some(u64::from(pence.get())), taken.as_u64(), "{id}: {price}");
+                let with_it = if pence == Pence::ZERO { last.pence } else { pence };
+                assert_eq!(all.deduction(price), with_it, "{id}: {price}");
+            }
+        }
+        "line_count" => {
+            for (name, shape) in inputs.as_object().expect("a table") {
+                let legs = integer(shape, "selections") as u8;
+                let built = Shape::new(legs, folds(shape), 0, EachWay::No).expect("a shape");
+                assert_eq!(Shape::named(&name.replace('_', "-")), Some(built), "{id}: {name}");
+                assert_eq!(built.lines(), integer(expected, name) as u64, "{id}: {name}");
+                assert_eq!(built.with_each_way(EachWay::WinToWin).lines(), 2 * built.lines());
+            }
         }
         "profit_ratio" => {
             let stake = Stake::from_minor(minor(text(inputs, "size"))).expect("a stake");
@@ -282,15 +333,170 @@ fn check_plain_single(inputs: &Value, total: i64, modes: &[RoundingMode], id: &s
     }
 }
 
+/// A ticket of an example.
+struct Ticket {
+    shape: Shape,
+    stake: Stake,
+    prices: Vec<Quoted>,
+    numbers: Vec<LegNumbers>,
+    win: Vec<Factor>,
+    place: Vec<Factor>,
+}
+
+impl Ticket {
+    fn read(inputs: &Value, each_way: EachWay) -> Ticket {
+        let legs = inputs["legs"].as_array().expect("a list of legs");
+        let prices: Vec<Quoted> =
+            legs.iter().map(|leg| text(leg, "odds").parse().expect("odds")).collect();
+        let numbers: Vec<LegNumbers> = legs.iter().map(numbers).collect();
+        let shape = match inputs["type"].as_str() {
+            Some("system" | "acca") => {
+                Shape::new(legs.len() as u8, folds(inputs), 0, EachWay::No).expect("a shape")
+            }
+            Some(name) => Shape::named(&name.replace('_', "-")).expect("a name"),
+            None => Shape::new(legs.len() as u8, 1 << (legs.len() - 1), 0, EachWay::No)
+                .expect("one line of all legs"),
+        }
+        .with_each_way(each_way);
+        let part = match inputs["each_way"].as_str().and_then(|text| text.split_once('/')) {
+            Some((num, den)) => Part::Place(
+                PlaceFraction::new(num.parse().expect("digits"), den.parse().expect("digits"))
+                    .expect("a fraction of the odds"),
+            ),
+            None => Part::Win,
+        };
+        let factors = |part| {
+            prices.iter().zip(&numbers).map(|(&price, &leg)| Factor::of(price, part, leg)).collect()
+        };
+        let stake = minor(text(inputs, "unit_stake")) * shape.lines() as i64;
+        Ticket {
+            shape,
+            stake: Stake::from_minor(stake).expect("a stake"),
+            win: factors(Part::Win),
+            place: factors(part),
+            prices,
+            numbers,
+        }
+    }
+
+    fn returns(&self, mode: RoundingMode, point: RoundingPoint) -> Money {
+        let rounding = Rounding { mode, point };
+        ticket::returns(self.shape, self.stake, &self.win, &self.place, 1_000_000, rounding)
+            .expect("the return of an example")
+    }
+}
+
+fn numbers(leg: &Value) -> LegNumbers {
+    let tie = |field: &str| {
+        let tie = leg[field].as_array()?;
+        let [tied, places] = [0, 1].map(|at| tie[at].as_u64().expect("a number") as u16);
+        Some((places, tied))
+    };
+    let numbers = match (text(leg, "result"), tie("dead_heat"), tie("place_dead_heat")) {
+        ("won", None, None) => Some(LegNumbers::WON),
+        ("won", Some((places, tied)), None) => LegNumbers::dead_heat(places, tied),
+        ("placed", None, Some((places, tied))) => LegNumbers::placed_dead_heat(places, tied),
+        ("placed", None, None) => Some(LegNumbers::PLACED),
+        ("lost", None, None) => Some(LegNumbers::LOST),
+        ("void" | "push", None, None) => Some(LegNumbers::VOID),
+        ("half_won", None, None) => Some(LegNumbers::HALF_WON),
+        ("half_lost", None, None) => Some(LegNumbers::HALF_LOST),
+        _ => None,
+    };
+    // 60p and 45p are given as 105p: the table's cap is part of the example.
+    let pence = leg["rule4_pence"].as_u64().unwrap_or(0);
+    let pennies = (0..pence).map(|_| Pence::new(1).expect("a penny"));
+    let rule4 = Rule4Table::TATTERSALLS.sum(pennies);
+    numbers.unwrap_or_else(|| panic!("no such result: {leg}")).with_rule4(rule4)
+}
+
+fn folds(value: &Value) -> u32 {
+    let folds = value["fold_sizes"].as_array().expect("a list of folds");
+    folds.iter().map(|fold| 1 << (fold.as_u64().expect("a number") - 1)).sum()
+}
+
+/// The lines, the stake, and the exact return (in minor units) by every rounding.
+fn check_ticket(ticket: &Ticket, expected: &Value, exact: (i128, i128), id: &str) {
+    assert_eq!(ticket.shape.lines(), integer(expected, "lines") as u64, "{id}");
+    assert_eq!(ticket.stake.minor(), minor(text(expected, "total_staked")), "{id}");
+    for mode in RoundingMode::ALL {
+        let paid = ticket.returns(mode, RoundingPoint::Bet);
+        let (num, den) = exact;
+        assert_eq!(i128::from(paid.minor()), div_round(num, den, mode), "{id} {mode}");
+    }
+    let by_line = ticket.returns(RoundingMode::Down, RoundingPoint::Line);
+    assert!(by_line <= ticket.returns(RoundingMode::Down, RoundingPoint::Bet), "{id}");
+}
+
+/// The line of a handicap or a total in quarter goals.
+fn quarters(inputs: &Value) -> i32 {
+    let hundredths = minor(text(inputs, "line"));
+    assert_eq!(hundredths % 25, 0, "a quarter line");
+    (hundredths / 25) as i32
+}
+
+fn check_asian(inputs: &Value, expected: &Value, numbers: LegNumbers, id: &str) {
+    let outcome = match text(expected, "leg_result") {
+        "won" => LegOutcome::Won,
+        "lost" => LegOutcome::Lost,
+        "push" => LegOutcome::Void,
+        "half_won" => LegOutcome::HalfWon,
+        "half_lost" => LegOutcome::HalfLost,
+        other => panic!("{id}: no such result: {other}"),
+    };
+    assert_eq!(numbers.outcome(), outcome, "{id}");
+    let odds: Quoted = text(inputs, "odds").parse().expect("odds");
+    let stake = Stake::from_minor(minor(text(inputs, "stake"))).expect("a stake");
+    let factor = Factor::of(odds, Part::Win, numbers);
+    let total = minor(text(expected, "total_return"));
+    for mode in RoundingMode::ALL {
+        let rounding = Rounding { mode, point: RoundingPoint::Bet };
+        let paid = ticket::returns(Shape::single(), stake, &[factor], &[], 1_000_000, rounding);
+        assert_eq!(paid.map(Money::minor), Ok(total), "{id}");
+    }
+}
+
+/// Return and bonus together, by the bonus that the example names and by the published table.
+fn check_bonus(ticket: &Ticket, inputs: &Value, expected: &Value, id: &str) {
+    let named = Bonus {
+        one_winner: integer(inputs, "one_winner_odds_multiplier") as u8,
+        all_winners: integer(inputs, "all_winners_bonus_percent_on_winnings") as u8,
+    };
+    let same = BonusTable { lucky15: named, lucky31: named, lucky63: named };
+    let total = Money::from_minor(minor(text(expected, "total_return")));
+    for table in [same, BonusTable::BETFRED] {
+        let more = bonus(
+            ticket.shape,
+            ticket.stake,
+            &ticket.prices,
+            &ticket.numbers,
+            &table,
+            RoundingMode::Down,
+        );
+        let paid = ticket.returns(RoundingMode::Down, RoundingPoint::Bet);
+        assert_eq!(paid.checked_add(more.expect("a bonus")), total, "{id}");
+    }
+}
+
 #[test]
-fn roundings_and_ladders_agree_with_the_settlement_examples() {
+fn numbers_and_tickets_agree_with_the_settlement_examples() {
     let Some(file) = examples("settlement.json") else { return };
     let mut tally = Tally::default();
     for example in file["examples"].as_array().expect("a list of examples") {
         tally.add(text(example, "kind").to_owned(), check_settlement(example));
     }
     tally.print("settlement.json");
-    assert!(tally.checked.contains_key("bet"), "no rounding was checked");
+    for kind in [
+        "bet",
+        "each_way_equally_divided",
+        "asian_handicap",
+        "asian_total",
+        "bonus",
+        "rule4_lookup",
+        "line_count",
+    ] {
+        assert!(tally.checked.contains_key(kind), "no {kind} was checked");
+    }
 }
 
 #[test]

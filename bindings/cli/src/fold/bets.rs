@@ -1,41 +1,50 @@
-//! A bet's price and its basis: what was in force at the record that bound it, and whether it might.
+//! A bet's prices and its basis: what was in force at the record that bound it, and whether it might.
 
-use super::{Bet, Fold, Life, Quote, Rule};
+use super::tickets::{self, Lines};
+use super::{Agreed, Bet, Fold, Leg, Life, Quote, Rule};
 use crate::describe::owners;
+use betring_core::BetState;
 use betring_core::answer::Basis;
-use betring_core::command::{Command, PriceFailure, PricePolicy};
-use betring_core::event::{BetOffered, BetOpened, MarketStatus, Transfer, TransferWhy};
+use betring_core::command::{
+    Command, EachWayOffer, PayoutCap, PriceFailure, PricePolicy, StakeKind,
+};
+use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Header, Minor, WirePrice};
 
+/// A bet as the record that opens it tells it.
+struct Opened {
+    bet: Bet,
+    basis: u8,
+    from: u8,
+    returns: Minor,
+}
+
 impl Fold {
     /// What holds of a price that is bound or offered at this record.
-    fn in_force(
-        &mut self,
-        bet: BetId,
-        (market, selection): (MarketId, SelectionIndex),
-        (price, version, age): (WirePrice, PriceVersion, Nanos),
-    ) {
+    fn in_force(&mut self, bet: BetId, leg: &Leg) {
+        let (market, selection) = (leg.market, leg.selection);
         let Some(quote) = self.quote(market, selection).copied() else {
             return self
                 .broken(Rule::Price, || format!("{bet} is on {market} {selection}, unknown"));
         };
-        self.must(Rule::Price, price == quote.price, || {
-            format!("{bet} has {price}, in force on {market} {selection} was {}", quote.price)
+        self.must(Rule::Price, leg.price == quote.price, || {
+            format!("{bet} has {}, in force on {market} {selection} was {}", leg.price, quote.price)
         });
-        self.must(Rule::Price, version == quote.version, || {
-            format!("{bet} has version {version}, in force was {}", quote.version)
+        self.must(Rule::Price, leg.version == quote.version, || {
+            format!("{bet} has version {}, in force was {}", leg.version, quote.version)
         });
         let now = self.fresh(bet, market, &quote);
-        self.must(Rule::Age, now.is_none_or(|now| now == age), || {
-            format!("{bet} says that its price was {age} old, it was {}", now.unwrap_or_default())
+        self.must(Rule::Age, now.is_none_or(|now| now == leg.age), || {
+            let now = now.unwrap_or_default();
+            format!("{bet} says that its price was {} old, it was {now}", leg.age)
         });
         self.standing(bet, market, selection);
     }
 
     /// There is a price, and it is not too old; how old it is.
-    fn fresh(&mut self, bet: BetId, id: MarketId, quote: &Quote) -> Option<Nanos> {
+    pub(super) fn fresh(&mut self, bet: BetId, id: MarketId, quote: &Quote) -> Option<Nanos> {
         let market = self.markets.get(&id.raw())?;
         let feed = self.feeds.get(&market.feed.0)?;
         let confirmed = match quote.as_of {
@@ -61,7 +70,7 @@ impl Fold {
     }
 
     /// What holds of market, selection, feed and every level when a bet is made.
-    fn standing(&mut self, bet: BetId, market: MarketId, selection: SelectionIndex) {
+    pub(super) fn standing(&mut self, bet: BetId, market: MarketId, selection: SelectionIndex) {
         let (at, epoch, engine) = (self.at, self.epoch, self.engine.owners);
         let withdrawn = self.quote(market, selection).is_some_and(|quote| quote.withdrawn);
         let Some(now) = self.markets.get(&market.raw()) else { return };
@@ -97,149 +106,10 @@ impl Fold {
         self.must(Rule::Status, !withdrawn, || format!("{bet}: {selection} was withdrawn"));
     }
 
-    pub(super) fn offered(
-        &mut self,
-        header: &Header,
-        command: &Command<'_>,
-        bet: &BetOffered,
-        due: &mut Vec<Transfer>,
-    ) {
-        self.counts.offered += 1;
-        let id = bet.bet;
-        let bound = (bet.price, bet.version, bet.price_age);
-        self.in_force(id, (bet.market, bet.selection), bound);
-        let asked = (bet.requested, bet.requested_version, bet.policy, bet.slippage);
-        let place = (bet.account, bet.market, bet.selection, bet.stake);
-        self.asked(header, command, id, place, asked);
-        let terms = self.genesis.map(|g| (g.price_failure, g.offer_ttl));
-        let offers = terms.is_some_and(|(failure, _)| failure == PriceFailure::Offer as u8);
-        self.must(Rule::Offer, offers, || format!("{id}: this journal offers nothing"));
-        let until = terms.map_or(self.at, |(_, ttl)| self.at.plus(ttl));
-        self.must(Rule::Offer, bet.until == until, || {
-            format!("{id} stands until {}, it should until {until}", bet.until)
-        });
-        self.must(Rule::Policy, !agreed(asked, bet.price), || {
-            format!("{id} was offered {}, which its customer had agreed to", bet.price)
-        });
-        let new = Bet {
-            account: bet.account,
-            market: bet.market,
-            selection: bet.selection,
-            currency: bet.currency,
-            stake: bet.stake,
-            returns: Minor(0),
-            price: bet.price,
-            version: bet.version,
-            price_age: bet.price_age,
-            asked,
-            at: self.at,
-            seq: self.seq,
-            until: bet.until,
-            life: Life::Offered,
-        };
-        self.bet_begins(id, new, due);
-    }
-
-    pub(super) fn opened(
-        &mut self,
-        header: &Header,
-        command: &Command<'_>,
-        bet: &BetOpened,
-        due: &mut Vec<Transfer>,
-    ) {
-        self.counts.accepted += 1;
-        let id = bet.bet;
-        let asked = (bet.requested, bet.requested_version, bet.policy, bet.slippage);
-        let due_returns = self.returns(bet.stake, bet.price);
-        self.must(Rule::Returns, due_returns == Some(i128::from(bet.returns.0)), || {
-            format!(
-                "{id} returns {}, {} at {} is another amount",
-                bet.returns, bet.stake, bet.price
-            )
-        });
-        let feed = self.markets.get(&bet.market.raw()).map(|market| market.feed);
-        self.must(Rule::Feed, feed == Some(bet.feed), || {
-            format!("{id} says it was priced by {}, its market has another feed", bet.feed)
-        });
-        self.must(Rule::Answers, bet.key == header.key, || format!("{id} has another key"));
-        match Basis::from_code(bet.basis) {
-            Some(Basis::InForce) => {
-                self.counts.in_force += 1;
-                self.in_force(
-                    id,
-                    (bet.market, bet.selection),
-                    (bet.price, bet.version, bet.price_age),
-                );
-                let place = (bet.account, bet.market, bet.selection, bet.stake);
-                self.asked(header, command, id, place, asked);
-                self.must(Rule::Policy, agreed(asked, bet.price), || {
-                    let (wish, slippage) = (bet.requested, bet.slippage);
-                    let policy = policy_name(bet.policy);
-                    format!("{id} has {}, asked for was {wish} {policy} {slippage}", bet.price)
-                });
-                let now = (bet.placed_at, bet.placed_seq) == (self.at, self.seq);
-                self.must(Rule::Price, now, || {
-                    format!("{id} says it was asked for at another time")
-                });
-                let new = Bet {
-                    account: bet.account,
-                    market: bet.market,
-                    selection: bet.selection,
-                    currency: bet.currency,
-                    stake: bet.stake,
-                    returns: bet.returns,
-                    price: bet.price,
-                    version: bet.version,
-                    price_age: bet.price_age,
-                    asked,
-                    at: self.at,
-                    seq: self.seq,
-                    until: Timestamp::MAX,
-                    life: Life::Open,
-                };
-                self.bet_begins(id, new, due);
-            }
-            Some(Basis::Offer) => {
-                self.counts.from_offer += 1;
-                self.taken(header, command, bet, asked);
-            }
-            // A bet on a basis that this fold cannot prove is not proved.
-            other => self.broken(Rule::Price, || {
-                format!("{id} has the basis {other:?}, which this audit cannot prove")
-            }),
-        }
-    }
-
-    /// An offer was taken.
-    fn taken(
-        &mut self,
-        header: &Header,
-        command: &Command<'_>,
-        bet: &BetOpened,
-        asked: (WirePrice, PriceVersion, u8, u16),
-    ) {
-        let (id, now) = (bet.bet, self.at);
-        let taken = matches!(command, Command::AcceptOffer(body) if body.bet == id)
-            && header.account == bet.account.raw();
-        self.must(Rule::Offer, taken, || format!("{id}: its customer did not take the offer"));
-        let Some(offer) = self.bets.get_mut(&id.raw()).filter(|bet| bet.life == Life::Offered)
-        else {
-            return self.broken(Rule::Offer, || format!("{id} was not on offer"));
-        };
-        offer.life = Life::Open;
-        offer.returns = bet.returns;
-        let same = offer.account == bet.account
-            && (offer.market, offer.selection) == (bet.market, bet.selection)
-            && (offer.stake, offer.currency) == (bet.stake, bet.currency)
-            && (offer.price, offer.version, offer.price_age)
-                == (bet.price, bet.version, bet.price_age)
-            && (offer.at, offer.seq) == (bet.placed_at, bet.placed_seq)
-            && offer.asked == asked;
-        let (until, made) = (offer.until, offer.seq);
-        self.must(Rule::Offer, same, || format!("{id} was opened on other terms than offered"));
-        self.must(Rule::Offer, now <= until, || format!("{id} was taken after {until}"));
-        if let Some(market) = self.markets.get_mut(&bet.market.raw()) {
-            market.unsettled += 1;
+    /// No level of any of these legs' markets was suspended after a record.
+    pub(super) fn unsuspended(&mut self, rule: Rule, id: BetId, legs: &[Leg], since: Seq) {
+        for leg in legs {
+            let Some(market) = self.markets.get(&leg.market.raw()) else { continue };
             let levels = [
                 ("the engine", self.engine.last),
                 ("its feed", self.feeds.get(&market.feed.0).map_or(Seq(0), |f| f.held.last)),
@@ -250,58 +120,541 @@ impl Fold {
                 ("its market", market.held.last),
             ];
             for (what, last) in levels {
-                self.must(Rule::Offer, last <= made, || {
-                    format!("{id}, offered at {made}: {what} was suspended at {last}")
+                self.must(rule, last <= since, || {
+                    format!("{id}, asked for at {since}: {what} was suspended at {last}")
                 });
             }
         }
-        if let Some(quote) = self.quote(bet.market, bet.selection).copied() {
-            self.fresh(id, bet.market, &quote);
-        }
-        self.standing(id, bet.market, bet.selection);
     }
 
-    /// The bet is what its command asked for.
-    fn asked(
+    /// How long a bet on these legs has to wait.
+    pub(super) fn wait(&self, legs: &[Leg]) -> Nanos {
+        let waits = legs.iter().filter_map(|leg| self.markets.get(&leg.market.raw()));
+        waits.map(|market| market.wait).max().unwrap_or(Nanos::ZERO)
+    }
+
+    /// The places that are paid and the part of the odds, of a market at this moment.
+    fn place_terms(&self, id: MarketId, ruleset: u32) -> Option<(u8, (u8, u8))> {
+        let market = self.markets.get(&id.raw())?;
+        let terms = &market.terms;
+        let handicap = match EachWayOffer::from_code(terms.each_way)? {
+            EachWayOffer::No => return None,
+            EachWayOffer::Own => return Some((terms.places, (terms.place_num, terms.place_den))),
+            EachWayOffer::ByTable => false,
+            EachWayOffer::Handicap => true,
+        };
+        let runners = market.quotes.iter().filter(|quote| !quote.withdrawn).count();
+        let rows = self.rules.get(ruleset as usize)?.places;
+        let rows = rows.iter().take_while(|row| row.from != 0);
+        let row = rows.filter(|row| usize::from(row.from) <= runners).last()?;
+        let [places, num, den] = if handicap { row.handicap } else { row.plain };
+        (places != 0).then_some((places, (num, den)))
+    }
+
+    /// What a bet returns if everything wins, and what it has to be at most.
+    pub(super) fn greatest(&self, bet: &Bet) -> Option<i128> {
+        let rules = self.rules.get(bet.ruleset as usize)?;
+        let prices: Vec<WirePrice> = bet.legs.iter().map(|leg| leg.settles_at).collect();
+        if prices.iter().any(|price| price.is_none()) {
+            return None;
+        }
+        let greatest = if bet.lines == Lines::SINGLE {
+            self.returns(bet.stake, prices[0], rules.rounding)?
+        } else {
+            let win: Vec<_> = prices.iter().map(|price| tickets::open(*price, None)).collect();
+            let place = bet.legs.iter().map(|leg| tickets::open(leg.settles_at, leg.part));
+            let place: Vec<_> = place.collect();
+            let won = vec![tickets::Numbers::WON; prices.len()];
+            let lines = bet.lines.returns(bet.stake.0, &win, &place, 1_000_000, rules)?;
+            lines + bet.lines.bonus(bet.stake.0, &prices, &won, rules)?
+        };
+        Some(bet.cap.map_or(greatest, |cap| greatest.min(cap)))
+    }
+
+    /// The cap on what a bet pays, if its rules pay one and it reaches it.
+    fn cap_of(&self, bet: &Bet) -> Option<i128> {
+        let rules = self.rules.get(bet.ruleset as usize)?;
+        if rules.payout_cap != PayoutCap::Pay as u8 {
+            return None;
+        }
+        let usual = self.genesis.map(|genesis| genesis.limits)?;
+        let caps = bet.legs.iter().map(|leg| {
+            let own = self.limits.get(&(leg.market.raw(), bet.currency));
+            let own = own.or_else(|| self.limits.get(&(0, bet.currency)));
+            i128::from(own.unwrap_or(&usual).max_payout.0)
+        });
+        let cap = caps.min()?;
+        self.greatest(bet).is_none_or(|greatest| cap < greatest).then_some(cap)
+    }
+
+    /// The customer agreed to the prices of all legs, and to their product.
+    fn agreed(&self, bet: &Bet) -> bool {
+        let factors: Vec<_> = bet.legs.iter().map(|leg| tickets::open(leg.price, None)).collect();
+        bet.legs.iter().all(|leg| agrees(bet.agreed, leg.asked.0, leg.price))
+            && (bet.floor == 0 || Lines::reaches(bet.floor, &factors))
+    }
+
+    /// An offer: one event a leg. How many events behind the first one belong to it.
+    pub(super) fn offered(
         &mut self,
         header: &Header,
         command: &Command<'_>,
-        bet: BetId,
-        (account, market, selection, stake): (AccountId, MarketId, SelectionIndex, Minor),
-        asked: (WirePrice, PriceVersion, u8, u16),
-    ) {
-        let house_rules = self.rules_id == 1;
-        let same = match command {
-            Command::Place(place) => {
-                // The operator's own rules may reduce a stake, the house's never do.
-                let stake_fits =
-                    if house_rules { stake == place.stake } else { stake <= place.stake };
-                header.account == account.raw()
-                    && (place.market, place.selection) == (market, selection)
-                    && (place.price, place.version, place.policy, place.slippage) == asked
-                    && stake_fits
-            }
-            _ => false,
+        first: &Event,
+        behind: &[Event],
+        due: &mut Vec<Transfer>,
+    ) -> usize {
+        let Event::BetOffered(first) = first else { return 0 };
+        let id = first.bet;
+        let more = behind.iter().map_while(|event| match event {
+            Event::BetOffered(leg) if leg.bet == id && leg.leg != 0 => Some(leg),
+            _ => None,
+        });
+        let told: Vec<&BetOffered> = std::iter::once(first).chain(more).collect();
+        let counted = told.iter().enumerate().all(|(at, leg)| usize::from(leg.leg) == at);
+        self.must(Rule::Layout, counted && told.len() == usize::from(first.legs), || {
+            format!("the offer {id} has other legs than it says")
+        });
+        self.counts.offered += 1;
+        let legs: Vec<Leg> = told
+            .iter()
+            .map(|leg| {
+                let terms = self.place_terms(leg.market, leg.ruleset);
+                let part = if leg.places == 0 { None } else { terms.map(|(_, part)| part) };
+                Leg {
+                    asked: (leg.requested, leg.requested_version),
+                    price: leg.price,
+                    version: leg.version,
+                    age: leg.price_age,
+                    feed: self.markets.get(&leg.market.raw()).map_or(FeedId(0), |m| m.feed),
+                    places: leg.places,
+                    part,
+                    settles_at: leg.price,
+                    ..Leg::on(leg.market, leg.selection)
+                }
+            })
+            .collect();
+        let bet = Bet {
+            currency: first.currency,
+            bonus: first.bonus == 1,
+            legs,
+            stake: first.stake,
+            agreed: Agreed { policy: first.policy, slippage: first.slippage },
+            ruleset: first.ruleset,
+            until: first.until,
+            life: Life::Offered,
+            ..self.new_bet(first.account, header)
         };
-        self.must(Rule::Policy, same, || format!("{bet} is not what its command asked for"));
+        let ttl = self.rules.get(first.ruleset as usize).map_or(Nanos::ZERO, |set| set.offer_ttl);
+        let until = self.at.plus(ttl);
+        self.must(Rule::Offer, first.until == until, || {
+            format!("{id} stands until {}, it should until {until}", first.until)
+        });
+        let waited =
+            self.bets.get(&id.raw()).cloned().filter(|bet| matches!(bet.life, Life::Waits(_)));
+        let bet = match waited {
+            None => self.asked(header, command, id, bet),
+            Some(waited) => self.decided_later(command, id, &waited, bet, due),
+        };
+        self.bound(id, &bet);
+        let greatest = self.greatest(&bet);
+        self.must(Rule::Returns, greatest == Some(i128::from(first.returns.0)), || {
+            format!(
+                "{id} would return {}, its stake at its prices is another amount",
+                first.returns
+            )
+        });
+        if !matches!(command, Command::AnswerReferral(..)) {
+            let failure = self.rules.get(bet.ruleset as usize).map(|set| set.price_failure);
+            let offers = failure == Some(PriceFailure::Offer as u8);
+            self.must(Rule::Offer, offers, || format!("{id}: this journal offers nothing"));
+            let agreed = self.agreed(&bet);
+            self.must(Rule::Policy, !agreed, || {
+                format!("{id} was offered prices which its customer had agreed to")
+            });
+        }
+        self.keep(id, bet, due);
+        told.len() - 1
     }
 
-    fn bet_begins(&mut self, id: BetId, bet: Bet, due: &mut Vec<Transfer>) {
-        *self.stakes.entry(bet.currency).or_default() += i128::from(bet.stake.0);
-        if let Some(market) = self.markets.get_mut(&bet.market.raw())
-            && bet.life == Life::Open
-        {
-            market.unsettled += 1;
+    pub(super) fn opened(
+        &mut self,
+        header: &Header,
+        command: &Command<'_>,
+        bet: &BetOpened,
+        due: &mut Vec<Transfer>,
+    ) {
+        let leg = Leg {
+            asked: (bet.requested, bet.requested_version),
+            price: bet.price,
+            version: bet.version,
+            age: bet.price_age,
+            feed: bet.feed,
+            settles_at: bet.price,
+            ..Leg::on(bet.market, bet.selection)
+        };
+        let opened = Bet {
+            currency: bet.currency,
+            single: true,
+            legs: vec![leg],
+            stake: bet.stake,
+            agreed: Agreed { policy: bet.policy, slippage: bet.slippage },
+            ruleset: bet.ruleset,
+            at: bet.placed_at,
+            seq: bet.placed_seq,
+            key: bet.key,
+            ..self.new_bet(bet.account, header)
+        };
+        let (basis, from, returns) = (bet.basis, bet.from, bet.returns);
+        self.opens(header, command, bet.bet, Opened { bet: opened, basis, from, returns }, due);
+    }
+
+    pub(super) fn ticket_opened(
+        &mut self,
+        header: &Header,
+        command: &Command<'_>,
+        bet: &TicketOpened,
+        behind: &[Event],
+        due: &mut Vec<Transfer>,
+    ) {
+        let id = bet.bet;
+        self.counts.tickets += 1;
+        let told = behind.iter().take(usize::from(bet.legs)).enumerate();
+        let legs: Vec<Leg> = told
+            .filter_map(|(at, event)| match event {
+                Event::LegBound(leg) if leg.bet == id && usize::from(leg.leg) == at => Some(Leg {
+                    asked: (leg.requested, leg.requested_version),
+                    price: leg.price,
+                    version: leg.version,
+                    age: leg.price_age,
+                    feed: leg.feed,
+                    places: leg.places,
+                    part: (leg.places != 0).then_some((leg.place_num, leg.place_den)),
+                    settles_at: leg.price,
+                    ..Leg::on(leg.market, leg.selection)
+                }),
+                _ => None,
+            })
+            .collect();
+        if legs.len() != usize::from(bet.legs) || legs.is_empty() {
+            return self.broken(Rule::Layout, || format!("{id} has other legs than it says"));
         }
-        let before = self.bets.insert(id.raw(), bet);
-        self.must(Rule::Answers, before.is_none(), || format!("{id} was another bet before"));
-        due.extend(self.transfer(id, TransferWhy::Stake));
+        let lines = Lines {
+            legs: legs.len(),
+            folds: bet.folds,
+            bankers: bet.bankers,
+            each_way: bet.each_way,
+        };
+        self.must(Rule::Returns, lines.count() == u128::from(bet.lines), || {
+            format!("{id} says it has {} lines, it has {}", bet.lines, lines.count())
+        });
+        let opened = Bet {
+            currency: bet.currency,
+            bonus: bet.bonus == 1,
+            lines,
+            legs,
+            stake: bet.stake,
+            floor: bet.floor,
+            agreed: Agreed { policy: bet.policy, slippage: bet.slippage },
+            ruleset: bet.ruleset,
+            at: bet.placed_at,
+            seq: bet.placed_seq,
+            key: bet.key,
+            ..self.new_bet(bet.account, header)
+        };
+        let (basis, from, returns) = (bet.basis, bet.from, bet.returns);
+        self.opens(header, command, id, Opened { bet: opened, basis, from, returns }, due);
+    }
+
+    /// A bet as it is before its record says more.
+    pub(super) fn new_bet(&self, account: AccountId, header: &Header) -> Bet {
+        Bet {
+            account,
+            currency: 0,
+            bonus: false,
+            single: false,
+            lines: Lines::SINGLE,
+            legs: Vec::new(),
+            stake: Minor(0),
+            floor: 0,
+            agreed: Agreed::default(),
+            cap: None,
+            ruleset: 0,
+            at: self.at,
+            seq: self.seq,
+            key: header.key,
+            until: Timestamp::MAX,
+            by_trader: false,
+            life: Life::Open,
+            cancelled: false,
+            posted: None,
+            settlements: 0,
+            ask: None,
+            auto: Minor(0),
+        }
+    }
+
+    /// A bet becomes open, on whatever basis.
+    fn opens(
+        &mut self,
+        header: &Header,
+        command: &Command<'_>,
+        id: BetId,
+        opened: Opened,
+        due: &mut Vec<Transfer>,
+    ) {
+        self.counts.accepted += 1;
+        let Opened { bet, basis, from, returns } = opened;
+        let before = self.bets.get(&id.raw()).cloned();
+        for leg in &bet.legs {
+            let feed = self.markets.get(&leg.market.raw()).map(|market| market.feed);
+            self.must(Rule::Feed, feed == Some(leg.feed), || {
+                format!("{id} says it was priced by {}, its market has another feed", leg.feed)
+            });
+        }
+        let (placed, key) = ((bet.at, bet.seq), bet.key);
+        let bet = match (Basis::from_code(basis), before) {
+            (Some(Basis::InForce), None) => {
+                self.counts.in_force += 1;
+                let bet = self.asked(header, command, id, bet);
+                let wait = self.wait(&bet.legs);
+                self.must(Rule::Waiting, wait == Nanos::ZERO, || {
+                    format!("{id} is open at once, its markets' bets wait {wait}")
+                });
+                let now = placed == (self.at, self.seq) && from == BetState::Offered as u8;
+                self.must(Rule::Price, now, || {
+                    format!("{id} says it was asked for at another time")
+                });
+                self.must(Rule::Answers, key == header.key, || format!("{id} has another key"));
+                self.bound(id, &bet);
+                bet
+            }
+            (Some(Basis::InForce | Basis::Trader), Some(waited))
+                if matches!(waited.life, Life::Waits(_)) =>
+            {
+                self.counts.in_force += u64::from(basis == Basis::InForce as u8);
+                self.counts.by_trader += u64::from(basis == Basis::Trader as u8);
+                let state = match waited.life {
+                    Life::Waits(PendingWhy::Delay) => BetState::Delayed,
+                    _ => BetState::Referred,
+                };
+                let same =
+                    from == state as u8 && placed == (waited.at, waited.seq) && key == waited.key;
+                self.must(Rule::Waiting, same, || format!("{id} is not the bet that waited"));
+                let bet = self.decided_later(command, id, &waited, bet, due);
+                let given = bet.legs.iter().any(|leg| leg.version == PriceVersion(0));
+                let right = given == (basis == Basis::Trader as u8);
+                self.must(Rule::Price, right, || format!("{id} has another basis than it says"));
+                self.bound(id, &bet);
+                bet
+            }
+            (Some(Basis::Offer | Basis::Trader), Some(offer)) if offer.life == Life::Offered => {
+                self.counts.from_offer += u64::from(basis == Basis::Offer as u8);
+                self.counts.by_trader += u64::from(basis == Basis::Trader as u8);
+                self.must(Rule::Answers, key == header.key, || format!("{id} has another key"));
+                let right = offer.by_trader == (basis == Basis::Trader as u8);
+                self.must(Rule::Offer, right, || format!("{id} has another basis than its offer"));
+                self.taken(header, command, id, offer, bet)
+            }
+            (Some(Basis::Offer), _) => {
+                return self.broken(Rule::Offer, || format!("{id} was not on offer"));
+            }
+            // A bet on a basis that this fold cannot prove is not proved.
+            (other, _) => {
+                return self.broken(Rule::Price, || {
+                    format!("{id} has the basis {other:?}, which this audit cannot prove")
+                });
+            }
+        };
+        let mut bet = Bet { life: Life::Open, ..bet };
+        bet.cap = self.cap_of(&bet);
+        let greatest = self.greatest(&bet);
+        self.must(Rule::Returns, greatest == Some(i128::from(returns.0)), || {
+            format!("{id} returns {returns}, {} at its prices is another amount", bet.stake)
+        });
+        let taken = matches!(command, Command::AcceptOffer(_));
+        if !taken {
+            let agreed = self.agreed(&bet);
+            self.must(Rule::Policy, agreed, || {
+                let told: Vec<String> = bet
+                    .legs
+                    .iter()
+                    .map(|leg| format!("{} for {}", leg.price, leg.asked.0))
+                    .collect();
+                let (policy, slippage) = (policy_name(bet.agreed.policy), bet.agreed.slippage);
+                format!("{id} has {} by {policy} {slippage}", told.join(", "))
+            });
+        }
+        for leg in &bet.legs {
+            if let Some(market) = self.markets.get_mut(&leg.market.raw()) {
+                market.bets.push(id);
+            }
+        }
+        self.keep(id, bet, due);
+    }
+
+    /// Prices that are bound or offered at this record, and the each-way terms with them.
+    fn bound(&mut self, id: BetId, bet: &Bet) {
+        for leg in &bet.legs {
+            if leg.version == PriceVersion(0) {
+                self.standing(id, leg.market, leg.selection);
+            } else {
+                self.in_force(id, leg);
+            }
+            if bet.lines.each_way != 0 {
+                let terms = self.place_terms(leg.market, bet.ruleset);
+                let told = leg.part.map(|part| (leg.places, part));
+                self.must(Rule::Policy, terms == told, || {
+                    format!("{id} has other place terms than {} offers", leg.market)
+                });
+            }
+        }
+    }
+
+    /// An offer was taken: what it becomes.
+    fn taken(
+        &mut self,
+        header: &Header,
+        command: &Command<'_>,
+        id: BetId,
+        offer: Bet,
+        bet: Bet,
+    ) -> Bet {
+        let now = self.at;
+        let taken = matches!(command, Command::AcceptOffer(body) if body.bet == id)
+            && header.account == bet.account.raw();
+        self.must(Rule::Offer, taken, || format!("{id}: its customer did not take the offer"));
+        let legs = offer.legs.len() == bet.legs.len()
+            && offer.legs.iter().zip(&bet.legs).all(|(offer, leg)| offer.is_bound_as(leg));
+        let same = offer.account == bet.account
+            && legs
+            && (offer.stake, offer.currency, offer.bonus) == (bet.stake, bet.currency, bet.bonus)
+            && (offer.at, offer.seq) == (bet.at, bet.seq)
+            && offer.lines == bet.lines
+            && offer.ruleset == bet.ruleset
+            && offer.agreed == bet.agreed;
+        self.must(Rule::Offer, same, || format!("{id} was opened on other terms than offered"));
+        let until = offer.until;
+        self.must(Rule::Offer, now <= until, || format!("{id} was taken after {until}"));
+        self.unsuspended(Rule::Offer, id, &bet.legs, offer.seq);
+        for leg in &bet.legs {
+            if leg.version != PriceVersion(0)
+                && let Some(quote) = self.quote(leg.market, leg.selection).copied()
+            {
+                self.fresh(id, leg.market, &quote);
+            }
+            self.standing(id, leg.market, leg.selection);
+        }
+        Bet { until: Timestamp::MAX, ..bet }
+    }
+
+    /// The bet is what its command asked for; with what only the command says.
+    pub(super) fn asked(
+        &mut self,
+        header: &Header,
+        command: &Command<'_>,
+        id: BetId,
+        mut bet: Bet,
+    ) -> Bet {
+        let mut same =
+            header.account == bet.account.raw() && bet.ruleset as usize + 1 == self.rules.len();
+        // The operator's own rules may reduce a stake, the house's never do.
+        let house_rules = self.rules_id == 1;
+        let fits = |stake: Minor, asked: Minor| {
+            if house_rules { stake == asked } else { stake <= asked }
+        };
+        match command {
+            Command::Place(place) => {
+                let agreed = Agreed { policy: place.policy, slippage: place.slippage };
+                let leg = &bet.legs[0];
+                same &= bet.lines == Lines::SINGLE
+                    && !bet.bonus
+                    && (place.market, place.selection) == (leg.market, leg.selection)
+                    && (place.price, place.version) == leg.asked
+                    && agreed == bet.agreed
+                    && fits(bet.stake, place.stake);
+                bet.single = true;
+            }
+            Command::PlaceTicket(ticket, legs) => {
+                let lines = Lines {
+                    legs: usize::from(ticket.legs),
+                    folds: ticket.folds,
+                    bankers: ticket.bankers,
+                    each_way: ticket.each_way,
+                };
+                let total = match ticket.stake_kind == StakeKind::Unit as u8 {
+                    true => i64::try_from(i128::from(ticket.stake.0) * lines.count() as i128),
+                    false => Ok(ticket.stake.0),
+                };
+                let agreed = Agreed { policy: ticket.policy, slippage: ticket.slippage };
+                same &= (bet.life == Life::Offered
+                    || (bet.lines, bet.floor) == (lines, ticket.floor))
+                    && bet.bonus == (ticket.bonus == 1)
+                    && agreed == bet.agreed
+                    && total.is_ok_and(|total| fits(bet.stake, Minor(total)))
+                    && legs.iter().len() == bet.legs.len()
+                    && legs.iter().zip(&bet.legs).all(|(asked, leg)| {
+                        (asked.market, asked.selection) == (leg.market, leg.selection)
+                            && (asked.price, asked.version) == leg.asked
+                    });
+                (bet.lines, bet.floor) = (lines, ticket.floor);
+            }
+            _ => same = false,
+        }
+        self.must(Rule::Policy, same, || format!("{id} is not what its command asked for"));
+        bet
+    }
+
+    /// A bet that is there from now on, or is on its way further; one that begins is staked.
+    pub(super) fn keep(&mut self, id: BetId, bet: Bet, due: &mut Vec<Transfer>) {
+        let staked = (bet.currency, bet.stake);
+        let begins = match self.bets.insert(id.raw(), bet) {
+            Some(before) => {
+                // What is over, and another bet that begins under its name, are both an error.
+                let goes_on = matches!(before.life, Life::Waits(_) | Life::Offered);
+                self.must(Rule::Answers, goes_on, || format!("{id} was another bet before"));
+                !goes_on
+            }
+            None => true,
+        };
+        if begins {
+            *self.stakes.entry(staked.0).or_default() += i128::from(staked.1.0);
+            due.extend(self.transfer(id, TransferWhy::Stake));
+        }
+    }
+}
+
+impl Leg {
+    pub(super) fn on(market: MarketId, selection: SelectionIndex) -> Leg {
+        Leg {
+            market,
+            selection,
+            asked: (WirePrice::NONE, PriceVersion(0)),
+            price: WirePrice::NONE,
+            version: PriceVersion(0),
+            age: Nanos::ZERO,
+            feed: FeedId(0),
+            places: 0,
+            part: None,
+            settles_at: WirePrice::NONE,
+            numbers: None,
+            now: None,
+        }
+    }
+
+    /// Whether another is on the same, asked for the same.
+    pub(super) fn is_asked_as(&self, other: &Leg) -> bool {
+        (self.market, self.selection, self.asked) == (other.market, other.selection, other.asked)
+    }
+
+    fn is_bound_as(&self, other: &Leg) -> bool {
+        self.is_asked_as(other)
+            && (self.price, self.version, self.age) == (other.price, other.version, other.age)
+            && self.places == other.places
     }
 }
 
 /// Whether a customer agreed to a price: UKGC RTS 2C, the choice is the customer's.
-fn agreed(asked: (WirePrice, PriceVersion, u8, u16), price: WirePrice) -> bool {
-    let (wish, _, policy, slippage) = asked;
+pub(super) fn agrees(agreed: Agreed, wish: WirePrice, price: WirePrice) -> bool {
     // Exactly: 10/11 is more than the 1.909 that it is rounded to.
     let profit = |p: WirePrice| match p.den {
         0 => (u64::from(p.e4).saturating_sub(10_000), 10_000),
@@ -310,11 +663,11 @@ fn agreed(asked: (WirePrice, PriceVersion, u8, u16), price: WirePrice) -> bool {
     let ((won, staked), (wished, at)) = (profit(price), profit(wish));
     let (offers, asks) = (won * at, wished * staked);
     let (wish, price) = (u64::from(wish.e4), u64::from(price.e4));
-    match PricePolicy::from_code(policy) {
+    match PricePolicy::from_code(agreed.policy) {
         Some(PricePolicy::Exact) => offers == asks,
         Some(PricePolicy::Better) => asks <= offers,
         Some(PricePolicy::Within) => {
-            wish * 10_000_u64.saturating_sub(slippage.into()) <= price * 10_000
+            wish * 10_000_u64.saturating_sub(agreed.slippage.into()) <= price * 10_000
         }
         Some(PricePolicy::Any) => true,
         None => false,

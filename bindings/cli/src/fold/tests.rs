@@ -7,7 +7,7 @@ use betring_core::command::{
     AcceptOffer, Deposit, EpochOpened, FeedHeartbeat, FeedRecovered, MarketResult, OpenAccount,
     OpenMarket, Place, PriceEntry, ResultEntry, SetPrices, Step, Suspend, WithdrawSelection,
 };
-use betring_core::command::{Limits, Owner, PriceFailure, PricePolicy};
+use betring_core::command::{Limits, Owner, PriceFailure, PricePolicy, SelectionOutcome};
 use betring_core::reject::Reject;
 use betring_core::wire::{self, Body};
 use zerocopy::{FromZeros, IntoBytes};
@@ -93,7 +93,7 @@ impl Tale {
             rules_version: 1,
             ..EpochOpened::default()
         };
-        let one = [1_u32; 10];
+        let one = [1_u32; 11];
         run.capacities.as_mut_bytes().copy_from_slice(one.as_bytes());
         let began = Told::default().event(RunBegan { epoch: Epoch(1), zero: 0 });
         tale.engine(wire::slots(Header::default(), &run, &[]).as_bytes(), began);
@@ -266,6 +266,7 @@ impl Tale {
             currency: GBP,
             policy: PricePolicy::Better as u8,
             basis: Basis::InForce as u8,
+            from: betring_core::BetState::Offered as u8,
             rules_version: 1,
             logic_version: 1,
             key: RequestKey(self.keys + 1),
@@ -415,7 +416,14 @@ fn a_bet_while_any_level_is_suspended_is_found() {
 fn a_bet_on_a_withdrawn_selection_or_a_closed_market_is_found() {
     let mut tale = Tale::begun();
     let body = WithdrawSelection { market: MARKET, withdrawn: 1, ..Default::default() };
-    let event = SelectionChanged { market: MARKET, selection: HOME, withdrawn: 1, zero: [0; 5] };
+    let event = SelectionChanged {
+        market: MARKET,
+        selection: HOME,
+        withdrawn: 1,
+        deducts: 0,
+        zero: [0; 4],
+        price: price(25_000),
+    };
     tale.control_body(body, Told::default().event(event));
     tale.place(tale.bet(0));
     assert_eq!(tale.broken(), [Rule::Status]);
@@ -532,6 +540,12 @@ fn offered() -> Tale {
         policy: PricePolicy::Exact as u8,
         synthetic: 0,
         slippage: 0,
+        leg: 0,
+        legs: 1,
+        bonus: 0,
+        places: 0,
+        ruleset: 0,
+        returns: Minor(2_400),
     };
     let place = Place {
         market: MARKET,
@@ -677,8 +691,10 @@ fn result_in(outcome: SelectionOutcome) -> Tale {
     ];
     let slots = build::result(header, body, &entries).expect("two entries");
     let job = JobId(tale.seq + 1);
+    let kind = JobKind::Settle as u8;
+    let started = JobStarted { job, market: MARKET, kind, zero: [0; 7] };
     let result = ResultRecorded { market: MARKET, job, settlement: 1, zero: 0 };
-    tale.control_record(header, slots.as_bytes(), Told::default().event(result));
+    tale.control_record(header, slots.as_bytes(), Told::default().event(started).event(result));
     tale
 }
 
@@ -694,6 +710,8 @@ fn settled(tale: &Tale, outcome: BetOutcome, paid: i64) -> BetSettled {
         outcome: outcome as u8,
         zero: 0,
         stake: Minor(1_000),
+        version: 1,
+        zero2: 0,
     }
 }
 
@@ -787,11 +805,8 @@ fn money_without_a_cause_and_an_overdrawn_customer_are_found() {
 
 #[test]
 fn every_rounding_is_recomputed_from_the_exact_price() {
-    let returns = |stake, price: WirePrice, rounding| {
-        let mut fold = Fold::new();
-        fold.genesis = Some(Genesis { rounding, ..Genesis::default() });
-        fold.returns(Minor(stake), price)
-    };
+    let returns =
+        |stake, price: WirePrice, rounding| Fold::new().returns(Minor(stake), price, rounding);
     // 11.00 at 10/11 is 21.00 exactly; at the decimal price 1.909 it is 20.999.
     let fraction = WirePrice { e4: 19_090, num: 10, den: 11 };
     assert_eq!(returns(1_100, fraction, 1), Some(2_100));

@@ -104,6 +104,11 @@ pub(crate) enum Move {
     Archive {
         market: usize,
     },
+    /// From here on bets wait so long.
+    InPlay {
+        market: usize,
+        delay: Nanos,
+    },
 }
 
 /// A feed to be defined before anything happens.
@@ -148,6 +153,7 @@ impl Acts {
             controls: night.controls().peekable(),
             times: Profile::new(&knots, night.length_ns()).times().peekable(),
             crowd: night.crowd(),
+            in_play: in_play(night),
             night: night.clone(),
         }))
     }
@@ -307,12 +313,31 @@ pub(crate) struct NightActs {
     controls: std::iter::Peekable<Controls>,
     times: std::iter::Peekable<Times>,
     crowd: NightCrowd,
+    /// Markets that go in-play, and when: moves beside the night's own.
+    in_play: VecDeque<(u64, Move)>,
+}
+
+/// When the match is on, its goals market is bet on in-play, with a delay in keeping with the night.
+fn in_play(night: &DerbyNight) -> VecDeque<(u64, Move)> {
+    const MARKET: usize = 1;
+    const LONGEST_NS: u64 = 500_000_000;
+    let before = Phase::ALL.iter().take_while(|phase| **phase != Phase::Play);
+    let at_ns = before.map(|phase| night.phase_length_ns(*phase)).sum();
+    let delay = nanos((night.length_ns() / 100).min(LONGEST_NS));
+    VecDeque::from([(at_ns, Move::InPlay { market: MARKET, delay })])
 }
 
 impl NightActs {
     fn next(&mut self) -> Option<Act> {
         loop {
             let (control, ask) = (self.controls.peek().map(|timed| timed.at_ns), self.times.peek());
+            let next = control.into_iter().chain(ask.copied()).min();
+            if let Some((at_ns, _)) = self.in_play.front()
+                && next.is_some_and(|next| *at_ns <= next)
+                && let Some((at_ns, it)) = self.in_play.pop_front()
+            {
+                return Some(Act { at_ns, phase: self.phase(at_ns), what: What::Move(it) });
+            }
             match (control, ask) {
                 (Some(at_ns), ask) if ask.is_none_or(|ask_ns| at_ns <= *ask_ns) => {
                     let Timed { action, .. } = self.controls.next()?;

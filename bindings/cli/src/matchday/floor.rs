@@ -10,7 +10,7 @@ use betring::logic::wire::{Header, Minor};
 use betring::{
     AnswerKind, Control, Currency, Engine, Error, Event, EventStream, Fate, Feed, FixtureId,
     Limits, MarketId, Money, Nanos, NotTaken, Owner, Price, Reject, Reply, Scope, SelectionIndex,
-    SelectionOutcome, Slot,
+    SelectionOutcome, SelectionResult, Slot, price,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,9 @@ pub(crate) struct FloorTally {
     pub(crate) markets: u64,
     /// Results that were given again and started nothing.
     pub(crate) repeated_results: u64,
+    /// Results that were taken back, and results that another one followed.
+    pub(crate) rollbacks: u64,
+    pub(crate) resettled: u64,
     /// Moves of feeds that found their ring full: said again by the next.
     pub(crate) not_taken: u64,
     pub(crate) refused: BTreeMap<Reject, u64>,
@@ -60,6 +63,9 @@ pub(crate) struct Floor {
     time: DayTime,
     keys: Keys,
     results: BTreeMap<usize, Vec<Slot>>,
+    /// What they say.
+    outcomes: BTreeMap<usize, Vec<SelectionOutcome>>,
+    races: Vec<MarketId>,
     /// Markets of earlier days by their names; none where one is over.
     earlier: BTreeMap<String, Option<MarketId>>,
     /// What happens, for adapters to hear that their feed counts as silent.
@@ -97,13 +103,17 @@ impl Floor {
             time,
             keys,
             results: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            races: Vec::new(),
             events: engine.events(),
             silent: Vec::new(),
             quoted: BTreeMap::new(),
             tally: FloorTally::default(),
         };
+        let kick_off_ns = acts.phases().first().map_or(0, |calm| calm.length_ns);
+        let starts = floor.time.at(i64::try_from(kick_off_ns).unwrap_or(i64::MAX));
         for name in acts.fixtures() {
-            let defined = floor.control.define_fixture(&name, betring::Timestamp::default());
+            let defined = floor.control.define_fixture(&name, starts);
             let fixture = match found(defined)? {
                 Ok(fixture) => fixture,
                 Err(raw) => FixtureId::from_raw(raw),
@@ -118,6 +128,70 @@ impl Floor {
             floor.names.set_market(place, market);
         }
         Ok(floor)
+    }
+
+    /// Opens the races that customers combine with their bets: priced by hand, each way.
+    pub(crate) fn open_races(&mut self) -> Result<(), CliError> {
+        const RACES: usize = 3;
+        const RUNNERS: [&str; 6] =
+            ["Red Rum", "Arkle", "Kauto Star", "Denman", "Tiger", "Aldaniti"];
+        let prices =
+            [price!(2.75), price!(4.00), price!(6.00), price!(8.50), price!(13.00), price!(26.00)];
+        let prices: Vec<_> = (0..).map(SelectionIndex).zip(prices.map(Some)).collect();
+        for race in 1..=RACES {
+            let terms = Terms {
+                name: format!("race {race}"),
+                title: String::new(),
+                feed: usize::MAX,
+                fixture: None,
+                winners: 1,
+                age_bound: Nanos::ZERO,
+                selections: RUNNERS.map(str::to_owned).to_vec(),
+                max_liability: None,
+            };
+            let market = self.define(&terms)?;
+            self.control.set_some(market, &prices)?;
+            self.control.open_market(market)?;
+            self.races.push(market);
+        }
+        self.names.set_races(self.races.clone());
+        Ok(())
+    }
+
+    /// The races have their results.
+    fn finish_races(&mut self) -> Result<(), CliError> {
+        for (number, market) in (0..).zip(std::mem::take(&mut self.races)) {
+            let finish =
+                |at: u16| SelectionResult::Position { position: 1 + (at + number) % 6, tied: 1 };
+            let job = self.control.result(market, (0..6).map(finish))?;
+            self.tally.results += u64::from(job.is_some());
+        }
+        Ok(())
+    }
+
+    /// After the day: one market's result is taken back and given again, another's is followed by a
+    /// different one.
+    pub(crate) fn correct(&mut self) -> Result<(), CliError> {
+        self.finish_races()?;
+        let settled: Vec<usize> = self.outcomes.keys().copied().take(2).collect();
+        let [first, second] = settled[..] else { return Ok(()) };
+        let now = self.time.at(self.time.now_ns());
+        let valid_until = now.plus(Nanos::from_secs(60));
+        let key = self.keys.key(Keys::CORRECTION, 0);
+        let market = self.names.market(first);
+        let body = command::RollbackResult { valid_until, market, ..Default::default() };
+        let header = Header::control(self.control.actor(), key);
+        let reply = self.await_job(&[build::plain(header, &body)])?;
+        self.tally.rollbacks += u64::from(reply.answer.kind() == AnswerKind::Started);
+        let outcomes = self.outcomes[&first].clone();
+        let slots = self.result_slots(first, &outcomes, Keys::CORRECTION, 1)?;
+        self.await_job(&slots)?;
+        let mut outcomes = self.outcomes[&second].clone();
+        outcomes.rotate_right(1);
+        let slots = self.result_slots(second, &outcomes, Keys::CORRECTION, 2)?;
+        let reply = self.await_job(&slots)?;
+        self.tally.resettled += u64::from(reply.answer.kind() == AnswerKind::Started);
+        Ok(())
     }
 
     /// The day begins: from here on moves have their moments in it.
@@ -288,7 +362,13 @@ impl Floor {
                 self.done(done)
             }
             Move::Result { market, outcomes } => self.result(*market, outcomes),
+            Move::InPlay { market, delay } => {
+                let done = self.control.in_play(self.names.market(*market), *delay).map(drop);
+                self.done(done)
+            }
             Move::Archive { market } => {
+                // A bet of several legs leaves memory once all of them are over.
+                self.finish_races()?;
                 self.await_settlement(*market)?;
                 let done = self.control.archive(self.names.market(*market)).map(drop);
                 self.done(done)
@@ -340,7 +420,7 @@ impl Floor {
         let is_known = self.results.get(&market);
         let slots = match is_known {
             Some(slots) => slots.clone(),
-            None => self.result_slots(market, outcomes)?,
+            None => self.result_slots(market, outcomes, Keys::RESULT, market as u64)?,
         };
         let reply = self.ask(&slots)?;
         self.tally.repeated_results += u64::from(reply.is_duplicate());
@@ -350,6 +430,7 @@ impl Floor {
                 self.tally.void_selections += void as u64;
                 self.tally.results += 1;
                 self.results.insert(market, slots);
+                self.outcomes.insert(market, outcomes.to_vec());
             }
             AnswerKind::Refused => {
                 if let Some(reject) = reply.answer.reject() {
@@ -365,8 +446,10 @@ impl Floor {
         &self,
         market: usize,
         outcomes: &[SelectionOutcome],
+        purpose: u128,
+        number: u64,
     ) -> Result<Vec<Slot>, CliError> {
-        let key = self.keys.key(Keys::RESULT, market as u64);
+        let key = self.keys.key(purpose, number);
         let now = self.time.at(self.time.now_ns());
         let body = command::MarketResult {
             valid_until: now.plus(Nanos::from_secs(60)),
@@ -394,15 +477,21 @@ impl Floor {
     /// Asks for the result's job under its own key, until it has ended.
     fn await_settlement(&mut self, market: usize) -> Result<(), CliError> {
         let Some(slots) = self.results.get(&market).cloned() else { return Ok(()) };
+        self.await_job(&slots).map(drop)
+    }
+
+    /// Asks for something under its own key until the job that it started has ended; the first answer.
+    fn await_job(&mut self, slots: &[Slot]) -> Result<Reply, CliError> {
         let until = Instant::now() + SETTLED_WITHIN;
+        let first = self.ask(slots)?;
         loop {
-            let reply = self.ask(&slots)?;
+            let reply = self.ask(slots)?;
             if reply.fate() != Fate::JobRunning {
-                return Ok(());
+                return Ok(first);
             }
             if until <= Instant::now() {
                 self.tally.unsettled += 1;
-                return Ok(());
+                return Ok(first);
             }
             std::thread::sleep(Duration::from_millis(2));
         }

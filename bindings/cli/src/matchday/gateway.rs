@@ -9,16 +9,17 @@ use crate::matchday::time::DayTime;
 use betring::logic::command::{self, PricePolicy};
 use betring::logic::wire::{self, Body, Header, Minor, WirePrice};
 use betring::{
-    AccountId, AnswerKind, BetId, Client, Level, MarketId, NotTaken, Reject, Reply, RequestKey,
-    SelectionIndex, Slot, Timestamp, Token, Watch,
+    AccountId, AnswerKind, BetId, CashOut, Client, Leg, Level, MarketId, Money, NotTaken, Place,
+    PlaceTicket, Reject, Reply, RequestKey, Selection, SelectionIndex, SetAutoCashOut,
+    Slip as Combined, Slot, Timestamp, Token, Watch,
 };
 use betring_fuzz::workload::{Ask, Slip};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Commands in one submission: a turn of the loop takes as many.
@@ -27,6 +28,11 @@ const BATCH: usize = 64;
 const VALID: i64 = 30 * SECOND_NS as i64;
 /// How long a customer thinks about an offer, on the day's own clock: offers end on it, too.
 const THINKS: i64 = 400_000_000;
+/// After so many accepted bets somebody makes a ticket of one, and after so many somebody sells one.
+const TICKET_EVERY: u64 = 20;
+const SALE_EVERY: u64 = 25;
+/// The stake of each line of a ticket.
+const LINE_STAKE: Money = betring::money!(0.20);
 /// Looks at the engine's cursors that are remembered, to tell when a sequence was reached.
 const LOOKS: usize = 8_192;
 /// How long the last replies may take: longer than any time limit of the engine's own.
@@ -36,12 +42,25 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub(crate) struct Names {
     pub(crate) accounts: Vec<AccountId>,
     markets: Vec<AtomicU64>,
+    /// Races beside the day's own markets, for bets of several legs.
+    races: OnceLock<Vec<MarketId>>,
 }
 
 impl Names {
     /// Room for so many markets.
     pub(crate) fn new(accounts: Vec<AccountId>, markets: usize) -> Names {
-        Names { accounts, markets: (0..markets).map(|_| AtomicU64::new(0)).collect() }
+        let markets = (0..markets).map(|_| AtomicU64::new(0)).collect();
+        Names { accounts, markets, races: OnceLock::new() }
+    }
+
+    /// The races have got their handles.
+    pub(crate) fn set_races(&self, races: Vec<MarketId>) {
+        // Once a day; a second time would be the same races.
+        let _ = self.races.set(races);
+    }
+
+    fn races(&self) -> &[MarketId] {
+        self.races.get().map_or(&[], Vec::as_slice)
     }
 
     /// A market has got its handle; beyond the room there is none.
@@ -88,6 +107,10 @@ impl Keys {
     pub(crate) const ACCOUNT: u128 = 3;
     pub(crate) const DEPOSIT: u128 = 4;
     pub(crate) const RESULT: u128 = 5;
+    pub(crate) const TICKET: u128 = 6;
+    pub(crate) const SALE: u128 = 7;
+    pub(crate) const AUTO: u128 = 8;
+    pub(crate) const CORRECTION: u128 = 9;
 
     pub(crate) fn of_epoch(epoch: betring::Epoch) -> Keys {
         Keys(u128::from(epoch.0) << 96)
@@ -96,6 +119,17 @@ impl Keys {
     pub(crate) fn key(self, purpose: u128, number: u64) -> RequestKey {
         RequestKey(self.0 | purpose << 64 | u128::from(number))
     }
+}
+
+/// How a bet is going to be sold.
+#[derive(Clone, Copy)]
+enum How {
+    /// All of it.
+    Now,
+    /// So much of its stake.
+    Half(Money),
+    /// By itself, at a value.
+    At(Money),
 }
 
 /// An attempt that waits for its reply, or to be sent.
@@ -150,7 +184,10 @@ impl Diary {
     /// Before anything of it is submitted: what is not in here, nobody has asked.
     fn sent(&mut self, slots: &[Slot]) -> Result<(), CliError> {
         self.lines.clear();
-        for slot in slots {
+        let mut rest = slots;
+        while let Some(slot) = rest.first() {
+            // A ticket's legs stand behind its first slot.
+            rest = rest.get(slot.slots().max(1)..).unwrap_or_default();
             let header = slot.header();
             let valid_until = valid_until(slot);
             let _ = std::fmt::Write::write_fmt(
@@ -220,6 +257,11 @@ pub(crate) struct Gateway {
     waiting: VecDeque<Attempt>,
     /// Offers that somebody thinks about: when it is decided, and how.
     thinking: VecDeque<(i64, usize, AccountId, BetId, bool)>,
+    /// Bets that somebody is going to sell: when, and how.
+    selling: VecDeque<(i64, usize, AccountId, BetId, How)>,
+    /// Tickets that are placed with the next submission: after which bet, in which part of the day.
+    tickets: VecDeque<(usize, Slip)>,
+    singles: u64,
     looks: VecDeque<Look>,
     replies: Vec<Reply>,
     late: u64,
@@ -249,6 +291,9 @@ impl Gateway {
             batch: Vec::with_capacity(BATCH),
             waiting: VecDeque::new(),
             thinking: VecDeque::new(),
+            selling: VecDeque::new(),
+            tickets: VecDeque::new(),
+            singles: 0,
             looks: VecDeque::with_capacity(LOOKS),
             replies: vec![Reply::default(); 256],
             late: 0,
@@ -274,7 +319,7 @@ impl Gateway {
                 }
             }
             let now = self.time.now_ns();
-            let mut sent = self.decide_offers(now)?;
+            let mut sent = self.decide_offers(now)? + self.sell_and_combine(now);
             while let Some(next) = queue.front()
                 && next.at_ns as i64 <= now
                 && self.slots.len() < BATCH
@@ -292,7 +337,11 @@ impl Gateway {
             if 0 < sent + read {
                 continue;
             }
-            let nothing_left = !is_open && queue.is_empty() && self.thinking.is_empty();
+            let nothing_left = !is_open
+                && queue.is_empty()
+                && self.thinking.is_empty()
+                && self.selling.is_empty()
+                && self.tickets.is_empty();
             if nothing_left {
                 let until = *drained_by.get_or_insert_with(|| Instant::now() + DRAIN);
                 if self.waiting.is_empty() || until <= Instant::now() {
@@ -349,10 +398,90 @@ impl Gateway {
     }
 
     fn push(&mut self, slot: Slot, attempt: Attempt) {
+        self.push_all(&[slot], attempt);
+    }
+
+    /// One command, in as many slots as it has.
+    fn push_all(&mut self, slots: &[Slot], attempt: Attempt) {
         let t0 = real(attempt.t0, self.time.speed());
         self.tally.asked(attempt.phase, attempt.purpose, t0);
-        self.slots.push(slot);
+        self.slots.extend_from_slice(slots);
         self.batch.push(attempt);
+    }
+
+    /// Bets that are due to be sold are, and tickets that somebody thought of are placed.
+    fn sell_and_combine(&mut self, now: i64) -> usize {
+        let mut sent = 0;
+        while let Some((at, phase, account, bet, how)) = self.selling.front().copied()
+            && at <= now
+            && self.slots.len() < BATCH
+        {
+            self.selling.pop_front();
+            let valid_until = self.time.at(at.saturating_add(VALID));
+            let slot = match how {
+                How::Now => CashOut::new(account, bet)
+                    .any_value()
+                    .key(self.keys.key(Keys::SALE, bet.raw()))
+                    .valid_until(valid_until)
+                    .slot(valid_until),
+                How::Half(stake) => CashOut::new(account, bet)
+                    .part(stake)
+                    .any_value()
+                    .key(self.keys.key(Keys::SALE, bet.raw()))
+                    .valid_until(valid_until)
+                    .slot(valid_until),
+                How::At(value) => SetAutoCashOut::new(account, bet, value)
+                    .key(self.keys.key(Keys::AUTO, bet.raw()))
+                    .valid_until(valid_until)
+                    .slot(valid_until),
+            };
+            let purpose = if let How::At(_) = how { Purpose::Question } else { Purpose::Sale };
+            let attempt = Attempt { token: Token(0), t0: at, t1: at, phase, purpose, slip: None };
+            self.push(slot, attempt);
+            sent += 1;
+        }
+        while self.slots.len() < BATCH
+            && let Some((phase, slip)) = self.tickets.pop_front()
+        {
+            let valid_until = self.time.at(now.saturating_add(VALID));
+            let Some(ticket) = self.ticket(&slip) else { continue };
+            let key = self.keys.key(Keys::TICKET, slip.request);
+            let ticket = ticket.key(key).valid_until(valid_until);
+            // What cannot be written down was not thought through; none of these is.
+            let Ok(slots) = ticket.slots(valid_until) else { continue };
+            let purpose = Purpose::Ticket;
+            let attempt = Attempt { token: Token(0), t0: now, t1: now, phase, purpose, slip: None };
+            self.push_all(&slots, attempt);
+            sent += 1;
+        }
+        sent
+    }
+
+    /// A ticket of a bet's selection with the favourites of the races.
+    fn ticket(&self, slip: &Slip) -> Option<PlaceTicket> {
+        let races = self.names.races();
+        let [one, two, three] = races else { return None };
+        let favourite = |market: &MarketId| {
+            let (market, index) = (*market, SelectionIndex(0));
+            Leg::on(Selection { market, index })
+        };
+        let (market, index) = (self.names.market(slip.market), SelectionIndex(slip.selection));
+        let own = Leg::on(Selection { market, index }).seen_at(slip.price);
+        let legs = [own, favourite(one), favourite(two), favourite(three)];
+        let combined = match slip.request / TICKET_EVERY % 7 {
+            0 => Combined::double([legs[0], legs[1]]),
+            1 => Combined::treble([legs[0], legs[1], legs[2]]),
+            2 => Combined::lucky15(legs),
+            3 => Combined::acca(legs),
+            4 => Combined::system(&[2, 3], legs).banker(0),
+            5 => Combined::yankee(legs),
+            _ => Combined::patent([legs[1], legs[2], legs[3]]),
+        };
+        let account = self.names.account(slip.account);
+        // Races are each way, matches are not.
+        let each_way = combined.legs() == &legs[1..];
+        let ticket = Place::ticket(account, combined, LINE_STAKE).per_line().any_price();
+        Some(if each_way { ticket.each_way() } else { ticket })
     }
 
     fn limit(&self, made_ns: u64) -> Timestamp {
@@ -416,24 +545,26 @@ impl Gateway {
         if let Some(diary) = &mut self.diary {
             diary.sent(&self.slots)?;
         }
-        self.live.asked.fetch_add(self.slots.len() as u64, Ordering::Relaxed);
-        let mut from = 0;
+        self.live.asked.fetch_add(self.batch.len() as u64, Ordering::Relaxed);
+        // Slots, and the commands that they are.
+        let (mut from, mut at) = (0, 0);
         while from < self.slots.len() {
             let submitted = self.client.submit_batch(&self.slots[from..]);
             let t1 = self.time.now_ns();
             const LATE: i64 = 1_000_000;
             let is_late = |attempt: &&Attempt| LATE < real(t1 - attempt.t0, self.time.speed());
-            let taken = self.batch[from..].iter().take(submitted.commands);
+            let taken = self.batch[at..].iter().take(submitted.commands);
             self.late += taken.filter(is_late).count() as u64;
             for (attempt, token) in
-                self.batch[from..].iter().zip(submitted.first.0..).take(submitted.commands)
+                self.batch[at..].iter().zip(submitted.first.0..).take(submitted.commands)
             {
                 self.waiting.push_back(Attempt { token: Token(token), t1, ..*attempt });
             }
-            from += submitted.commands;
+            from += submitted.slots;
+            at += submitted.commands;
             let Some(refused) = submitted.refused else { continue };
             // The first that was not taken is refused for good; those behind it have their own try.
-            if let Some(attempt) = self.batch.get(from) {
+            if let Some(attempt) = self.batch.get(at) {
                 match refused {
                     NotTaken::Poisoned | NotTaken::Closed => {
                         self.stopped = Some(refused.to_string());
@@ -447,7 +578,8 @@ impl Gateway {
                     }
                 }
             }
-            from += 1;
+            from += self.slots.get(from).map_or(1, |slot| slot.slots().max(1));
+            at += 1;
             self.read()?;
         }
         self.slots.clear();
@@ -543,11 +675,37 @@ impl Gateway {
                     self.thinking.push_back((think, attempt.phase, account, bet, dice < 7));
                 }
             }
-            AnswerKind::Accepted if first => self.consider(&attempt, reply, bet, moments),
+            AnswerKind::Accepted if first => {
+                if attempt.purpose != Purpose::Ticket {
+                    self.consider(&attempt, reply, bet, moments);
+                }
+                self.go_on(&attempt, reply, bet, t6);
+            }
             _ => (),
         }
         let timed = self.time.is_timed();
         self.tally.answered(attempt.phase, attempt.purpose, reply, moments, timed);
+    }
+
+    /// Some customers combine a bet with others, some are going to sell it.
+    fn go_on(&mut self, attempt: &Attempt, reply: &Reply, bet: BetId, t6: i64) {
+        let Some(slip) = attempt.slip.filter(|_| !self.names.races().is_empty()) else { return };
+        self.singles += 1;
+        if self.tickets.len() < LOOKS && self.singles.is_multiple_of(TICKET_EVERY) {
+            let number = self.singles;
+            self.tickets.push_back((attempt.phase, Slip { request: number, ..slip }));
+        }
+        if self.selling.len() < LOOKS && self.singles % SALE_EVERY == 1 {
+            let account = AccountId::from_raw(reply.account);
+            let stake = reply.answer.stake;
+            let how = match self.singles / SALE_EVERY % 3 {
+                0 => How::Now,
+                1 => Minor(stake.0 / 2).money().filter(|_| 1 < stake.0).map_or(How::Now, How::Half),
+                _ => Minor(stake.0 + stake.0 / 50).money().map_or(How::Now, How::At),
+            };
+            let at = t6.saturating_add(THINKS / 2);
+            self.selling.push_back((at, attempt.phase, account, bet, how));
+        }
     }
 
     /// The best bet for the story: one whose price had moved, and on which not all went at once.
@@ -570,12 +728,14 @@ impl Gateway {
 
     /// When the next offer is decided; none while nobody thinks about one.
     pub(crate) fn thinks_until(&self) -> Option<i64> {
-        self.thinking.front().map(|(at, ..)| *at)
+        let selling = self.selling.front().map(|(at, ..)| *at);
+        self.thinking.front().map(|(at, ..)| *at).into_iter().chain(selling).min()
     }
 
     /// In inline mode: decides what is due at `now`, and submits it.
     pub(crate) fn catch_up(&mut self, now: i64) -> Result<(), CliError> {
         self.decide_offers(now)?;
+        self.sell_and_combine(now);
         self.submit()
     }
 

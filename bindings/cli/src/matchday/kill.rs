@@ -1,6 +1,6 @@
 //! Pulling the plug: a process that plays is killed, its book reopened, every open question settled.
 
-use crate::acks::{Ack, AckLevel};
+use crate::acks::{Ack, AckLevel, key_of};
 use crate::audit::{self, Audit, By};
 use crate::error::{CliError, program};
 use crate::fold::Rule;
@@ -22,8 +22,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-/// Within this time the first acknowledgement has to be there.
-const FIRST_ACK: Duration = Duration::from_secs(30);
+/// Within this time the first acknowledgement has to be there; a process that ends is noticed at once, so
+/// there is patience for a busy machine.
+const FIRST_ACK: Duration = Duration::from_secs(120);
 /// Questions asked at once.
 const QUESTIONS: usize = 4_096;
 
@@ -87,24 +88,65 @@ impl Survived {
 
 /// Plays in a process of its own and kills that at a random moment.
 pub(crate) fn strike(args: &Args, dir: &Path, acks: &Path) -> Result<Struck, CliError> {
-    strike_with(args, dir, acks, &mut Victim::kill)
+    strike_with(args, dir, acks, &mut std::thread::sleep, &mut Victim::kill)
 }
 
-/// The same with another end; after it the process has to be gone.
+/// The same with another way to wait and another end; after it the process has to be gone.
 pub(crate) fn strike_with(
     args: &Args,
     dir: &Path,
     acks: &Path,
+    wait: &mut dyn FnMut(Duration),
     end: &mut dyn FnMut(&mut Victim) -> Result<(), CliError>,
 ) -> Result<Struck, CliError> {
-    let mut victim = Victim::start(args, dir, acks)?;
+    let mut victim = Victim::start(args, dir, acks, args.resume)?;
     victim.await_first(acks)?;
     let all_ns = args.seconds() * SECOND_NS;
     let after = Duration::from_nanos(Rng::new(args.seed()).below(all_ns * 9 / 10));
-    std::thread::sleep(after);
+    wait(after);
     end(&mut victim)?;
     let (told, unknown) = compare(acks)?;
     Ok(Struck { after, told, unknown })
+}
+
+/// Plays in a process of its own and kills that, then kills as many more that go on with what the first
+/// left, so long after each was started. What one of them told customers before its end is told, too.
+pub(crate) fn strike_again(
+    args: &Args,
+    dir: &Path,
+    acks: &Path,
+    again: &[Duration],
+) -> Result<Struck, CliError> {
+    let mut struck = strike(args, dir, acks)?;
+    for after in again {
+        let mut more = acks.as_os_str().to_owned();
+        more.push(".again");
+        let more = PathBuf::from(more);
+        let mut victim = Victim::start(args, dir, &more, true)?;
+        std::thread::sleep(*after);
+        victim.kill()?;
+        append_diary(acks, &more)?;
+    }
+    (struck.told, struck.unknown) = compare(acks)?;
+    Ok(struck)
+}
+
+/// Puts what one diary says behind what another says, whole lines only, and removes the one.
+pub(crate) fn append_diary(to: &Path, from: &Path) -> Result<(), CliError> {
+    for (to, from) in [(to.to_owned(), from.to_owned()), (sent_path(to), sent_path(from))] {
+        // A process that was killed before it had opened its book has not begun a diary.
+        if !from.exists() {
+            continue;
+        }
+        let mut lines = if to.exists() { whole_lines(&to)? } else { Vec::new() };
+        lines.append(&mut whole_lines(&from)?);
+        lines.push(String::new());
+        std::fs::write(&to, lines.join("\n"))
+            .map_err(|e| CliError::write("cannot write what was told", &to, &e))?;
+        std::fs::remove_file(&from)
+            .map_err(|e| CliError::io("cannot remove what was told", &from, &e))?;
+    }
+    Ok(())
 }
 
 /// Reopens what a kill left, asks for everything that was told and for everything that was not, and
@@ -211,7 +253,7 @@ pub(crate) fn run(args: &Args, dir: &Path, out: &mut Out) -> Result<ExitCode, Cl
             "passed": survived.passed(), "seed": seed, "dir": dir.display().to_string(),
             "acks": acks.display().to_string(), "killed_after_ns": after.as_nanos() as u64,
             "acknowledged": survived.acknowledged, "promised": promised, "lost": lost,
-            "asked_once_more": survived.same, "differing": differing,
+            "same_once_more": survived.same, "differing": differing,
             "recovered": survived.recovered.to_string(), "unknown": survived.unknown,
             "done": settled.done, "refused": settled.refused, "never_placed": settled.never,
             "unresolved": settled.open, "same_again": survived.stays,
@@ -231,10 +273,15 @@ pub(crate) fn run(args: &Args, dir: &Path, out: &mut Out) -> Result<ExitCode, Cl
             Count(promised.saturating_sub(*lost)),
             args.level(),
         ))?;
+        let same = match args.level() {
+            Level::AppliedOnlyMayVanish => "told answers are not asked for once more".to_owned(),
+            Level::Durable | Level::ProcessCrashOnly => {
+                format!("{} told answers are the same, asked for once more", Count(survived.same))
+            }
+        };
         out.line(format_args!(
-            "{}  {} told answers asked for once more: {differing} of them differ",
+            "{}  {same}; {differing} differ, told or journaled",
             word(*differing == 0),
-            Count(survived.same),
         ))?;
         if let Some(first) = &survived.first_differing {
             out.line(format_args!("      the first that differs: {first}"))?;
@@ -297,7 +344,7 @@ fn beside(dir: &Path) -> PathBuf {
 pub(crate) struct Victim(Child);
 
 impl Victim {
-    fn start(args: &Args, dir: &Path, acks: &Path) -> Result<Victim, CliError> {
+    fn start(args: &Args, dir: &Path, acks: &Path, resumes: bool) -> Result<Victim, CliError> {
         let itself = std::env::current_exe()
             .map_err(|e| CliError::io("cannot find this program", Path::new("betring"), &e))?;
         let mut command = Command::new(&itself);
@@ -308,6 +355,9 @@ impl Victim {
             ("--spike", args.spike),
             ("--seconds", args.seconds()),
         ];
+        if resumes {
+            command.arg("--resume");
+        }
         if let Some(mib) = args.segment_mib {
             command.arg("--segment-mib").arg(mib.to_string());
         }
@@ -407,10 +457,10 @@ fn compare(acks: &Path) -> Result<(Told, Vec<Request>), CliError> {
     for line in whole_lines(acks)? {
         let ack: Acknowledged = serde_json::from_str(&line)
             .map_err(|_| wrong("a line is not an acknowledgement", acks))?;
-        let key = u128::from_str_radix(&ack.key, 16)
-            .map_err(|_| wrong("a key is not a hexadecimal number", acks))?;
+        let key =
+            key_of(&ack.key).ok_or_else(|| wrong("a key is not a hexadecimal number", acks))?;
         told.count += 1;
-        let first = answers.entry((ack.account, RequestKey(key))).or_default();
+        let first = answers.entry((ack.account, key)).or_default();
         match first {
             _ if !ack.sequenced => (),
             None => *first = Some(ack.answer),
@@ -544,6 +594,23 @@ mod tests {
         assert_eq!(told.answered, [(request(7, 0xa, 100), "01".to_owned())]);
         // The line that the kill cut was never submitted: it is written before.
         assert_eq!(unknown, [request(8, 0xa, 150), request(7, 0xc, 200)]);
+    }
+
+    #[test]
+    fn a_diary_goes_on_with_the_whole_lines_of_another() {
+        let dir = tempfile::tempdir().expect("a directory for the test");
+        let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+        let write = |path: &Path, text: &str| std::fs::write(path, text).expect("written");
+        write(&first, "one\ntwo\nthr");
+        write(&sent_path(&first), "1\n2\n");
+        append_diary(&first, &second).expect("a process that came to nothing has no diary");
+        write(&second, "four\nfi");
+        write(&sent_path(&second), "4");
+        append_diary(&first, &second).expect("both can be read");
+        let read = |path: &Path| std::fs::read_to_string(path).expect("there");
+        assert_eq!(read(&first), "one\ntwo\nfour\n");
+        assert_eq!(read(&sent_path(&first)), "1\n2\n");
+        assert!(!second.exists() && !sent_path(&second).exists());
     }
 
     #[test]

@@ -17,25 +17,40 @@ use crate::out::Out;
 use betring::Level;
 use betring_benches::recorder::Count;
 use serde_json::json;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Bytes of the disk, and of the file system that the disk's file is in: both take what is written.
 const DEVICE_MIB: u64 = 768;
 const OUTER_MIB: u64 = 1_024;
+/// How long an interrupt may go unnoticed.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   betring drill power-cut                       5 rounds at durable: nothing told is lost
-  betring drill power-cut --level process       the page cache is no promise: this loses answers
+  betring drill power-cut --level process       the page cache is no promise: it loses answers
 
-It makes a disk in a file, with a file system on it, and lets a night be played there. At a random
-moment nothing reaches that disk any more; the process is killed, the disk as it is then is mounted as
-another one, and its journal is reopened and compared with every answer that customers were told. It
-has to be run by root, on Linux with loop devices; where that is not so it says what is missing.
+It makes a disk in a file, with a file system on it, and lets a night be played there. At a
+random moment nothing reaches that disk any more; the process is killed, the disk as it is then
+is mounted as another one, and its journal is reopened and compared with every answer that
+customers were told. It has to be run by root, on Linux with loop devices; where that is not so
+it says what is missing.
 
-Exit status: 0 nothing told was lost, 1 something was, 2 it is not possible here.")]
+Interrupted (SIGINT, SIGTERM, SIGHUP) it ends its round, unmounts and removes everything. After
+a SIGKILL, which nobody can hear, do that by hand; some of it may not be there:
+  fsfreeze --unfreeze DIR/round-*/outer
+  umount DIR/round-*/inner; umount DIR/round-*/after DIR/round-*/outer
+  rm -r DIR
+
+Exit status: 0 nothing told was lost, 1 something was, 2 it is not possible here, or it was
+interrupted.")]
 pub(crate) struct Args {
     /// How many cuts.
     #[arg(long, value_name = "N", default_value_t = 5,
@@ -70,11 +85,29 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
         args.dir.clone().unwrap_or_else(|| PathBuf::from(format!("./betring-power-{seed}")));
     let (mut acknowledged, mut promised, mut lost, mut unknown, mut never) = (0, 0, 0, 0, 0);
     let mut wrong: Vec<String> = Vec::new();
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&interrupted))
+            .map_err(|e| CliError::io("cannot listen for signals", &above, &e))?;
+    }
+    if !args.json {
+        out.line(format_args!(
+            "betring drill power-cut · {} rounds at {}, seed {seed}, in {}",
+            args.rounds,
+            args.level,
+            above.display()
+        ))?;
+        out.flush()?;
+    }
     for round in 0..args.rounds {
         let mut night = matchday::Args::killed(seed.wrapping_add(round), RATE, args.seconds);
         night.level = Some(args.level);
         night.segment_mib = Some(SEGMENT_MIB);
-        let survived = one(&night, &above)?;
+        let survived = one(&night, &above, &interrupted);
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(stopped(round + 1, &above));
+        }
+        let survived = survived?;
         acknowledged += survived.acknowledged;
         promised += survived.promised;
         lost += survived.lost;
@@ -131,14 +164,25 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
 }
 
 /// One round. Whatever was mounted is unmounted, and every file removed, when it ends.
-fn one(night: &matchday::Args, above: &Path) -> Result<kill::Survived, CliError> {
+fn one(
+    night: &matchday::Args,
+    above: &Path,
+    interrupted: &AtomicBool,
+) -> Result<kill::Survived, CliError> {
+    let mut wait = |span: Duration| {
+        let until = Instant::now() + span;
+        while Instant::now() < until && !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(LOOK_EVERY.min(until - Instant::now()));
+        }
+    };
     let place = Place::make(above)?;
     let (outer_image, copy) = (place.0.join("outer.img"), place.0.join("copy.img"));
     let acks = place.0.join("acks.jsonl");
     let outer = Mounted::fresh(&outer_image, OUTER_MIB, &place.0.join("outer"))?;
     let device = outer.0.join("device.img");
     let inner = Mounted::fresh(&device, DEVICE_MIB, &place.0.join("inner"))?;
-    let struck = kill::strike_with(night, &inner.0.join("journal"), &acks, &mut |victim| {
+    let journal = inner.0.join("journal");
+    let struck = kill::strike_with(night, &journal, &acks, &mut wait, &mut |victim| {
         let frozen = Frozen::at(&outer.0)?;
         victim.signal()?;
         // Sparse, as it is: most of a new disk was never written.
@@ -150,6 +194,17 @@ fn one(night: &matchday::Args, above: &Path) -> Result<kill::Survived, CliError>
     drop(outer);
     let after = Mounted::of(&copy, &place.0.join("after"))?;
     kill::examine(night, &after.0.join("journal"), &acks, &struck, &mut |_| Ok(()))
+}
+
+fn stopped(round: u64, above: &Path) -> CliError {
+    // Somebody else's directory stays.
+    let _ = std::fs::remove_dir(above);
+    CliError::new(
+        format_args!("interrupted in round {round}: what it had mounted is unmounted again"),
+        above.display(),
+        "run it again; if the directory is still there, `betring drill power-cut --help` says how to \
+         clear it",
+    )
 }
 
 fn missing(what: &str) -> CliError {
@@ -164,6 +219,8 @@ fn missing(what: &str) -> CliError {
 fn tool(name: &str, options: &[&str], paths: &[&Path]) -> Result<(), CliError> {
     let mut command = Command::new(name);
     command.args(options).args(paths).stdin(Stdio::null()).stdout(Stdio::null());
+    // In a group of its own: an interrupt from the terminal is for us, who clean up with these.
+    command.process_group(0);
     let ended = command
         .stderr(Stdio::piped())
         .output()

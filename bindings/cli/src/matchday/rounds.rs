@@ -1,11 +1,13 @@
 //! The plug pulled again and again: nights that are killed, reopened and audited, and what it sums up to.
 
+use crate::audit::{self, By};
 use crate::error::{CliError, program};
 use crate::matchday::kill::{self, Survived};
 use crate::matchday::{self, plan, space, wall};
 use crate::out::Out;
 use betring::Level;
 use betring_benches::recorder::Count;
+use betring_fuzz::workload::Rng;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +17,16 @@ use std::time::{Duration, Instant};
 pub(crate) const RATE: u64 = 2_000;
 /// Small segments, so that kills meet their ends and the making of new ones.
 pub(crate) const SEGMENT_MIB: u64 = 1;
+/// What a book's directory has: the journal, what a round's customers were told, and those of all rounds.
+const JOURNAL: &str = "journal";
+const ACKS: &str = "acks.jsonl";
+const ALL_ACKS: &str = "all-acks.jsonl";
+/// How often at most a book is killed once more before it is examined.
+const AGAIN_MAX: u64 = 3;
+/// Within this time a process of ours has come to opening its book.
+const STARTS: Duration = Duration::from_millis(30);
+/// So that these kills are drawn apart from the night's.
+const AGAIN: u64 = 0xa6a1;
 /// A line this often.
 const TELL: Duration = Duration::from_secs(10);
 /// What went wrong, told at most this often.
@@ -27,16 +39,25 @@ Examples:
   betring drill kill --rounds 500                   about a quarter of an hour
   betring drill kill --rounds 50 --level durable    the level for money alone
   betring drill kill --seed 7 --dir /srv/test       on the disk that it is about
+  betring drill kill --same-book --rounds 50        one book, killed again and again, while it opens too
 
-Every round plays a night in a process of its own, kills that with SIGKILL at a random moment within
---seconds of its first answer, reopens the book, asks once more for every answer that was told and for
-every request without one, and audits all of it against what customers wrote down. What is told at
-`applied` may vanish with the process: it is counted as withdrawn, and has to be answered once, too.
-A round that fails leaves its book where it is. The seed fixes the night and when the kill is due; what
-the kill meets is up to the machine.
+Every round plays a night in a process of its own, kills that with SIGKILL at a random moment
+within --seconds of its first answer, reopens the book, asks what became of every request
+without an answer, and audits all of it against what customers wrote down. At `durable` and
+`process` it also asks once more for every answer that was told: `same again` counts those that
+came back the same, byte for byte, `differing` the others. What is told at `applied` may vanish
+with the process: it is not asked for once more (`-`), and what the journal has otherwise or
+not at all is counted as withdrawn. A round that fails leaves its book where it is. The seed
+fixes the night and when the kill is due; what the kill meets is up to the machine.
 
-Exit status: 0 nothing promised was lost and nothing answered twice differently, 1 something was,
-2 no round could be played.")]
+With --same-book every round goes on in the book of the round before. In every other one the
+process is started again on what the kill left, and killed within the time that it takes to open
+that, up to three times, before the book is examined. In the end everything that was told in any
+round is audited once more, together. The first round that fails is the last; a book gets longer
+with every round, and so does a round.
+
+Exit status: 0 nothing promised was lost and nothing answered twice differently, 1 something
+was, 2 no round could be played.")]
 pub(crate) struct Args {
     /// How many kills.
     #[arg(long, value_name = "N", default_value_t = 20,
@@ -61,6 +82,9 @@ pub(crate) struct Args {
     /// ./betring-kill-SEED].
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Go on in one book, and kill it while it is opened, too.
+    #[arg(long)]
+    same_book: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -74,6 +98,8 @@ struct Sum {
     promised: u64,
     lost: u64,
     withdrawn: u64,
+    /// Whether what was told is asked for once more.
+    asks: bool,
     same: u64,
     differing: u64,
     unknown: u64,
@@ -83,6 +109,8 @@ struct Sum {
     open: u64,
     /// Rounds in which a record was cut off in the middle.
     torn: u64,
+    /// Kills of a process that was to open what the kill before had left.
+    again: u64,
     failed: u64,
 }
 
@@ -109,6 +137,7 @@ impl Sum {
         self.promised += other.promised;
         self.lost += other.lost;
         self.withdrawn += other.withdrawn;
+        self.asks |= other.asks;
         self.same += other.same;
         self.differing += other.differing;
         self.unknown += other.unknown;
@@ -117,7 +146,13 @@ impl Sum {
         self.never += other.never;
         self.open += other.open;
         self.torn += other.torn;
+        self.again += other.again;
         self.failed += other.failed;
+    }
+
+    /// Told answers that were the same when they were asked for once more; `-` where none was.
+    fn asked_again(&self) -> String {
+        if self.asks { Count(self.same).to_string() } else { "-".to_owned() }
     }
 
     fn row(&self, name: &str) -> String {
@@ -128,7 +163,7 @@ impl Sum {
             Count(self.promised).to_string(),
             self.lost,
             Count(self.withdrawn).to_string(),
-            Count(self.same).to_string(),
+            self.asked_again(),
             self.differing,
             Count(self.unknown).to_string(),
             self.open,
@@ -139,15 +174,16 @@ impl Sum {
     fn to_json(&self) -> serde_json::Value {
         json!({
             "rounds": self.rounds, "acknowledged": self.acknowledged, "promised": self.promised,
-            "lost": self.lost, "withdrawn": self.withdrawn, "asked_once_more": self.same,
+            "lost": self.lost, "withdrawn": self.withdrawn, "same_once_more": self.asks.then_some(self.same),
             "answered_twice_differently": self.differing, "unknown": self.unknown,
             "done": self.done, "refused": self.refused, "never_placed": self.never,
-            "unresolved": self.open, "torn": self.torn, "failed": self.failed,
+            "unresolved": self.open, "torn": self.torn, "killed_again": self.again,
+            "failed": self.failed,
         })
     }
 }
 
-const HEAD: &str = "level      rounds  acknowledged   promised  lost  withdrawn  asked again  \
+const HEAD: &str = "level      rounds  acknowledged   promised  lost  withdrawn   same again  \
                     differing  unknown  unresolved  failed";
 
 /// Plays and kills, `--rounds` times.
@@ -172,26 +208,43 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
         ))?;
         out.flush()?;
     }
-    let mut sums = vec![Sum::default(); levels.len()];
+    let asks = |level: &Level| *level != Level::AppliedOnlyMayVanish;
+    let mut sums: Vec<Sum> =
+        levels.iter().map(|level| Sum { asks: asks(level), ..Sum::default() }).collect();
     let mut wrong: Vec<String> = Vec::new();
     let mut told = Instant::now();
+    // How long the last opening took: a kill within that time meets it.
+    let mut opening = Duration::from_millis(20);
     for round in 0..args.rounds {
         let turn = usize::try_from(round).unwrap_or(usize::MAX) % levels.len();
         let mut night = matchday::Args::killed(seed.wrapping_add(round), args.rate, args.seconds);
         night.level = Some(levels[turn]);
         night.segment_mib = Some(SEGMENT_MIB);
-        let book = above.join(format!("book-{}", round + 1));
-        let outcome = one(&night, &book)?;
+        let number = if args.same_book { 1 } else { round + 1 };
+        let book = above.join(format!("book-{number}"));
+        night.resume = args.same_book && round != 0;
+        let mut rng = Rng::new(night.seed() ^ AGAIN);
+        let times = if args.same_book && round % 2 == 1 { 1 + rng.below(AGAIN_MAX) } else { 0 };
+        // Its process has to start, too.
+        let within = opening.as_nanos() as u64 + STARTS.as_nanos() as u64;
+        let again: Vec<Duration> =
+            (0..times).map(|_| Duration::from_nanos(rng.below(within))).collect();
+        let outcome = one(&night, &book, &again)?;
         let sum = &mut sums[turn];
         sum.rounds += 1;
+        sum.again += times;
         let why = match outcome {
             Ok(survived) => {
+                opening = survived.recovered.took;
                 sum.add(&survived);
                 (!survived.passed()).then(|| what_failed(&survived))
             }
             Err(error) => Some(format!("it could not be opened again: {error}")),
         };
         match why {
+            None if args.same_book => {
+                kill::append_diary(&book.join(ALL_ACKS), &book.join(ACKS))?;
+            }
             None => remove(&book)?,
             Some(why) => {
                 sum.failed += 1;
@@ -203,6 +256,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
                         night.seed(),
                         book.display()
                     ));
+                }
+                if args.same_book {
+                    break;
                 }
             }
         }
@@ -223,7 +279,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
             );
         }
     }
-    let all = total(&sums);
+    let mut all = total(&sums);
+    if args.same_book && all.failed == 0 {
+        let book = above.join("book-1");
+        let audit = audit::audit(&book.join(JOURNAL), Some(&book.join(ALL_ACKS)), By::Both)?;
+        if audit.is_sound() {
+            remove(&book)?;
+        } else {
+            all.failed += 1;
+            all.lost = all.lost.max(audit.acks_counted().1);
+            let failed = audit.lines().into_iter().filter(|line| line.contains("FAIL"));
+            let failed = failed.collect::<Vec<_>>().join("\n      ");
+            wrong
+                .push(format!("all rounds together: {failed}\n      its book: {}", book.display()));
+        }
+    }
     // Somebody else's directory, or one with a book to look at, stays.
     let _ = std::fs::remove_dir(&above);
     let passed = all.failed == 0;
@@ -249,10 +319,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
             out.line(format_args!("FAIL  {what}"))?;
         }
         out.line(format_args!(
-            "{}  {} kills, {} with a record torn off: {} acknowledged, {} promised, {} lost, {} \
-             answered twice differently",
+            "{}  {} kills, {} of what was to open what a kill had left, {} with a record torn off: \
+             {} acknowledged, {} promised, {} lost, {} answered twice differently",
             if passed { "PASS" } else { "FAIL" },
-            Count(all.rounds),
+            Count(all.rounds + all.again),
+            all.again,
             all.torn,
             Count(all.acknowledged),
             Count(all.promised),
@@ -289,12 +360,18 @@ fn total(sums: &[Sum]) -> Sum {
 }
 
 /// One round. What fails before the kill is no finding, but the end; what fails after it is one.
-fn one(night: &matchday::Args, book: &Path) -> Result<Result<Survived, CliError>, CliError> {
-    std::fs::create_dir(book)
-        .map_err(|e| CliError::write("cannot make the directory", book, &e))?;
-    let (journal, acks) = (book.join("journal"), book.join("acks.jsonl"));
+fn one(
+    night: &matchday::Args,
+    book: &Path,
+    again: &[Duration],
+) -> Result<Result<Survived, CliError>, CliError> {
+    if !night.resume {
+        std::fs::create_dir(book)
+            .map_err(|e| CliError::write("cannot make the directory", book, &e))?;
+    }
+    let (journal, acks) = (book.join(JOURNAL), book.join(ACKS));
     space::check(&journal, plan(night)?.2)?;
-    let struck = kill::strike(night, &journal, &acks)?;
+    let struck = kill::strike_again(night, &journal, &acks, again)?;
     Ok(kill::examine(night, &journal, &acks, &struck, &mut |_| Ok(())))
 }
 

@@ -7,10 +7,10 @@ use crate::matchday::tally::SLICES;
 use crate::source::Source;
 use betring_benches::recorder::Recorder;
 use betring_core::command::{Command, Kind, decode};
-use betring_core::event::{Event, EventReader, JobKind, TransferWhy};
+use betring_core::event::{Event, EventReader, JobKind};
 use betring_core::id::{BetId, JobId, MarketId, Seq};
 use betring_core::time::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 /// What is to be read: the records behind `after`, of a run that began at `base` and whose clock ran
@@ -28,9 +28,12 @@ pub(crate) struct Scan {
     pub(crate) odds: Recorder,
     /// From a result to the last bet of its market.
     pub(crate) settlement: Recorder,
-    /// Bets that were settled.
+    /// Bets that were settled, for the first time; and sold back whole.
     pub(crate) settled: u64,
-    /// Bets that were paid, or given their stake back, more than once: has to stay 0.
+    pub(crate) sold: u64,
+    /// Settlements that were taken back.
+    pub(crate) reversed: u64,
+    /// Bets for which two settlements stood at once: has to stay 0.
     pub(crate) paid_twice: u64,
     pub(crate) records: u64,
     pub(crate) record_bytes: u64,
@@ -58,6 +61,8 @@ impl Scan {
             odds: Recorder::new(),
             settlement: Recorder::new(),
             settled: 0,
+            sold: 0,
+            reversed: 0,
             paid_twice: 0,
             records: 0,
             record_bytes: 0,
@@ -72,7 +77,7 @@ impl Scan {
         while let Some((_, entry)) = source.next()? {
             scan.take(&entry, range, &mut seen);
         }
-        scan.paid_twice = seen.paid.values().filter(|times| 1 < **times).count() as u64;
+        scan.paid_twice = seen.twice.len() as u64;
         scan.markets = seen.markets.into_values().filter(|market| 0 < market.bets).collect();
         scan.markets.sort_by(|a, b| b.bets.cmp(&a.bets).then(a.name.cmp(&b.name)));
         Ok(scan)
@@ -113,12 +118,21 @@ impl Scan {
                         market.worst_max = market.worst_max.max(bet.market_worst.0);
                     }
                 }
-                Event::BetSettled(_) if is_new => self.settled += 1,
-                Event::Transfer(transfer) => {
-                    let pays = [TransferWhy::Pay as u8, TransferWhy::Return as u8];
-                    if pays.contains(&transfer.why) && transfer.bet != BetId::NONE {
-                        *seen.paid.entry(transfer.bet).or_default() += 1;
+                Event::TicketOpened(_) if is_new => self.bets += 1,
+                Event::BetSettled(bet) => {
+                    self.settled += u64::from(is_new && bet.version == 1);
+                    let standing = seen.standing.entry(bet.bet).or_default();
+                    *standing += 1;
+                    if 1 < *standing {
+                        seen.twice.insert(bet.bet);
                     }
+                }
+                Event::BetReversed(bet) => {
+                    self.reversed += u64::from(is_new);
+                    *seen.standing.entry(bet.bet).or_default() -= 1;
+                }
+                Event::BetCashedOut(bet) => {
+                    self.sold += u64::from(is_new && bet.left.0 == 0);
                 }
                 Event::JobStarted(job) if job.kind == JobKind::Settle as u8 => {
                     seen.jobs.insert(job.job, entry.at);
@@ -167,8 +181,9 @@ pub(crate) fn real(ns: i64, speed: f64) -> i64 {
 struct Seen {
     markets: BTreeMap<MarketId, MarketLife>,
     jobs: HashMap<JobId, Timestamp>,
-    /// How often money went to the customer for each settled bet.
-    paid: HashMap<BetId, u32>,
+    /// How many settlements of each bet stand: posted, and not taken back.
+    standing: HashMap<BetId, i64>,
+    twice: HashSet<BetId>,
 }
 
 fn market_name(command: &[u8]) -> Option<String> {

@@ -20,6 +20,10 @@ pub(crate) enum Purpose {
     Again,
     /// An offer taken or declined.
     Offer,
+    /// A bet of several legs.
+    Ticket,
+    /// A bet sold back, or part of it.
+    Sale,
     /// Money in or out.
     Money,
     /// A question.
@@ -125,6 +129,10 @@ pub(crate) struct Tally {
     pub(crate) duplicates: u64,
     pub(crate) never_placed: u64,
     pub(crate) offers_taken: u64,
+    /// Bets of several legs that were accepted, bets and sales that waited, and sales that were done.
+    pub(crate) tickets: u64,
+    pub(crate) waited: u64,
+    pub(crate) sold: u64,
     /// The oldest price that a bet was bound to, in nanoseconds.
     pub(crate) oldest_price_ns: i64,
     /// Replies that belong to no attempt, or came out of order: has to stay 0.
@@ -187,6 +195,9 @@ impl Tally {
             duplicates: 0,
             never_placed: 0,
             offers_taken: 0,
+            tickets: 0,
+            waited: 0,
+            sold: 0,
             oldest_price_ns: 0,
             misplaced: 0,
             story: None,
@@ -268,6 +279,9 @@ impl Tally {
                 if purpose == Purpose::Offer {
                     // The price is as old as it was when it was offered, and older by the offer.
                     self.offers_taken += 1;
+                } else if purpose == Purpose::Ticket {
+                    // Its oldest price is that of a race: set by hand, it does not age.
+                    self.tickets += 1;
                 } else {
                     phase.price_age.record(answer.age().0);
                     self.oldest_price_ns = self.oldest_price_ns.max(answer.age().0);
@@ -279,10 +293,9 @@ impl Tally {
                     *phase.refused.entry(reject).or_default() += 1;
                 }
             }
-            AnswerKind::Done
-            | AnswerKind::Started
-            | AnswerKind::Pending
-            | AnswerKind::NeverPlaced => {}
+            AnswerKind::Pending => self.waited += 1,
+            AnswerKind::Done => self.sold += u64::from(purpose == Purpose::Sale),
+            AnswerKind::Started | AnswerKind::NeverPlaced => {}
         }
         if let Purpose::Bet { market } = purpose
             && is_timed

@@ -66,11 +66,11 @@ fn a_night_as_it_happened_is_proved_in_two_ways() {
         lines[6],
         "  PASS  Price              every bet has the price and the version in force"
     );
-    assert!(lines[2..18].iter().all(|line| line.starts_with("  PASS  ")), "{}", said.out);
+    assert!(lines[2..21].iter().all(|line| line.starts_with("  PASS  ")), "{}", said.out);
     let digest = script::check(NIGHT).digest;
-    assert_eq!(lines[18], format!("  state digest {digest}"));
-    assert!(lines[19].starts_with("PASS  every accepted bet is proved in two ways ("));
-    assert_eq!((said.code, said.err.as_str(), lines.len()), (Some(0), "", 20));
+    assert_eq!(lines[21], format!("  state digest {digest}"));
+    assert!(lines[22].starts_with("PASS  every accepted bet is proved in two ways ("));
+    assert_eq!((said.code, said.err.as_str(), lines.len()), (Some(0), "", 23));
     assert_eq!(proofs(&records(NIGHT)), (vec![], false));
 }
 

@@ -249,7 +249,7 @@ pub(crate) fn ack(reply: &Reply, level: &str) -> String {
     let answer: String = reply.answer.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
         concat!(
-            r#"{{"level":"{}","epoch":{},"seq":{},"account":{},"key":"{:x}","token":{},"#,
+            r#"{{"level":"{}","epoch":{},"seq":{},"account":{},"key":"{:#x}","token":{},"#,
             r#""client":{},"duplicate":{},"sequenced":{},"answer":"{}"}}"#,
             "\n"
         ),

@@ -193,6 +193,8 @@ fn payout_price_currency_and_minute_are_rules_too() {
     assert_eq!(first("max_stake = \"1.00\"\ncurrency = \"EUR\""), "");
     // The fixture's start is not known: no minute is after it.
     assert_eq!(first("no_bets_after_minute = 0"), "");
+    let said = diff(&book, "no_bets_after_minute = 0", &[]);
+    assert!(said.err.starts_with("warning: no fixture in this book says when it starts"));
     let started = EVENING.replace("\n    fixture X1\n", "\n    fixture starts 120ms X1\n");
     let book = Book::of(&started);
     let told = compared(&book, "no_bets_after_minute = 0");
@@ -203,6 +205,7 @@ fn payout_price_currency_and_minute_are_rules_too() {
     );
     assert_eq!(first["other"], "refused: it is after minute 0");
     assert_eq!(compared(&book, "no_bets_after_minute = 1")["differing"], 0);
+    assert_eq!(diff(&book, "no_bets_after_minute = 0", &[]).err, "");
 }
 
 #[test]

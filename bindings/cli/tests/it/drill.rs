@@ -20,6 +20,7 @@ fn run(book: &Path, reference: u64) -> (u64, String) {
             actors: 4,
             currencies: 2,
             quarantined: 2,
+            legs: 96,
         })
         .clients(2, 64)
         .segment_bytes(1 << 20)
@@ -183,6 +184,37 @@ fn a_drill_that_kills_at_every_level_loses_nothing_it_told_and_leaves_nothing_be
 }
 
 #[test]
+fn a_book_that_is_killed_again_and_again_while_it_plays_and_while_it_opens_keeps_all_it_told() {
+    let dir = tempfile::tempdir().expect("a directory for a test");
+    let above = dir.path().join("rounds");
+    let args = [
+        "drill",
+        "kill",
+        "--same-book",
+        "--rounds",
+        "4",
+        "--seed",
+        "23",
+        "--rate",
+        "300",
+        "--json",
+        "--dir",
+    ];
+    let said = betring_on(&args, &above);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let told: Value = serde_json::from_str(&said.out).expect("JSON");
+    let all = &told["all"];
+    assert_eq!((told["passed"].as_bool(), all["rounds"].as_u64()), (Some(true), Some(4)));
+    assert_eq!(
+        (all["lost"].as_u64(), all["answered_twice_differently"].as_u64()),
+        (Some(0), Some(0))
+    );
+    let again = all["killed_again"].as_u64().unwrap_or(0);
+    assert!((2..=6).contains(&again), "in two of four rounds, one to three times: {all}");
+    assert!(!above.exists(), "the book is removed, and the directory that was made for it");
+}
+
+#[test]
 fn a_power_cut_loses_what_only_the_page_cache_had_and_nothing_that_was_durable() {
     // It mounts file systems, as root: nobody expects that of a test who did not ask for it.
     if std::env::var_os("BETRING_POWER_CUT").is_none() {
@@ -200,4 +232,32 @@ fn a_power_cut_loses_what_only_the_page_cache_had_and_nothing_that_was_durable()
     assert_eq!((told["passed"].as_bool(), told["lost"].as_u64()), (Some(true), Some(0)));
     assert!(0 < told["promised"].as_u64().unwrap_or(0), "{told}");
     assert!(!above.exists(), "everything is unmounted and removed");
+}
+
+#[test]
+fn a_journal_that_ends_before_its_snapshot_passes_no_proof() {
+    let dir = tempfile::tempdir().expect("a directory for a test");
+    let book = dir.path().join("book");
+    run(&book, 1);
+    let said = betring_on(&["journal", "snapshot"], &book);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(betring_on(&["audit"], &book).code, Some(0));
+
+    // All but the first frame are gone, as if they had never been.
+    let segment = book.join("seg-00000000000000000001.jnl");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("it holds frames");
+    let pages = end / 4096;
+    let is_frame = |page: &usize| bytes[page * 4096..page * 4096 + 4] == bytes[4096..4100];
+    let second = (2..=pages).find(is_frame).expect("a frame");
+    bytes[second * 4096..].fill(0);
+    std::fs::write(&segment, bytes).expect("it is ours");
+
+    assert_eq!(betring_on(&["journal", "verify"], &book).code, Some(1));
+    let lost = "but a snapshot was made at #4, which was durable then: records are lost";
+    for proof in [&["audit"][..], &["audit", "--by", "fold"], &["journal", "replay"]] {
+        let said = betring_on(proof, &book);
+        assert_eq!(said.code, Some(1), "{proof:?}: {}{}", said.out, said.err);
+        assert!(said.out.contains(lost), "{proof:?}: {}", said.out);
+    }
 }

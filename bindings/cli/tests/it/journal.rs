@@ -12,7 +12,7 @@ fn inspect_counts_what_there_is() {
     for line in [
         "49 records (sequences 1 to 49) in 51 frames in 2 segments, 2097152 bytes",
         "  e1  #1 to #40  2026-01-01T00:00:00.000000Z to 2026-01-01T00:00:07.000000Z",
-        "  Place                        11     401 bytes each",
+        "  Place                        11     404 bytes each",
     ] {
         assert!(said.out.lines().any(|found| found == line), "{line}\n{}", said.out);
     }
@@ -144,6 +144,29 @@ fn verify_names_damage_by_segment_offset_and_sequence() {
     let said = betring_on(&["audit"], &book.journal());
     assert_eq!(said.code, Some(2), "what cannot be read cannot be proved");
     assert!(said.err.contains("is damaged at offset 12352, sequence 3"), "{}", said.err);
+}
+
+#[test]
+fn tail_names_damage_and_shows_what_is_behind_it() {
+    // One segment: what is in another is found without reading the damage.
+    let book = Book::written(&records(NIGHT)[..40]);
+    let segment = book.journal().join("seg-00000000000000000001.jnl");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    bytes[4096 + 2 * 4096 + 200] ^= 1;
+    std::fs::write(&segment, bytes).expect("it is ours");
+    let tail = |args: &[&str]| {
+        let all: Vec<&str> = ["journal", "tail", "--json"].iter().chain(args).copied().collect();
+        let said = betring_on(&all, &book.journal());
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        assert_eq!(said.err.matches("damage: ").count(), 1, "{}", said.err);
+        assert!(said.err.contains("is damaged at offset 12352, sequence 3"), "{}", said.err);
+        let seq = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["seq"].as_u64();
+        said.out.lines().filter_map(seq).collect::<Vec<u64>>()
+    };
+    assert_eq!(tail(&["-n", "1"]), [40]);
+    assert_eq!(tail(&["--from", "20", "-n", "2"]), [20, 21]);
+    let all: Vec<u64> = (1..=40).filter(|seq| *seq != 3).collect();
+    assert_eq!(tail(&["--from", "1"]), all);
 }
 
 #[test]

@@ -71,6 +71,19 @@ fn configuration_that_cannot_work_says_what_to_write_instead() {
 }
 
 #[test]
+fn capacities_for_which_there_is_no_memory_are_refused_before_anything_is_made() {
+    let dir = crate::table::dir();
+    let capacities = Capacities { bets: 1 << 30, keys: 1 << 30, ..crate::table::capacities() };
+    let config = crate::table::small(&dir, Layout::Inline).capacities(capacities);
+    let error = Engine::open(config).expect_err("too much").to_string();
+    assert!(
+        error.contains("ask for fewer keys") || error.contains("ask for fewer bets"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read_dir(dir.path().join("book")).expect("made").count(), 0);
+}
+
+#[test]
 fn errors_of_the_world_say_what_where_and_what_to_do() {
     says(
         Error::NoSecret { source: io::Error::other("no entropy") },
@@ -90,7 +103,8 @@ fn errors_of_the_world_say_what_where_and_what_to_do() {
     says(
         Error::OtherRules { epoch: Epoch(3), found: (7, 2), expected: (1, 1) },
         "epoch e3 of this journal was decided under rules 7 version 2, this program has rules 1 \
-         version 1: open it with the rules that it was written under",
+         version 1, and no snapshot stands for it: open it with the rules that it was written under, \
+         make a snapshot, stop in order, and then change the rules",
     );
     says(
         Error::NotReproduced { seq: Seq(9), what: "it holds no command".into() },

@@ -36,6 +36,7 @@ fn open(store: &MemStore, clock: &Clock) -> Engine {
         actors: 4,
         currencies: 2,
         quarantined: 2,
+        legs: 96,
     };
     let config = Config::at("golden")
         .layout(Layout::Inline)

@@ -2,6 +2,7 @@
 
 mod disk;
 mod table;
+mod tickets;
 
 mod clients;
 mod embed;

@@ -261,6 +261,7 @@ fn a_full_disk_refuses_senders_and_goes_on_when_there_is_space() {
         let health = engine.health();
         assert_eq!(health.status, Status::Serving, "{layout}: {health}");
         assert!(health.warnings[0].starts_with("no space for "), "{:?}", health.warnings);
+        assert_eq!(health.warnings.len(), 1, "however often it was tried: {:?}", health.warnings);
         store.is_full(false);
         while accepted < sent {
             assert!(start.elapsed() < 6 * SECOND, "{layout}: {accepted} of {sent}");

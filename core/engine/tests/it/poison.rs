@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::disk::Failing;
 use crate::table::*;
+use betring::journal::Store;
 use betring::logic::{BetFacts, Ruling};
 use betring::*;
 
@@ -93,6 +94,62 @@ fn a_command_that_panics_stops_the_engine_and_is_in_quarantine_after_the_next_st
         assert_eq!(engine.recovered().quarantined, [], "{layout}: once");
         engine.shutdown().expect("in order");
     }
+}
+
+#[test]
+fn a_request_that_stopped_the_engine_finds_a_place_in_a_quarantine_that_is_full() {
+    let dir = dir();
+    let config = small(&dir, Layout::OneThread);
+    let config = config.capacities(Capacities { quarantined: 1, ..capacities() });
+    let mut table = None;
+    for n in 0..4 {
+        let engine = open(config.clone(), Fragile::new()).expect("opened");
+        let recovered = engine.recovered().clone();
+        let mut trader = engine.control("trader:anna").expect("registered");
+        let mut client = engine.client(64).expect("a seat");
+        let (account, market) = &*table.get_or_insert_with(|| {
+            let market = open_market(&mut trader, "ENG-SCO 1X2");
+            (funded(&mut client, 1001), market)
+        });
+        trader.open_market(market).expect("open");
+        let held = if n == 0 { vec![] } else { vec![(account.raw(), key(665 + n))] };
+        assert_eq!(recovered.quarantined, held, "start {n}");
+        for known in 0..n {
+            let ticket =
+                client.try_submit(devil(*account, market).key(key(666 + known))).expect("taken");
+            let outcome = client.wait(ticket, SECOND).to_string();
+            assert_eq!(outcome, "This request is being looked at; please contact us.", "start {n}");
+        }
+        let ticket = client.try_submit(devil(*account, market).key(key(666 + n))).expect("taken");
+        assert_eq!(client.wait(ticket, SECOND), Outcome::Unknown(ticket.request), "start {n}");
+        assert!(matches!(engine.shutdown(), Err(Error::Poisoned { .. })));
+    }
+}
+
+#[test]
+fn a_disk_too_full_for_the_command_that_panicked_keeps_no_half_of_it_and_the_request_is_named() {
+    let dir = dir();
+    let store = Failing::new();
+    let config = small(&dir, Layout::OneThread);
+    let engine = Engine::open_on(store.clone(), config.clone(), Fragile::new(), &mut |_| {});
+    let engine = engine.expect("opened");
+    let mut trader = engine.control("trader:anna").expect("registered");
+    let market = open_market(&mut trader, "ENG-SCO 1X2");
+    let mut client = engine.client(64).expect("a seat");
+    let account = funded(&mut client, 1001);
+    store.is_full(true);
+    let ticket = client.try_submit(devil(account, &market)).expect("taken");
+    assert_eq!(client.wait(ticket, SECOND), Outcome::Unknown(ticket.request));
+    let Status::Poisoned { why } = engine.health().status else { panic!("poisoned") };
+    let keep = format!("keep request {account}:{} from being sent again", key(666));
+    assert!(why.contains("cannot write") && why.ends_with(&keep), "{why}");
+    drop((trader, client));
+    assert!(matches!(engine.shutdown(), Err(Error::Poisoned { .. })));
+    store.is_full(false);
+    let files = store.list().expect("listed");
+    assert!(!files.iter().any(|name| name.starts_with("poison-")), "{files:?}");
+    let engine = Engine::open_on(store, config, Fragile::new(), &mut |_| {}).expect("opened again");
+    assert_eq!(engine.recovered().quarantined, []);
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn a_full_disk_makes_no_snapshot_and_the_engine_goes_on() {
     let engine = in_memory(&store, &clock).expect("opened");
     let mut client = engine.client(16).expect("a seat");
     let account = funded(&mut client, 1001);
-    store.set_capacity(Some((1 << 20) + 64 + 1000));
+    store.set_capacity(Some((1 << 20) + 2 * 64 + 1000));
     let error = engine.snapshot().expect_err("no space").to_string();
     let text = "no space for memory/snap-00000000000000000004.snp: ";
     assert!(error.starts_with(text) && error.contains("1000 free"), "{error}");
@@ -279,13 +279,51 @@ impl Rules for Others {
     const VERSION: u32 = 3;
 }
 
+fn other_rules(dir: &tempfile::TempDir) -> Result<Engine, Error> {
+    Engine::open_with(small(dir, Layout::Inline), Others, &mut |_| {})
+}
+
 #[test]
-fn a_snapshot_is_used_under_its_own_rules_only() {
+fn rules_are_changed_between_a_clean_stop_with_a_snapshot_and_the_next_start() {
+    let dir = dir();
+    let mut table = set(small(&dir, Layout::Inline));
+    table.place(10);
+    let snapshot = table.engine.snapshot().expect("made");
+    let (account, market) = (table.account, table.market.clone());
+    drop((table.trader, table.client));
+    table.engine.shutdown().expect("in order");
+    // Twice: the run under the new rules is decided again under them.
+    for (n, records) in [(11, 0), (12, 1)] {
+        let engine = other_rules(&dir).expect("opened under other rules");
+        let recovered = engine.recovered();
+        assert_eq!(recovered.snapshot, Some(snapshot.seq));
+        assert!(records <= recovered.replayed, "{recovered}");
+        let mut trader = engine.control("trader:anna").expect("registered");
+        trader.open_market(&market).expect("open");
+        let mut client = engine.client(64).expect("a seat");
+        let ticket = client.try_submit(bet(account, &market, n)).expect("taken");
+        assert!(matches!(client.wait(ticket, SECOND), Outcome::Accepted(_)));
+        engine.shutdown().expect("in order");
+    }
+    // And back, which needs a snapshot again.
+    assert!(matches!(Engine::open(small(&dir, Layout::Inline)), Err(Error::OtherRules { .. })));
+}
+
+#[test]
+fn what_other_rules_decided_after_the_snapshot_is_not_decided_again() {
     let dir = dir();
     let mut table = set(small(&dir, Layout::Inline));
     table.place(10);
     table.engine.snapshot().expect("made");
+    table.place(11);
     table.engine.shutdown().expect("in order");
-    let error = Engine::open_with(small(&dir, Layout::Inline), Others, &mut |_| {});
-    assert!(matches!(error, Err(Error::OtherRules { .. })), "it falls back, and is told");
+    let error = other_rules(&dir).expect_err("a bet came after the snapshot").to_string();
+    let to_do = "open it with the rules that it was written under, make a snapshot, stop in order, \
+                 and then change the rules";
+    assert!(error.contains(to_do), "{error}");
+    // So it can be done: nothing was changed.
+    let engine = Engine::open(small(&dir, Layout::Inline)).expect("opened");
+    engine.snapshot().expect("made");
+    engine.shutdown().expect("in order");
+    other_rules(&dir).expect("opened under other rules");
 }

@@ -21,6 +21,7 @@ pub(crate) fn capacities() -> Capacities {
         actors: 16,
         currencies: 4,
         quarantined: 8,
+        legs: 3 << 13,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::BetState;
 use crate::answer::{Answer, Reply};
 use crate::command::{self, Capacities, Command, EpochOpened, Genesis, Kind, Step, Tick};
-use crate::event::{Event, EventReader, Events, HouseAccount, LedgerAccount};
+use crate::event::{Event, EventReader, Events, HouseAccount, LedgerAccount, TransferWhy};
 use crate::id::*;
 use crate::reject::Reject;
 use crate::rules::Rules;
@@ -337,7 +337,13 @@ impl<R: Rules> Desk<R> {
                         return Err(format!("a transfer of nothing: {moved:?}"));
                     }
                     let amount = i128::from(moved.amount.0);
-                    *self.folded.entry((moved.currency, moved.from)).or_default() -= amount;
+                    let from = self.folded.entry((moved.currency, moved.from)).or_default();
+                    *from -= amount;
+                    let may_owe = [TransferWhy::Reverse as u8, TransferWhy::Adjust as u8];
+                    let customer = moved.from.owner().is_ok();
+                    if customer && *from < 0 && !may_owe.contains(&moved.why) {
+                        return Err(format!("{} is overdrawn by {moved:?}", moved.from));
+                    }
                     *self.folded.entry((moved.currency, moved.to)).or_default() += amount;
                 }
                 Event::Answered(event) => {
@@ -371,11 +377,18 @@ impl<R: Rules> Desk<R> {
     fn check_bets(&self) -> Result<(), String> {
         for bet in self.state.bets() {
             let due = match bet.state {
-                BetState::Won => bet.returns,
-                BetState::Void | BetState::OfferEnded => bet.stake,
-                BetState::Offered | BetState::Open | BetState::Lost | BetState::Archived => {
-                    Minor(0)
-                }
+                // What these pay, `State::check` computes again; never more than could be returned.
+                BetState::Won | BetState::Partial if bet.paid <= bet.returns => continue,
+                BetState::Won | BetState::Partial => bet.returns,
+                BetState::Void | BetState::OfferEnded | BetState::Rejected => bet.stake,
+                BetState::Delayed
+                | BetState::Referred
+                | BetState::Offered
+                | BetState::Open
+                | BetState::CashingOut
+                | BetState::CashedOut
+                | BetState::Lost
+                | BetState::Archived => Minor(0),
             };
             if bet.paid != due {
                 let (id, state, paid) = (bet.id, bet.state, bet.paid);
@@ -391,6 +404,8 @@ impl<R: Rules> Desk<R> {
         for account in self.state.accounts() {
             let key = (account.currency.numeric(), LedgerAccount::customer(account.id));
             balances.insert(key, i128::from(account.balance.0));
+            let bonus = (account.currency.numeric(), LedgerAccount::bonus(account.id));
+            balances.insert(bonus, i128::from(account.bonus.0));
         }
         for currency in self.state.currencies() {
             let mut sum = 0;

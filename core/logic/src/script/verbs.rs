@@ -1,5 +1,6 @@
 //! Every verb of the test language: what it reads from its line, and the command it gives.
 
+use super::tickets;
 use super::words::{self, Unreadable, Words};
 use super::{Envelope, Runner, Said, Stop, TRADER, key_of, labelled, money};
 use crate::answer::AnswerKind;
@@ -13,7 +14,7 @@ use betring_pricing::{Currency, RoundingMode};
 use zerocopy::IntoBytes;
 
 /// Every verb, in the order of the language's table.
-const VERBS: [&str; 42] = [
+const VERBS: [&str; 63] = [
     "house",
     "actor",
     "feed",
@@ -32,6 +33,19 @@ const VERBS: [&str; 42] = [
     "unblock",
     "quarantine",
     "lift",
+    "rules",
+    "in-play",
+    "referral",
+    "freeze",
+    "unfreeze",
+    "cancel",
+    "uncancel",
+    "rollback",
+    "void",
+    "unvoid",
+    "correct",
+    "adjust",
+    "grant",
     "prices",
     "quote",
     "heartbeat",
@@ -42,8 +56,11 @@ const VERBS: [&str; 42] = [
     "deposit",
     "withdraw",
     "place",
+    "ticket",
     "accept",
     "decline",
+    "cash-out",
+    "auto-cash-out",
     "resolve",
     "retry",
     "restart",
@@ -52,8 +69,13 @@ const VERBS: [&str; 42] = [
     "step",
     "tick",
     "balance",
+    "bonus",
     "bet",
+    "stake",
+    "leg",
+    "value",
     "exposure",
+    "reach",
     "events",
     "digest",
 ];
@@ -112,6 +134,16 @@ impl<R: Rules> Runner<R> {
             "block" | "unblock" => self.block(verb == "block", words),
             "quarantine" => self.quarantine(words),
             "lift" => self.lift(words),
+            "rules" => self.rules(words),
+            "in-play" => self.in_play(words),
+            "referral" => self.referral(words),
+            "freeze" | "unfreeze" => self.freeze(verb == "freeze", words),
+            "cancel" | "uncancel" => self.cancel(verb == "cancel", words),
+            "rollback" => self.rollback(words),
+            "void" | "unvoid" => self.void(verb == "void", words),
+            "correct" => self.correct(words),
+            "adjust" => self.adjust(words),
+            "grant" => self.grant(words),
             "prices" => self.prices(words),
             "quote" => self.quote(words),
             "heartbeat" | "gap" | "recovered" => self.feed_message(verb, words),
@@ -120,12 +152,20 @@ impl<R: Rules> Runner<R> {
             "fund" => self.fund(words),
             "deposit" | "withdraw" => self.cash(verb == "deposit", words),
             "place" => self.place(words),
+            "ticket" => self.ticket(words),
+            "cash-out" => self.cash_out(words),
+            "auto-cash-out" => self.auto_cash_out(words),
             "accept" | "decline" => self.offer(verb == "accept", words),
             "resolve" => self.resolve(words),
             "retry" => self.retry(words),
 
             "balance" => self.ask_balance(words),
+            "bonus" => self.ask_bonus(words),
             "bet" => self.ask_bet(words),
+            "stake" => self.ask_stake(words),
+            "leg" => self.ask_leg(words),
+            "value" => self.ask_value(words),
+            "reach" => self.ask_reach(words),
             "exposure" => self.ask_exposure(words),
             "events" => {
                 words.done()?;
@@ -293,6 +333,10 @@ impl<R: Rules> Runner<R> {
         let bound = words.option("bound")?.map_or(Ok(Nanos::ZERO), |b| words::span(&b))?;
         let winners = words.option("winners")?.map_or(Ok(1), |w| words::number(&w))?;
         let exchange = words.flag("exchange");
+        let each_way = words.option("each-way")?;
+        let each_way =
+            each_way.map_or(Ok((EachWayOffer::No, 0, 0, 0)), |e| tickets::each_way(&e))?;
+        let (each_way, places, place_num, place_den) = each_way;
         let label = words.next("a market like M1")?;
         labelled(&label, 'M', "a market like M1")?;
         let name = words.next("the market's name")?;
@@ -308,6 +352,10 @@ impl<R: Rules> Runner<R> {
             fixture,
             age_bound: bound,
             kind: if exchange { MarketKind::Exchange } else { MarketKind::Fixed } as u8,
+            each_way: each_way as u8,
+            places,
+            place_num,
+            place_den,
             ..DefineMarket::default()
         };
         let names: Vec<&str> = selections.iter().map(String::as_str).collect();
@@ -341,23 +389,7 @@ impl<R: Rules> Runner<R> {
     fn suspension(&mut self, suspend: bool, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
-        let label = words.next("what: M1, X1, F1 or all")?;
-        let (level, id) = match label.as_bytes().first() {
-            _ if label == "all" => (Level::Engine, 0),
-            Some(b'M') => (Level::Market, self.market_of(&label)?.raw()),
-            Some(b'X') => (Level::Fixture, self.fixture_of(&label)?.raw()),
-            _ => (Level::Feed, u64::from(self.feed_of(&label)?.0)),
-        };
-        let owner = match words.maybe().as_deref() {
-            None | Some("trader") => Owner::Trader,
-            Some("feed") => Owner::Feed,
-            Some("governor") => Owner::Governor,
-            Some("engine") => Owner::Engine,
-            Some(other) => {
-                return Err(Unreadable::new(other, "feed, trader, governor or engine").into());
-            }
-        };
-        words.done()?;
+        let (level, id, owner) = self.level_of(words)?;
         let (level, owner, reason) = (level as u8, owner as u8, envelope.reason);
         let key = envelope.key.as_deref();
         if suspend {
@@ -372,6 +404,8 @@ impl<R: Rules> Runner<R> {
     fn non_runner(&mut self, out: bool, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
+        let deduct = out && words.flag("deduct");
+        let price = words.option("price")?.map_or(Ok(WirePrice::NONE), |p| words::price(&p))?;
         let label = words.next("a market like M1")?;
         let market = self.market_of(&label)?;
         let selection = self.selection_of(&label, &words.next("a selection")?)?;
@@ -381,7 +415,9 @@ impl<R: Rules> Runner<R> {
             reason: envelope.reason,
             selection,
             withdrawn: u8::from(out),
+            deduct: u8::from(deduct),
             market,
+            price,
             ..WithdrawSelection::default()
         };
         self.plain(&who, envelope.key.as_deref(), header, &body)
@@ -390,20 +426,17 @@ impl<R: Rules> Runner<R> {
     fn result(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
+        let certainty = words.option("certainty")?.map_or(Ok(0), |c| words::number(&c))?;
+        let source = moment(words, "source")?;
         let label = words.next("a market like M1")?;
         let market = self.market_of(&label)?;
         let mut entries: Vec<ResultEntry> = Vec::new();
         let mut named = Vec::new();
         let mut void = false;
         while let Some(word) = words.maybe() {
-            if let Some((name, outcome)) = word.rsplit_once(':') {
-                let outcome = match outcome {
-                    "win" => SelectionOutcome::Win,
-                    "lose" => SelectionOutcome::Lose,
-                    "void" => SelectionOutcome::Void,
-                    _ => return Err(Unreadable::new(outcome, "win, lose or void").into()),
-                };
-                entries.push(ResultEntry::new(self.selection_of(&label, name)?, outcome));
+            if let Some((name, outcome)) = word.split_once(':') {
+                let selection = self.selection_of(&label, name)?;
+                entries.push(tickets::outcome(selection, outcome)?);
             } else if word == "void" {
                 void = true;
             } else {
@@ -433,7 +466,9 @@ impl<R: Rules> Runner<R> {
         let body = MarketResult {
             valid_until,
             reason: envelope.reason,
+            certainty,
             market,
+            source,
             ..MarketResult::default()
         };
         let slots = build::result(header, body, &entries)
@@ -548,7 +583,7 @@ impl<R: Rules> Runner<R> {
     fn feed_header(&mut self, envelope: &Envelope) -> Result<(String, Header), Stop> {
         self.desk()?;
         let who = envelope.by.clone().unwrap_or_else(|| TRADER.to_owned());
-        let received = Timestamp(self.now.0 - envelope.waited.0);
+        let received = Timestamp(self.now.0.saturating_sub(envelope.waited.0));
         let key = envelope.key.as_deref().map_or(Ok(RequestKey::NONE), key_of)?;
         let account = self.actor_of(&who).0;
         Ok((who, Header { account, key, received, ..Header::default() }))
@@ -669,7 +704,10 @@ impl<R: Rules> Runner<R> {
     }
 
     /// A customer's key and account.
-    fn customer(&mut self, words: &mut Words) -> Result<(String, String, AccountId), Stop> {
+    pub(super) fn customer(
+        &mut self,
+        words: &mut Words,
+    ) -> Result<(String, String, AccountId), Stop> {
         self.desk()?;
         let key = words.next("a key like R1")?;
         key_of(&key)?;
@@ -694,15 +732,7 @@ impl<R: Rules> Runner<R> {
             }
             _ => WirePrice::NONE,
         };
-        let policy = match (words.maybe().as_deref(), &within) {
-            (None, Some(_)) => PricePolicy::Within,
-            (None | Some("exact"), None) => PricePolicy::Exact,
-            (Some("better"), None) => PricePolicy::Better,
-            (Some("any"), None) => PricePolicy::Any,
-            (Some(other), _) => {
-                return Err(Unreadable::new(other, "exact, better, within 2% or any").into());
-            }
-        };
+        let policy = tickets::policy_of(words, &within)?;
         words.done()?;
         let slippage = within.map_or(Ok(0), |w| words::slippage(&w))?;
         let (header, valid_until) = self.keyed(account.raw(), Some(&key), &envelope)?;
@@ -759,7 +789,7 @@ impl<R: Rules> Runner<R> {
         let mut bytes = sent.clone();
         let flags = u16::from_le_bytes([bytes[2], bytes[3]]) | Header::RETRY;
         bytes[2..4].copy_from_slice(&flags.to_le_bytes());
-        bytes[56..64].copy_from_slice(&(self.now.0 - waited.0).to_le_bytes());
+        bytes[56..64].copy_from_slice(&self.now.0.saturating_sub(waited.0).to_le_bytes());
         self.submit(bytes).map(Said::Reply)
     }
 
@@ -775,7 +805,7 @@ impl<R: Rules> Runner<R> {
     }
 
     fn ask_house(&mut self, words: &mut Words) -> Result<Said, Stop> {
-        let account = house_account(&words.next("World, Escrow, House or Rounding")?)
+        let account = house_account(&words.next("World, Escrow, House, Rounding or Promotions")?)
             .ok_or("checked by the caller")?;
         let currency = currency(&words.next("a currency like GBP")?)?;
         words.done()?;
@@ -811,15 +841,8 @@ impl<R: Rules> Runner<R> {
         let bet = self.bet_of(&words.next("a bet like B1")?)?;
         words.done()?;
         let state = self.desk()?.state();
-        let said = match state.bet(bet) {
-            None => "Archived".to_owned(),
-            Some(view) => match view.state {
-                won @ (crate::BetState::Won | crate::BetState::Void) => {
-                    format!("{won} {}", view.paid)
-                }
-                other => other.to_string(),
-            },
-        };
+        let view = state.bet(bet);
+        let said = view.map_or_else(|| "Archived".to_owned(), |view| tickets::standing(&view));
         Ok(Said::Text(said))
     }
 }
@@ -831,7 +854,7 @@ enum Given {
     Archive(ArchiveMarket),
 }
 
-fn nothing(words: &Words) -> Result<Said, Stop> {
+pub(super) fn nothing(words: &Words) -> Result<Said, Stop> {
     words.done()?;
     Ok(Said::Nothing)
 }
@@ -840,12 +863,12 @@ fn house_account(name: &str) -> Option<HouseAccount> {
     HouseAccount::ALL.iter().copied().find(|h| h.to_string() == name)
 }
 
-fn currency(code: &str) -> Result<Currency, Unreadable> {
+pub(super) fn currency(code: &str) -> Result<Currency, Unreadable> {
     code.parse().map_err(|_| Unreadable::new(code, "a currency like GBP"))
 }
 
 /// A moment counted from the script's start, or none.
-fn moment(words: &mut Words, name: &str) -> Result<Timestamp, Unreadable> {
+pub(super) fn moment(words: &mut Words, name: &str) -> Result<Timestamp, Unreadable> {
     match words.option(name)? {
         Some(text) => Ok(super::START.plus(words::span(&text)?)),
         None => Ok(Timestamp(0)),
@@ -867,8 +890,11 @@ fn limits(words: &mut Words, mut limits: Limits) -> Result<Limits, Unreadable> {
     Ok(limits)
 }
 
+/// The largest capacity in a script: whoever runs one does not lose his memory to it.
+const SCRIPT_CAPACITY_MAX: u32 = 1 << 20;
+
 fn capacities(words: &mut Words, mut capacities: Capacities) -> Result<Capacities, Unreadable> {
-    let fields: [(&str, &mut u32); 10] = [
+    let fields: [(&str, &mut u32); 11] = [
         ("accounts", &mut capacities.accounts),
         ("markets", &mut capacities.markets),
         ("selections", &mut capacities.selections),
@@ -879,10 +905,15 @@ fn capacities(words: &mut Words, mut capacities: Capacities) -> Result<Capacitie
         ("actors", &mut capacities.actors),
         ("currencies", &mut capacities.currencies),
         ("quarantined", &mut capacities.quarantined),
+        ("legs", &mut capacities.legs),
     ];
     for (name, field) in fields {
         if let Some(count) = words.option(name)? {
             *field = words::number(&count)?;
+            if SCRIPT_CAPACITY_MAX < *field {
+                let expected = format!("at most {SCRIPT_CAPACITY_MAX} {name}");
+                return Err(Unreadable::new(count, expected));
+            }
         }
     }
     Ok(capacities)

@@ -289,6 +289,18 @@ pub(super) fn slippage(text: &str) -> Result<u16, Unreadable> {
         .ok_or_else(|| Unreadable::new(text, "a slippage like 2% or 150bp"))
 }
 
+/// A share in millionths: `2%`, `33.3333%`, `150bp`.
+pub(super) fn millionths(text: &str) -> Result<u32, Unreadable> {
+    let share = match (text.strip_suffix('%'), text.strip_suffix("bp")) {
+        (Some(percent), _) => decimal(percent, 4),
+        (_, Some(points)) => digits(points).and_then(|points| points.checked_mul(100)),
+        _ => None,
+    };
+    share
+        .and_then(|share| u32::try_from(share).ok())
+        .ok_or_else(|| Unreadable::new(text, "a share like 2% or 150bp"))
+}
+
 /// A whole number.
 pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T, Unreadable> {
     text.parse().map_err(|_| Unreadable::new(text, "a whole number in its range"))

@@ -10,6 +10,8 @@ pub(crate) fn every_script() -> Vec<(&'static str, &'static str)> {
     let files = [
         crate::archive::ALL,
         crate::capacity::ALL,
+        crate::cash_outs::ALL,
+        crate::corrections::ALL,
         crate::feeds::ALL,
         crate::funds::ALL,
         crate::keys::ALL,
@@ -21,6 +23,8 @@ pub(crate) fn every_script() -> Vec<(&'static str, &'static str)> {
         crate::restart::ALL,
         crate::settlement::ALL,
         crate::suspension::ALL,
+        crate::tickets::ALL,
+        crate::waits::ALL,
     ];
     files.concat()
 }
@@ -38,6 +42,16 @@ fn every_refusal_and_every_event_is_produced_by_some_script() {
     said.extend([Reject::NotLeader, Reject::TooManyInFlight, Reject::RateLimited]);
     // This one comes before the first run: restart.rs.
     said.insert(Reject::Recovering);
+    // What waited is refused in an event: its key was answered before.
+    for record in reports.iter().flat_map(|report| &report.records) {
+        for event in EventReader::new(&record.events) {
+            if let Event::BetRejected(event) = event.unwrap() {
+                said.extend(Reject::from_code(event.reject));
+            }
+        }
+    }
+    // As many as may wait are more than a script wants to write down: waits.rs.
+    said.insert(Reject::TooManyPending);
     let missing: Vec<_> = Reject::ALL.iter().filter(|r| !said.contains(r)).collect();
     assert!(missing.is_empty(), "no script is refused {missing:?}");
 

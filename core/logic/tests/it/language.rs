@@ -14,9 +14,11 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
             "bett A7",
             "line 1: read `bett`, expected one of the verbs house, actor, feed, fixture, market, open, \
              close, archive, suspend, release, non-runner, runner, result, limits, block, unblock, \
-             quarantine, lift, prices, quote, heartbeat, gap, recovered, account, fund, deposit, \
-             withdraw, place, accept, decline, resolve, retry, restart, manual, auto, step, tick, \
-             balance, bet, exposure, events, digest",
+             quarantine, lift, rules, in-play, referral, freeze, unfreeze, cancel, uncancel, \
+             rollback, void, unvoid, correct, adjust, grant, prices, quote, heartbeat, gap, \
+             recovered, account, fund, deposit, withdraw, place, ticket, accept, decline, cash-out, \
+             auto-cash-out, resolve, retry, restart, manual, auto, step, tick, balance, bonus, bet, \
+             stake, leg, value, exposure, reach, events, digest",
         ),
         ("\n\nfund A7", "line 3: read the end of the line, expected an amount like 100.00"),
         ("fund X7 1.00", "line 1: read `X7`, expected an account like A7"),
@@ -36,6 +38,7 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
         ("fund A7 1.00 ->", "line 1: read the end of the line, expected an answer after `->`"),
         ("-> done", "line 1: read `->`, expected a verb before it"),
         ("fund A7 1.00\nhouse window 1m", "line 2: a house is set up before everything else"),
+        ("house bets 2000000", "line 1: read `2000000`, expected at most 1048576 bets"),
         ("house window", "line 1: read the end of the line, expected a value after `window`"),
         ("manual transmission", "line 1: read `manual`, expected `manual steps` or `auto steps`"),
         (

@@ -92,6 +92,7 @@ struct Bet {
     selection: usize,
     stake: i64,
     returns: i64,
+    paid: i64,
     fate: String,
 }
 
@@ -101,6 +102,7 @@ struct Market {
     open: bool,
     closed: bool,
     settled: bool,
+    result: Option<usize>,
     opened_in: u32,
     suspended: bool,
 }
@@ -196,7 +198,9 @@ impl Model {
                 let returns = pennies * price / 100;
                 self.balances[account] -= pennies;
                 let fate = "Open".to_owned();
-                self.bets.push(Bet { account, market, selection, stake: pennies, returns, fate });
+                let paid = 0;
+                let stake = pennies;
+                self.bets.push(Bet { account, market, selection, stake, returns, paid, fate });
                 let number = self.bets.len();
                 let (price, returns) = (money(price), money(returns));
                 (format!("B{number} at {price} returns {returns}"), Some(number - 1))
@@ -258,8 +262,11 @@ impl Model {
                     }
                     None => {
                         let answer = "NeverPlaced".to_owned();
+                        // No copy made before the question may execute, whatever limit that names.
+                        let until = valid_until.max(self.now + WINDOW_MS);
+                        let (request, bet) = (None, None);
                         let kept =
-                            Kept { request: None, valid_until, answer: answer.clone(), bet: None };
+                            Kept { request, valid_until: until, answer: answer.clone(), bet };
                         self.kept.insert((account, key), kept);
                         answer
                     }
@@ -305,9 +312,10 @@ impl Model {
             Op::Result { market, winner } => {
                 let what = MARKETS[market];
                 let named = ["a", "b", "void all"][winner];
-                if self.markets[market].settled {
-                    return format!("result {what} {named} -> NotAllowed");
+                if self.markets[market].result == Some(winner) {
+                    return format!("result {what} {named} -> done");
                 }
+                self.markets[market].result = Some(winner);
                 self.markets[market].settled = true;
                 for bet in self.bets.iter_mut().filter(|bet| bet.market == market) {
                     let (paid, fate) = match winner {
@@ -317,7 +325,9 @@ impl Model {
                         }
                         _ => (0, "Lost".to_owned()),
                     };
-                    self.balances[bet.account] += paid;
+                    // Another result takes back what the one before it paid.
+                    self.balances[bet.account] += paid - bet.paid;
+                    bet.paid = paid;
                     bet.fate = fate;
                 }
                 format!("result {what} {named} -> started")

@@ -41,6 +41,21 @@ scripts! {
         balance A7                            -> 100.00
     ";
 
+    a_seal_closes_copies_with_a_later_time_limit_than_the_question_named: "
+        house window 5m
+        fund A1 100.00
+        quote M1 2.50
+        @10m quote M1 2.50
+        # The question's own time limit is nearly a window in the past.
+        resolve A1 R1 valid @5m+1s              -> NeverPlaced
+        @10m+2s place R1 A1 M1 1.00 any valid @14m -> not sequenced: Sealed
+        @15m place R1 A1 M1 1.00 any valid @15m    -> not sequenced: Sealed
+        resolve A1 R1 valid @10m                -> not sequenced: duplicate NeverPlaced
+        @15m+1ns place R1 A1 M1 1.00 any valid @15m -> not sequenced: Sealed
+        @20m+1ns place R1 A1 M1 1.00 any valid @15m -> not sequenced: Expired
+        balance A1                              -> 100.00
+    ";
+
     a_question_may_come_a_window_late_and_not_later: "
         house window 5m
         fund A7 100.00
@@ -50,7 +65,7 @@ scripts! {
         # Past its time limit, but still to be answered: nobody saw it.
         @5m+10s resolve A7 R2 valid @10s        -> NeverPlaced
         @5m+10s+1ns resolve A7 R1               -> not sequenced: TooOld
-        @5m+10s+1ns resolve A7 R2               -> not sequenced: TooOld
+        @5m+10s+1ns resolve A7 R2               -> not sequenced: duplicate NeverPlaced
         @5m+10s+1ns resolve A7 R3 valid @10s    -> not sequenced: TooOld
         # Never NeverPlaced: the bet is there.
         bet B1                                 -> Open

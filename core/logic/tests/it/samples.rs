@@ -2,9 +2,10 @@
 
 use betring_core::command::*;
 use betring_core::id::*;
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{self, Header, Minor, WirePrice};
-use betring_pricing::{Fraction, Price, RoundingMode};
+use betring_core::wire::{self, Header, Minor, Name, WirePrice};
+use betring_pricing::{Fraction, LegNumbers, Pence, Price, RoundingMode};
 use zerocopy::IntoBytes;
 
 fn header() -> Header {
@@ -41,6 +42,7 @@ fn capacities() -> Capacities {
         actors: 1008,
         currencies: 9,
         quarantined: 1010,
+        legs: 1011,
     }
 }
 
@@ -125,6 +127,10 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
                 fixture: FixtureId::new(5, 1),
                 age_bound: Nanos::from_millis(1_500),
                 kind: MarketKind::Fixed as u8,
+                each_way: EachWayOffer::Own as u8,
+                places: 3,
+                place_num: 1,
+                place_den: 5,
             });
             let names = ["England", "Draw", "Scotland"];
             plain(build::define_market(header(), body, "1.185781277", &names).unwrap())
@@ -156,15 +162,24 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
                 reason: REASON,
                 selection: SelectionIndex(2),
                 withdrawn: 1,
+                deduct: 1,
                 market: market,
+                price: WirePrice::fractional(Fraction::new(5, 2).unwrap()),
             }
         ),
         Kind::MarketResult => {
-            let body = body!(MarketResult { reason: REASON, market: market });
+            let body = body!(MarketResult {
+                reason: REASON,
+                certainty: 2,
+                market: market,
+                source: Timestamp(1_767_225_600_120_000_000),
+            });
+            let numbers = LegNumbers::dead_heat(1, 2).unwrap();
+            let numbers = numbers.with_rule4(Pence::new(15).unwrap());
             let entries = [
-                ResultEntry::new(SelectionIndex(0), SelectionOutcome::Win),
-                ResultEntry::new(SelectionIndex(1), SelectionOutcome::Lose),
-                ResultEntry::new(SelectionIndex(2), SelectionOutcome::Void),
+                ResultEntry::new(SelectionIndex(0), SelectionOutcome::Void),
+                ResultEntry::shares(SelectionIndex(1), numbers),
+                ResultEntry::position(SelectionIndex(2), 3, 2),
             ];
             plain(build::result(header(), body, &entries).unwrap())
         }
@@ -233,5 +248,115 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
         Kind::AcceptOffer => one!(header(), AcceptOffer { bet: BetId::new(8, 3) }),
         Kind::DeclineOffer => one!(header(), DeclineOffer { bet: BetId::new(8, 3) }),
         Kind::Resolve => one!(header(), Resolve {}),
+        Kind::PlaceTicket => {
+            let body = body!(PlaceTicket {
+                stake: Minor(100),
+                floor: 123_456,
+                folds: 0b110,
+                bankers: 0b001,
+                stake_kind: StakeKind::Unit as u8,
+                each_way: EachWayKind::WinToWin as u8,
+                policy: PricePolicy::Within as u8,
+                slippage: 200,
+                bonus: 1,
+            });
+            let price = WirePrice::fractional(Fraction::new(5, 2).unwrap());
+            let leg = |at: u16| {
+                LegEntry::new(market, SelectionIndex(at), price, PriceVersion(12 + u64::from(at)))
+            };
+            plain(build::place_ticket(header(), body, &[leg(0), leg(1), leg(2)]).unwrap())
+        }
+        Kind::CashOut => one!(
+            header(),
+            CashOut {
+                bet: BetId::new(8, 3),
+                take: Minor(500),
+                accept: Minor(475),
+                policy: PricePolicy::Within as u8,
+                slippage: 200,
+            }
+        ),
+        Kind::SetAutoCashOut => {
+            one!(header(), SetAutoCashOut { bet: BetId::new(8, 3), value: Minor(1_500) })
+        }
+        Kind::PublishRules => {
+            let mut set = Ruleset::standard(Name::new("house 2").unwrap());
+            set.lucky = [[3, 10], [4, 20], [5, 25]];
+            set.refer_percent = 200;
+            set.cash_out_margin = 50_000;
+            plain(build::publish_rules(header(), body!(PublishRules { reason: REASON }), &set))
+        }
+        Kind::SetInPlay => one!(
+            header(),
+            SetInPlay { reason: REASON, in_play: 1, market: market, delay: Nanos::from_secs(5) }
+        ),
+        Kind::AnswerReferral => {
+            let body = body!(AnswerReferral {
+                reason: REASON,
+                answer: ReferralAnswer::Counter as u8,
+                bet: BetId::new(8, 3),
+                stake: Minor(500),
+            });
+            let price = WirePrice::fractional(Fraction::new(5, 2).unwrap());
+            let prices = [
+                PriceEntry::new(SelectionIndex(0), price),
+                PriceEntry::new(SelectionIndex(1), WirePrice::NONE),
+            ];
+            plain(build::answer_referral(header(), body, &prices).unwrap())
+        }
+        Kind::FreezeCashOut => one!(
+            header(),
+            FreezeCashOut {
+                reason: REASON,
+                level: Level::Market as u8,
+                owner: Owner::Governor as u8,
+                frozen: 1,
+                id: market.raw(),
+            }
+        ),
+        Kind::CancelBets => one!(
+            header(),
+            CancelBets {
+                reason: REASON,
+                cancel: 1,
+                market: market,
+                from: Timestamp(1_767_225_600_100_000_000),
+                until: Timestamp(1_767_225_600_110_000_000),
+                source: Timestamp(1_767_225_600_120_000_000),
+            }
+        ),
+        Kind::RollbackResult => one!(
+            header(),
+            RollbackResult {
+                reason: REASON,
+                market: market,
+                source: Timestamp(1_767_225_600_120_000_000),
+            }
+        ),
+        Kind::CancelBet => {
+            one!(header(), CancelBet { reason: REASON, cancel: 1, bet: BetId::new(8, 3) })
+        }
+        Kind::CorrectPrice => one!(
+            header(),
+            CorrectPrice {
+                reason: REASON,
+                leg: 2,
+                bet: BetId::new(8, 3),
+                price: WirePrice::fractional(Fraction::new(5, 2).unwrap()),
+            }
+        ),
+        Kind::Adjust => one!(
+            header(),
+            Adjust {
+                reason: REASON,
+                account: AccountId::new(6, 1),
+                amount: Minor(-123_456),
+                bet: BetId::new(8, 3),
+            }
+        ),
+        Kind::GrantBonus => one!(
+            header(),
+            GrantBonus { reason: REASON, account: AccountId::new(6, 1), amount: Minor(123_456) }
+        ),
     }
 }

@@ -48,18 +48,25 @@ scripts! {
         balance A7                     -> 115.00
     ";
 
-    a_market_is_settled_once: "
+    a_bet_is_paid_once_for_each_version_of_the_result: "
         fund A7 100.00
         quote M1 2.50
         place R1 A7 M1 10.00 any -> B1
         result M1 1              -> started J1
-        result M1 2              -> NotAllowed
-        result M1 1              -> NotAllowed
+        bet B1                   -> Won 25.00
+        result M1 1              -> done
+        balance A7               -> 115.00
+        result M1 2              -> started J2
+        bet B1                   -> Lost
+        balance A7               -> 90.00
+        result M1 1              -> started J3
+        bet B1                   -> Won 25.00
+        balance A7               -> 115.00
+        house House GBP          -> -15.00
         open M1                  -> NotAllowed
         close M1                 -> NotAllowed
         quote M1 2.60            -> MarketClosed
         place R2 A7 M1 10.00 any -> MarketClosed
-        balance A7               -> 115.00
     ";
 
     a_result_names_every_selection: "

@@ -35,14 +35,20 @@ fn same(table: &str, expected: &str) {
 #[test]
 fn life_of_a_bet() {
     let expected = "
-                   Accept     EndOffer   Win        Lose       Void       Archive
-        Offered    Open       OfferEnded .          .          .          .
-        Open       .          .          Won        Lost       Void       .
-        OfferEnded .          .          .          .          .          Archived
-        Won        .          .          .          .          .          Archived
-        Lost       .          .          .          .          .          Archived
-        Void       .          .          .          .          .          Archived
-        Archived   .          .          .          .          .          .
+                   Accept     Offer      EndOffer   Reject     Win        Lose       Void       Partial    Reverse    AskCashOut KeepOpen   CashOut    Archive
+        Delayed    Open       Offered    .          Rejected   .          .          .          .          .          .          .          .          .
+        Referred   Open       Offered    .          Rejected   .          .          .          .          .          .          .          .          .
+        Offered    Open       .          OfferEnded .          .          .          .          .          .          .          .          .          .
+        Open       .          .          .          .          Won        Lost       Void       Partial    .          CashingOut .          .          .
+        CashingOut .          .          .          .          .          .          .          .          .          .          Open       CashedOut  .
+        Rejected   .          .          .          .          .          .          .          .          .          .          .          .          Archived
+        OfferEnded .          .          .          .          .          .          .          .          .          .          .          .          Archived
+        Won        .          .          .          .          .          .          .          .          Open       .          .          .          Archived
+        Lost       .          .          .          .          .          .          .          .          Open       .          .          .          Archived
+        Void       .          .          .          .          .          .          .          .          Open       .          .          .          Archived
+        Partial    .          .          .          .          .          .          .          .          Open       .          .          .          Archived
+        CashedOut  .          .          .          .          .          .          .          .          .          .          .          .          Archived
+        Archived   .          .          .          .          .          .          .          .          .          .          .          .          .
     ";
     same(&table(BetState::ALL, BetStep::ALL, BetState::after), expected);
 }
@@ -50,14 +56,14 @@ fn life_of_a_bet() {
 #[test]
 fn life_of_a_market() {
     let expected = "
-                   Open       Close      Result     SettleEnd  Archive    ArchiveEnd
-        Defined    Open       Closed     Settling   .          .          .
-        Open       Open       Closed     Settling   .          .          .
-        Closed     Open       Closed     Settling   .          .          .
-        Settling   .          .          .          Settled    .          .
-        Settled    .          .          .          .          Archiving  .
-        Archiving  .          .          .          .          .          Archived
-        Archived   .          .          .          .          .          .
+                   Open       Close      Result     Rollback   SettleEnd  Archive    ArchiveEnd
+        Defined    Open       Closed     Settling   .          .          .          .
+        Open       Open       Closed     Settling   .          .          .          .
+        Closed     Open       Closed     Settling   .          .          .          .
+        Settling   .          .          Settling   Closed     Settled    .          .
+        Settled    .          .          Settling   Closed     .          Archiving  .
+        Archiving  .          .          .          .          .          .          Archived
+        Archived   .          .          .          .          .          .          .
     ";
     same(&table(MarketStatus::ALL, MarketStep::ALL, MarketStatus::after), expected);
 }
@@ -78,22 +84,29 @@ fn every_command_in_every_state_of_a_market() {
         "open M1",
         "close M1",
         "result M1 Home",
+        "result M1 Away",
+        "rollback M1",
+        "cancel M1",
+        "uncancel M1",
         "archive M1",
         "prices M1 2.60",
+        "in-play M1 5s",
         "non-runner M1 Away",
         "suspend M1",
+        "freeze M1",
         "limits M1 GBP max 5.00",
         "place R1 A7 M1 1.00 any",
     ];
-    // What the command is answered, or where it leads if that is elsewhere.
+    // What the command is answered, or where it leads if that is elsewhere. A job that changes bets and
+    // not the market is answered `started`.
     let expected = "
-        Defined    Open Closed Settling NotAllowed done done done done MarketNotOpen
-        Open       done Closed Settling NotAllowed done done done done B1
-        Closed     Open done Settling NotAllowed done done done done MarketClosed
-        Settling   NotAllowed NotAllowed NotAllowed NotAllowed MarketClosed NotAllowed done done MarketClosed
-        Settled    NotAllowed NotAllowed NotAllowed Archiving MarketClosed NotAllowed done done MarketClosed
-        Archiving  NotAllowed NotAllowed NotAllowed NotAllowed MarketClosed NotAllowed done done MarketClosed
-        Archived   MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown
+        Defined    Open Closed Settling Settling NotAllowed started NotAllowed NotAllowed done done done done done done MarketNotOpen
+        Open       done Closed Settling Settling NotAllowed started NotAllowed NotAllowed done done done done done done B1
+        Closed     Open done Settling Settling NotAllowed started NotAllowed NotAllowed done done done done done done MarketClosed
+        Settling   NotAllowed NotAllowed done started Closed started NotAllowed NotAllowed MarketClosed NotAllowed NotAllowed done done done MarketClosed
+        Settled    NotAllowed NotAllowed done Settling Closed started NotAllowed Archiving MarketClosed NotAllowed NotAllowed done done done MarketClosed
+        Archiving  NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed MarketClosed NotAllowed NotAllowed done done done MarketClosed
+        Archived   MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown
     ";
     let rows: Vec<Vec<&str>> =
         expected.trim().lines().map(|row| row.split_whitespace().collect()).collect();
@@ -104,7 +117,7 @@ fn every_command_in_every_state_of_a_market() {
         for (command, cell) in commands.iter().zip(&row[1..]) {
             let leads = MarketStatus::ALL.iter().any(|s| s.to_string() == *cell);
             let (answer, now) = match (leads, command.split(' ').next()) {
-                (true, Some("result" | "archive")) => ("started", *cell),
+                (true, Some("result" | "archive" | "rollback")) => ("started", *cell),
                 (true, _) => ("done", *cell),
                 (false, _) => (*cell, *state),
             };
@@ -125,59 +138,93 @@ fn every_command_in_every_state_of_a_market() {
 /// Every state of a bet, reached through State, and every step that somebody may try.
 #[test]
 fn every_step_in_every_state_of_a_bet() {
-    let offered = "place R1 A7 M1 1.00 2.60 -> offer B1";
+    let open = "place R1 A7 M1 1.00 any -> B1";
     let reach = [
-        ("Offered", offered.to_owned()),
-        ("Open", "place R1 A7 M1 1.00 any -> B1".to_owned()),
-        ("OfferEnded", format!("{offered}\ndecline R2 A7 B1")),
-        ("Won", "place R1 A7 M1 1.00 any -> B1\nresult M1 1".to_owned()),
-        ("Lost", "place R1 A7 M1 1.00 any -> B1\nresult M1 2".to_owned()),
-        ("Void", "place R1 A7 M1 1.00 any -> B1\nresult M1 void all".to_owned()),
-        ("Archived", "place R1 A7 M1 1.00 any -> B1\nresult M1 2\narchive M1".to_owned()),
+        ("Delayed", "in-play M1 5s\nplace R1 A7 M1 1.00 any -> pending B1".to_owned()),
+        ("Referred", "limits M1 GBP max 0.50\nplace R1 A7 M1 1.00 any -> pending B1".to_owned()),
+        ("Offered", "place R1 A7 M1 1.00 2.60 -> offer B1".to_owned()),
+        ("Open", open.to_owned()),
+        ("CashingOut", format!("{open}\nin-play M1 5s\ncash-out R2 A7 B1 any -> pending B1")),
+        (
+            "Rejected",
+            "limits M1 GBP max 0.50\nplace R1 A7 M1 1.00 any -> pending B1\nreferral B1 decline"
+                .to_owned(),
+        ),
+        ("OfferEnded", "place R1 A7 M1 1.00 2.60 -> offer B1\ndecline R2 A7 B1".to_owned()),
+        ("Won", format!("{open}\nresult M1 1")),
+        ("Lost", format!("{open}\nresult M1 2")),
+        ("Void", format!("{open}\nresult M1 void all")),
+        ("Partial", format!("{open}\nresult M1 1:half-lost 2:lose")),
+        ("CashedOut", format!("{open}\ncash-out R2 A7 B1 any -> done")),
+        ("Archived", format!("{open}\nresult M1 2\narchive M1")),
     ];
     let commands = [
         "accept R9 A7 B1",
         "decline R9 A7 B1",
+        "referral B1 accept",
+        "referral B1 counter",
+        "referral B1 decline",
+        "cash-out R9 A7 B1 any",
+        "auto-cash-out R9 A7 B1 99.00",
+        "void B1",
+        "unvoid B1",
+        "correct B1 2.00",
         "result M1 1",
         "result M1 2",
         "result M1 void all",
+        "result M1 1:half-lost 2:lose",
+        "rollback M1",
+        "cancel M1",
+        "suspend M1",
         "archive M1",
     ];
+    // Where a step leads, or what it is answered; `=` is answered and leaves the bet where it is.
     let expected = "
-        Offered    Open OfferEnded OfferEnded OfferEnded OfferEnded NotAllowed
-        Open       NotAllowed NotAllowed Won Lost Void NotAllowed
-        OfferEnded OfferUnknown OfferUnknown OfferEnded OfferEnded OfferEnded NotAllowed
-        Won        NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Archived
-        Lost       NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Archived
-        Void       NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Archived
-        Archived   OfferUnknown OfferUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown
+        Delayed    NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Rejected Rejected Rejected Rejected NotAllowed Rejected = NotAllowed
+        Referred   NotAllowed NotAllowed Open Offered Rejected NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Rejected Rejected Rejected Rejected NotAllowed Rejected = NotAllowed
+        Offered    Open OfferEnded NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed OfferEnded OfferEnded OfferEnded OfferEnded NotAllowed OfferEnded = NotAllowed
+        Open       NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed CashedOut = Void = = Won Lost Void Partial NotAllowed Void = NotAllowed
+        CashingOut NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Won Lost Void Partial NotAllowed Void = NotAllowed
+        Rejected   NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed = = = = NotAllowed = = NotAllowed
+        OfferEnded OfferUnknown OfferUnknown NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed = = = = NotAllowed = = NotAllowed
+        Won        NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Void = Won:2.00 = Lost Void Partial Open Void = Archived
+        Lost       NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Void = = Won = Void Partial Open Void = Archived
+        Void       NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed = = = Won Lost = Partial Open = = Archived
+        Partial    NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed Void = = Won Lost Void = Open Void = Archived
+        CashedOut  NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed NotAllowed = = = = NotAllowed = = NotAllowed
+        Archived   OfferUnknown OfferUnknown BetUnknown BetUnknown BetUnknown BetUnknown BetUnknown BetUnknown BetUnknown BetUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown MarketUnknown
     ";
     let rows: Vec<Vec<&str>> =
         expected.trim().lines().map(|row| row.split_whitespace().collect()).collect();
+    assert_eq!((rows.len(), reach.len()), (BetState::ALL.len(), BetState::ALL.len()));
     for ((state, lines), row) in reach.iter().zip(&rows) {
         assert_eq!((row[0], row.len()), (*state, commands.len() + 1));
         for (command, cell) in commands.iter().zip(&row[1..]) {
-            let leads = BetState::ALL.iter().any(|s| s.to_string() == *cell);
-            let answer = match (leads, command.split(' ').next()) {
-                (true, Some("accept")) => "B1 at 2.50",
-                (true, Some("decline")) => "done",
-                (true, _) => "started",
-                (false, _) => cell,
-            };
             let paid = |state: &str| match state {
                 "Won" => "Won 2.50".to_owned(),
                 "Void" => "Void 1.00".to_owned(),
-                other => other.to_owned(),
+                "Partial" => "Partial 0.50".to_owned(),
+                "CashedOut" => "CashedOut 1.00".to_owned(),
+                other => other.replace(':', " "),
             };
-            let (before, now) = (paid(state), paid(if leads { cell } else { state }));
+            let leads =
+                BetState::ALL.iter().any(|s| cell.split(':').next() == Some(&s.to_string()));
+            // A line without an answer may not be refused.
+            let (answer, now) = match (leads, *cell) {
+                (true, cell) => (String::new(), paid(cell)),
+                (false, "=") => (String::new(), paid(state)),
+                (false, refusal) => (format!("-> {refusal}"), paid(state)),
+            };
             script::check(&format!(
                 "house on-failure offer
+                 rules usual refer 1000% on-failure offer
                  fund A7 10.00
                  quote M1 2.50
                  {lines}
-                 bet B1 -> {before}
-                 {command} -> {answer}
-                 bet B1 -> {now}"
+                 bet B1 -> {}
+                 {command} {answer}
+                 bet B1 -> {now}",
+                paid(state)
             ));
         }
     }

@@ -1,0 +1,1121 @@
+//! What a message asks of the book: commands for the core, each under a key of its own.
+//!
+//! A [`Translator`] reads no clock and sends nothing. Who drives it sends every [`Given`] in order on
+//! the control ring, tells it the handles that the replies bring, and, as long as it [waits](Progress::Waits)
+//! for one, gives it the same message again before the next message of that event:
+//!
+//! ```text
+//!  Message ─▶ translate ─▶ Given { slots, expects } ─▶ control ring
+//!                ▲                                        │
+//!                └─────────── made(expects, id) ◀─────── reply
+//! ```
+//!
+//! * **Keys.** A key is made of the message's kind, producer, event and timestamp, of the market and
+//!   of what is asked; not of the time limit. So a message that comes twice asks under the same keys,
+//!   and what was executed is not executed again. At another `now` the time limit differs, and the
+//!   answer to the repetition is `RequestReused`: nothing is to be done about it. Only the key of a
+//!   definition contains the time limit, because its answer is needed: the name makes it unique.
+//! * **Names.** A definition answered with `NameTaken` (the book knew the market before this
+//!   translator did) carries the handle: [`adopt`](Translator::adopt) the market with the selections
+//!   that the book has. A fixture may simply be reported as made.
+//! * **Order.** What changes a market's status has an effect only if it is not older than what did so
+//!   before. Results and cancels are given in any order: the core knows which is newest.
+//! * **Refusals that mean nothing.** To close or to open a market whose result is in is `NotAllowed`,
+//!   to price it `MarketClosed`.
+//! * **Loss.** What could not be sent is given again when the same message is translated next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::Hasher;
+
+use betring_core::command::{
+    CancelBets, CloseMarket, DefineFixture, DefineMarket, FeedGap, FeedHeartbeat, FeedRecovered,
+    FreezeCashOut, Level, MarketKind, MarketResult, OpenMarket, Owner, PriceEntry, Release,
+    ResultEntry, RollbackResult, SELECTIONS_MAX, SetPrices, Suspend, build,
+};
+use betring_core::id::{self as book, ActorId, FeedId, FixtureId, RequestKey, SelectionIndex};
+use betring_core::reject::Malformed;
+use betring_core::time::{Nanos, Timestamp as Moment};
+use betring_core::wire::{Body, Header as Head, Slot, WirePrice};
+use betring_pricing::{LegNumbers, Pence, Share};
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use crate::message::{
+    BetSettlement, BetStop, CashoutStatus, Certainty, Header, MarketStatus, Message, Odds,
+    OddsChange, OddsMarket, Producer, SettledMarket, Timestamp, Window,
+};
+use crate::name::{EventId, Line, MarketId, MarketKey, OutcomeId, Specifiers};
+use crate::number::Factor;
+
+/// What becomes of news about a market that no odds change has defined and nobody adopted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undefined {
+    /// They are an error: the book should have it.
+    Refuse,
+    /// They are passed over: nobody can have bet on it.
+    PassOver,
+    /// A result defines it first; everything else is passed over.
+    Define,
+}
+
+/// What a translator has to know beside the messages.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who gives the commands.
+    pub actor: ActorId,
+    /// How long after `now` a command may still be executed.
+    pub validity: Nanos,
+    /// The age bound of the markets that are defined; 0: the journal's.
+    pub age_bound: Nanos,
+    /// What becomes of news about other markets.
+    pub undefined: Undefined,
+    /// How many outcomes win, for kinds of markets where it is not one: a double chance (10) has two.
+    pub winners: BTreeMap<MarketId, u16>,
+    /// The groups of a kind of market, as the descriptions name them. A kind that is not listed
+    /// stops with every group.
+    pub groups: BTreeMap<MarketId, BTreeSet<String>>,
+}
+
+impl Config {
+    /// Commands of that actor, valid for five seconds; one winner a market, no groups, and news about
+    /// other markets are refused.
+    pub fn new(actor: ActorId) -> Config {
+        Config {
+            actor,
+            validity: Nanos::from_secs(5),
+            age_bound: Nanos::ZERO,
+            undefined: Undefined::Refuse,
+            winners: BTreeMap::new(),
+            groups: BTreeMap::new(),
+        }
+    }
+}
+
+/// A command, and whose handle its reply brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The command, ready to be published.
+    pub slots: Vec<Slot>,
+    /// What the reply's id is to be reported for.
+    pub expects: Expects,
+}
+
+/// Whose handle a reply brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expects {
+    /// A market's.
+    Market(MarketKey),
+    /// A fixture's.
+    Fixture(EventId),
+    /// Nobody's.
+    Nothing,
+}
+
+/// Whether a message has been translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// To its end.
+    Done,
+    /// Only its definitions: report their handles, then translate the same message again.
+    Waits,
+}
+
+/// What was passed over so far, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Changes of a fixture: its description should be fetched again.
+    pub fixture_changes: u64,
+    /// Descriptions.
+    pub descriptions: u64,
+    /// Markets whose status was told later than a newer one.
+    pub late: u64,
+    /// Markets that no odds change has defined, in other messages.
+    pub undefined: u64,
+    /// Markets in an odds change that take no bets and never did.
+    pub dormant: u64,
+    /// Markets in an odds change with fewer outcomes than a market has, or more.
+    pub unfit: u64,
+    /// Outcomes that the market did not have when it was defined: nobody can bet on them.
+    pub outcomes: u64,
+    /// Markets whose results are not decided yet.
+    pub undecided: u64,
+    /// Markets in a cancel whose window covers no moment.
+    pub empty_windows: u64,
+    /// Markets whose prices are set by a person.
+    pub manual: u64,
+    /// Signs of life of producers that no feed stands for.
+    pub producers: u64,
+}
+
+/// Why a message was not translated: nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranslateError {
+    /// The kind of message; empty where none is at hand.
+    pub message: &'static str,
+    /// The market, where it concerns one.
+    pub market: Option<MarketKey>,
+    /// The outcome by its name in the book, where it concerns one.
+    pub outcome: Option<String>,
+    /// What is wrong.
+    pub reason: TranslateReason,
+}
+
+/// What stands in the way of a translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TranslateReason {
+    /// No odds change has defined the market, and nobody adopted it.
+    MarketUndefined,
+    /// A market is to be defined, and the message does not say by whose prices.
+    NoProducer,
+    /// No feed of the book stands for the producer.
+    NoFeed(Producer),
+    /// The market has prices of another feed.
+    OtherFeed(Producer),
+    /// A settled market does not bring an outcome that bets may be on.
+    OutcomeMissing,
+    /// A market cannot have so many selections.
+    Outcomes(usize),
+    /// Two selections of a market have one name.
+    OutcomeTwice,
+    /// So many winners are configured for a market that has no more outcomes.
+    Winners(u16),
+    /// A moment lies beyond the year 2262, where the book's clock ends.
+    Moment(Timestamp),
+}
+
+impl fmt::Display for TranslateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.message.is_empty() { "adoption" } else { self.message })?;
+        if let Some(market) = &self.market {
+            write!(f, ", market {market}")?;
+        }
+        if let Some(outcome) = &self.outcome {
+            write!(f, ", outcome {outcome}")?;
+        }
+        write!(f, ": {}; {}", self.reason, self.reason.advice())
+    }
+}
+
+impl std::error::Error for TranslateError {}
+
+impl fmt::Display for TranslateReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TranslateReason::MarketUndefined => f.write_str("the market was never defined"),
+            TranslateReason::NoProducer => {
+                f.write_str("the market is to be defined and the message names no producer")
+            }
+            TranslateReason::NoFeed(producer) => {
+                write!(f, "no feed stands for producer {producer}")
+            }
+            TranslateReason::OtherFeed(producer) => {
+                write!(f, "the market has prices of another feed than producer {producer}'s")
+            }
+            TranslateReason::OutcomeMissing => f.write_str("the outcome is not listed"),
+            TranslateReason::Outcomes(count) => {
+                write!(f, "{count} outcomes, and a market has 2 to {SELECTIONS_MAX}")
+            }
+            TranslateReason::OutcomeTwice => f.write_str("two selections have this name"),
+            TranslateReason::Winners(winners) => {
+                write!(f, "{winners} winners are configured, and there are no more outcomes")
+            }
+            TranslateReason::Moment(at) => {
+                write!(f, "the moment {} ms lies beyond the year 2262", at.ms())
+            }
+        }
+    }
+}
+
+impl TranslateReason {
+    /// What to do about it.
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            TranslateReason::MarketUndefined => {
+                "adopt the market if the book has it, else pass undefined markets over; then translate the message again"
+            }
+            TranslateReason::NoProducer | TranslateReason::Moment(_) => {
+                "nothing of it is applied: suspend the event and ask for a recovery of it"
+            }
+            TranslateReason::NoFeed(_) => {
+                "report the producer's feed, then translate the message again"
+            }
+            TranslateReason::OtherFeed(_) => {
+                "report one feed for all producers that hand markets over to each other"
+            }
+            TranslateReason::OutcomeMissing => {
+                "its bets stay open: settle the market by hand, or adopt it with the selections that it has"
+            }
+            TranslateReason::Outcomes(_) | TranslateReason::OutcomeTwice => {
+                "adopt the market with the selections that the book has, each by its name there"
+            }
+            TranslateReason::Winners(_) => "configure fewer winners for this kind of market",
+        }
+    }
+}
+
+/// Who sends prices, and what it said of itself.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    feed: FeedId,
+    /// It has sent everything.
+    whole: bool,
+    /// It has spoken since its feed's last heartbeat.
+    alive: bool,
+}
+
+/// Something that was told, and when.
+#[derive(Clone, Copy, Debug)]
+struct Told<T> {
+    what: T,
+    at: Option<Timestamp>,
+}
+
+impl<T: PartialEq> Told<T> {
+    fn new(what: T) -> Told<T> {
+        Told { what, at: None }
+    }
+
+    /// Whether it has to be told: it is another thing, or the message that told it is here again.
+    fn news(&mut self, what: T, at: Timestamp) -> bool {
+        if self.what != what {
+            *self = Told { what, at: Some(at) };
+            return true;
+        }
+        self.at == Some(at)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing was told yet.
+    Unknown,
+    Active,
+    Suspended,
+    Closed,
+}
+
+/// A market that the book has.
+#[derive(Clone, Debug)]
+struct Market {
+    id: book::MarketId,
+    feed: FeedId,
+    /// The selections' names, in their order.
+    selections: Vec<String>,
+    phase: Told<Phase>,
+    /// Whether the book has it open, as far as it is known here.
+    open: Told<Option<bool>>,
+    frozen: Told<Option<bool>>,
+    /// The newest message that spoke of its status or result.
+    newest: Timestamp,
+}
+
+impl Market {
+    fn new(id: book::MarketId, feed: FeedId, selections: Vec<String>, open: bool) -> Market {
+        Market {
+            id,
+            feed,
+            selections,
+            phase: Told::new(Phase::Unknown),
+            open: Told::new(Some(open)),
+            frozen: Told::new(None),
+            newest: EPOCH,
+        }
+    }
+
+    /// The places of a list of outcomes; `None` where the market has no such selection.
+    fn places<'a, T>(
+        &self,
+        outcomes: &'a [T],
+        id: impl Fn(&T) -> &OutcomeId,
+    ) -> Vec<(Option<SelectionIndex>, &'a T)> {
+        let places: BTreeMap<&str, u16> =
+            (0..).zip(&self.selections).map(|(at, name)| (name.as_str(), at)).collect();
+        let place = |it| places.get(id(it).name().as_str()).copied().map(SelectionIndex);
+        outcomes.iter().map(|it| (place(it), it)).collect()
+    }
+
+    /// Brings the book to the status that a message tells.
+    fn status(
+        &mut self,
+        origin: &Origin<'_>,
+        key: &MarketKey,
+        status: MarketStatus,
+        out: &mut Vec<Given>,
+    ) {
+        let (at, market) = (origin.at, self.id);
+        self.newest = self.newest.max(at);
+        let (level, owner, id) = (Level::Market as u8, Owner::Feed as u8, market.raw());
+        match status {
+            MarketStatus::Active => {
+                if self.open.news(Some(true), at) {
+                    out.push(origin.plain(key, |valid_until| OpenMarket {
+                        valid_until,
+                        market,
+                        ..OpenMarket::default()
+                    }));
+                }
+                if self.phase.news(Phase::Active, at) {
+                    out.push(origin.plain(key, |valid_until| Release {
+                        valid_until,
+                        level,
+                        owner,
+                        id,
+                        ..Release::default()
+                    }));
+                }
+            }
+            MarketStatus::Suspended | MarketStatus::Inactive | MarketStatus::HandedOver => {
+                if self.phase.news(Phase::Suspended, at) {
+                    out.push(origin.plain(key, |valid_until| Suspend {
+                        valid_until,
+                        level,
+                        owner,
+                        id,
+                        ..Suspend::default()
+                    }));
+                }
+            }
+            MarketStatus::Settled | MarketStatus::Cancelled => {
+                self.phase.news(Phase::Closed, at);
+                if self.open.news(Some(false), at) {
+                    out.push(origin.plain(key, |valid_until| CloseMarket {
+                        valid_until,
+                        market,
+                        ..CloseMarket::default()
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Sets the prices that bets may be taken at, and takes all others away.
+    fn prices(
+        &self,
+        origin: &Origin<'_>,
+        told: &OddsMarket,
+        skipped: &mut Skipped,
+    ) -> Option<Given> {
+        if told.outcomes.is_empty() {
+            return None;
+        }
+        if self.feed == FeedId::MANUAL {
+            skipped.manual += 1;
+            return None;
+        }
+        let mut prices = vec![WirePrice::NONE; self.selections.len()];
+        for (place, outcome) in self.places(&told.outcomes, |it| &it.id) {
+            let Some(place) = place else {
+                skipped.outcomes += 1;
+                continue;
+            };
+            prices[usize::from(place.0)] = match outcome.odds {
+                Odds::At(quoted) if outcome.active => match quoted.fraction() {
+                    Some(fraction) => WirePrice::fractional(fraction),
+                    None => WirePrice::decimal(quoted.price()),
+                },
+                Odds::At(_) | Odds::Absent | Odds::OutOfRange => WirePrice::NONE,
+            };
+        }
+        let entries: Vec<PriceEntry> = (0..)
+            .zip(prices)
+            .map(|(at, price)| PriceEntry::new(SelectionIndex(at), price))
+            .collect();
+        let body = SetPrices {
+            feed: self.feed,
+            market: self.id,
+            source: origin.source,
+            ..SetPrices::default()
+        };
+        let slots = build::set_prices(origin.keyless(), body, &entries).expect(BOUNDED);
+        Some(Given { slots, expects: Expects::Nothing })
+    }
+
+    /// One entry a selection; `None` where one is not decided.
+    fn results(
+        &self,
+        told: &SettledMarket,
+        wrong: impl Fn(TranslateReason, Option<&str>) -> TranslateError,
+    ) -> Result<Option<Vec<ResultEntry>>, TranslateError> {
+        let mut entries = vec![None; self.selections.len()];
+        let mut decided = true;
+        for (place, outcome) in self.places(&told.outcomes, |it| &it.id) {
+            let Some(place) = place else { continue };
+            let Some(winning) = outcome.winning() else {
+                decided = false;
+                continue;
+            };
+            let void = share(outcome.refunded());
+            // Of nothing that is left, nothing wins: a refunded outcome takes no winner's place.
+            let win = if void == Share::ALL { Share::NONE } else { share(winning) };
+            let numbers = LegNumbers { void, win, place: win, rule4: Pence::ZERO };
+            entries[usize::from(place.0)] = Some(ResultEntry::shares(place, numbers));
+        }
+        if !decided {
+            return Ok(None);
+        }
+        let named = entries.into_iter().zip(&self.selections);
+        let entries: Result<Vec<ResultEntry>, TranslateError> = named
+            .map(|(entry, name)| {
+                entry.ok_or_else(|| wrong(TranslateReason::OutcomeMissing, Some(name)))
+            })
+            .collect();
+        entries.map(Some)
+    }
+}
+
+/// Nothing is older.
+const EPOCH: Timestamp = match Timestamp::from_ms(0) {
+    Some(at) => at,
+    None => panic!("1970 is a moment"),
+};
+const BOUNDED: &str = "names and counts of selections were checked when the market was taken in";
+
+fn share(factor: Factor) -> Share {
+    Share::new(factor.num(), factor.den()).expect("a factor is at most one")
+}
+
+fn moment(at: Timestamp) -> Result<Moment, TranslateReason> {
+    at.ms().checked_mul(1_000_000).map(Moment).ok_or(TranslateReason::Moment(at))
+}
+
+/// The keys' keys. A repeated message has to have the keys that it had in an earlier run: never
+/// change them.
+const KEY_KEYS: (u64, u64) = (0x6265_7472_696e_6700, 0x756f_6663_6f6d_6d64);
+
+/// The message that commands come from.
+struct Origin<'a> {
+    message: &'static str,
+    producer: Option<Producer>,
+    event: &'a EventId,
+    at: Timestamp,
+    source: Moment,
+    actor: ActorId,
+    until: Moment,
+}
+
+impl Origin<'_> {
+    fn keyless(&self) -> Head {
+        Head::control(self.actor, RequestKey::NONE)
+    }
+
+    fn wrong(&self, reason: TranslateReason, market: Option<&MarketKey>) -> TranslateError {
+        TranslateError { message: self.message, market: market.cloned(), outcome: None, reason }
+    }
+
+    /// The key of a command: of the message and of what is asked.
+    fn key(&self, market: Option<&MarketKey>, asked: &[Slot]) -> RequestKey {
+        let mut hasher = SipHasher24::new_with_keys(KEY_KEYS.0, KEY_KEYS.1);
+        let producer = self.producer.map_or(u64::MAX, |producer| u64::from(producer.0));
+        hasher.write(&producer.to_le_bytes());
+        hasher.write(&self.at.ms().to_le_bytes());
+        let market = market.map(MarketKey::to_string).unwrap_or_default();
+        for text in [self.message, self.event.as_str(), market.as_str()] {
+            hasher.write(&(text.len() as u64).to_le_bytes());
+            hasher.write(text.as_bytes());
+        }
+        for slot in asked {
+            hasher.write(&slot.0);
+        }
+        let hash = hasher.finish128();
+        // Nought is no key; it is as likely as any other hash.
+        RequestKey((u128::from(hash.h1) << 64 | u128::from(hash.h2)).max(1))
+    }
+
+    /// A command under its key; `make` gets the time limit.
+    fn keyed(
+        &self,
+        market: Option<&MarketKey>,
+        expects: Expects,
+        make: impl Fn(Head, Moment) -> Result<Vec<Slot>, Malformed>,
+    ) -> Given {
+        let limit = if expects == Expects::Nothing { Moment(0) } else { self.until };
+        let asked = make(self.keyless(), limit).expect(BOUNDED);
+        let head = Head::control(self.actor, self.key(market, &asked));
+        Given { slots: make(head, self.until).expect(BOUNDED), expects }
+    }
+
+    /// A command of one slot about a market.
+    fn plain<B: Body>(&self, market: &MarketKey, body: impl Fn(Moment) -> B) -> Given {
+        self.keyed(Some(market), Expects::Nothing, |head, until| {
+            Ok(vec![build::plain(head, &body(until))])
+        })
+    }
+}
+
+/// Turns the messages of a feed into commands.
+#[derive(Clone, Debug)]
+pub struct Translator {
+    config: Config,
+    sources: BTreeMap<Producer, Source>,
+    fixtures: BTreeMap<EventId, FixtureId>,
+    markets: BTreeMap<MarketKey, Market>,
+    /// Markets whose definition has been given, with the feed and the names of the selections.
+    asked: BTreeMap<MarketKey, (FeedId, Vec<String>)>,
+    skipped: Skipped,
+}
+
+impl Translator {
+    /// Knows no producer, no event and no market.
+    pub fn new(config: Config) -> Translator {
+        Translator {
+            config,
+            sources: BTreeMap::new(),
+            fixtures: BTreeMap::new(),
+            markets: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// A feed of the book stands for a producer. Producers that hand markets over to each other have
+    /// to share one, because a market has prices of one feed: it is then whole when all of them
+    /// are, and a heartbeat goes out when each of them has spoken since the last.
+    pub fn feed(&mut self, producer: Producer, feed: FeedId) {
+        self.sources.insert(producer, Source { feed, whole: false, alive: false });
+    }
+
+    /// The handle that the reply to a definition brought.
+    pub fn made(&mut self, expects: &Expects, id: u64) {
+        match expects {
+            Expects::Fixture(event) => {
+                self.fixtures.insert(event.clone(), FixtureId::from_raw(id));
+            }
+            Expects::Market(key) => {
+                if let Some((feed, selections)) = self.asked.remove(key) {
+                    let market = Market::new(book::MarketId::from_raw(id), feed, selections, false);
+                    self.markets.insert(key.clone(), market);
+                }
+            }
+            Expects::Nothing => (),
+        }
+    }
+
+    /// Takes in a market that the book has already: its feed, and its selections by the names that
+    /// the book has for them ([`OutcomeId::name`]), in their order. Only the feed's word opens a market that the
+    /// feed closed; one that is adopted counts as opened by who defined it.
+    ///
+    /// # Errors
+    /// [`TranslateError`] when a market cannot have such selections.
+    pub fn adopt<'a>(
+        &mut self,
+        key: MarketKey,
+        market: book::MarketId,
+        feed: FeedId,
+        selections: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), TranslateError> {
+        let names: Vec<String> = selections.into_iter().map(str::to_owned).collect();
+        let wrong = |outcome: Option<&String>, reason| TranslateError {
+            message: "",
+            market: Some(key.clone()),
+            outcome: outcome.cloned(),
+            reason,
+        };
+        if !(2..=SELECTIONS_MAX).contains(&names.len()) {
+            return Err(wrong(None, TranslateReason::Outcomes(names.len())));
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(wrong(Some(twice), TranslateReason::OutcomeTwice));
+        }
+        self.asked.remove(&key);
+        self.markets.insert(key, Market::new(market, feed, names, true));
+        Ok(())
+    }
+
+    /// Forgets an event and its markets, once they have left the book.
+    pub fn forget(&mut self, event: &EventId) {
+        self.fixtures.remove(event);
+        self.markets.retain(|key, _| key.event != *event);
+        self.asked.retain(|key, _| key.event != *event);
+    }
+
+    /// The handle of a market.
+    pub fn market(&self, key: &MarketKey) -> Option<book::MarketId> {
+        self.markets.get(key).map(|market| market.id)
+    }
+
+    /// What was passed over so far.
+    pub fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+
+    /// Appends to `given` what a message asks of the book. It is translated whole or not at all.
+    ///
+    /// # Errors
+    /// [`TranslateError`] says what stands in the way, and what to do.
+    pub fn translate(
+        &mut self,
+        message: &Message,
+        now: Moment,
+        given: &mut Vec<Given>,
+    ) -> Result<Progress, TranslateError> {
+        match message {
+            Message::Alive(it) if it.subscribed => self.alive(message, it.producer, given)?,
+            Message::Alive(it) => self.down(message, it.producer, given)?,
+            Message::ProductDown(it) => self.down(message, it.producer, given)?,
+            Message::SnapshotComplete(it) => self.whole(message, it.producer, given)?,
+            Message::FixtureChange(_) => self.skipped.fixture_changes += 1,
+            Message::Description(_) => self.skipped.descriptions += 1,
+            Message::OddsChange(it) => {
+                return self.odds_change(&self.origin(message, &it.header, now)?, it, given);
+            }
+            Message::BetStop(it) => {
+                self.bet_stop(&self.origin(message, &it.header, now)?, it, given);
+            }
+            Message::BetSettlement(it) => {
+                return self.settlement(&self.origin(message, &it.header, now)?, it, given);
+            }
+            Message::RollbackBetSettlement(it) => {
+                self.rollback(&self.origin(message, &it.header, now)?, &it.markets, given)?;
+            }
+            Message::BetCancel(it) => {
+                let lines = it.markets.iter().map(|market| &market.line);
+                self.cancel(&self.origin(message, &it.header, now)?, it.window, 1, lines, given)?;
+            }
+            Message::RollbackBetCancel(it) => {
+                let lines = it.markets.iter();
+                self.cancel(&self.origin(message, &it.header, now)?, it.window, 0, lines, given)?;
+            }
+        }
+        Ok(Progress::Done)
+    }
+
+    fn origin<'a>(
+        &self,
+        message: &Message,
+        header: &'a Header,
+        now: Moment,
+    ) -> Result<Origin<'a>, TranslateError> {
+        let message = message.kind();
+        let wrong = |reason| TranslateError { message, market: None, outcome: None, reason };
+        Ok(Origin {
+            message,
+            producer: header.producer,
+            event: &header.event,
+            at: header.timestamp,
+            source: moment(header.timestamp).map_err(wrong)?,
+            actor: self.config.actor,
+            until: now.plus(self.config.validity),
+        })
+    }
+
+    /// The market of a line; news of one that the book does not have are counted, or refused.
+    fn known(
+        &mut self,
+        origin: &Origin<'_>,
+        line: &Line,
+    ) -> Result<Option<MarketKey>, TranslateError> {
+        let key = line.of(origin.event);
+        if self.markets.contains_key(&key) {
+            return Ok(Some(key));
+        }
+        match self.config.undefined {
+            Undefined::Refuse => Err(origin.wrong(TranslateReason::MarketUndefined, Some(&key))),
+            Undefined::PassOver | Undefined::Define => Ok(None),
+        }
+    }
+}
+
+/// News of prices and statuses.
+impl Translator {
+    fn odds_change(
+        &mut self,
+        origin: &Origin<'_>,
+        told: &OddsChange,
+        given: &mut Vec<Given>,
+    ) -> Result<Progress, TranslateError> {
+        let mut new = Vec::new();
+        for market in &told.markets {
+            let key = market.line.of(origin.event);
+            match self.markets.get(&key) {
+                Some(known) => self.prices_are_its(origin, &key, known)?,
+                None if takes_bets(market) && fits(market.outcomes.len()) => {
+                    new.push((key, market.outcomes.iter().map(|it| &it.id).collect()));
+                }
+                None => (),
+            }
+        }
+        if !new.is_empty() {
+            self.define(origin, new, given)?;
+            return Ok(Progress::Waits);
+        }
+
+        // From here on nothing can fail.
+        for market in &told.markets {
+            let key = market.line.of(origin.event);
+            let Some(known) = self.markets.get_mut(&key) else {
+                let unfit = takes_bets(market);
+                *(if unfit { &mut self.skipped.unfit } else { &mut self.skipped.dormant }) += 1;
+                continue;
+            };
+            if origin.at < known.newest {
+                self.skipped.late += 1;
+                continue;
+            }
+            // Bets stop before the prices change, and start behind them.
+            match market.status {
+                MarketStatus::Active => {
+                    given.extend(known.prices(origin, market, &mut self.skipped));
+                    known.status(origin, &key, market.status, given);
+                }
+                MarketStatus::Suspended | MarketStatus::Inactive => {
+                    known.status(origin, &key, market.status, given);
+                    given.extend(known.prices(origin, market, &mut self.skipped));
+                }
+                MarketStatus::HandedOver | MarketStatus::Settled | MarketStatus::Cancelled => {
+                    known.status(origin, &key, market.status, given);
+                }
+            }
+            let frozen = match market.cashout {
+                Some(CashoutStatus::Available) => false,
+                Some(CashoutStatus::Unavailable | CashoutStatus::Closed) => true,
+                None => continue,
+            };
+            if known.frozen.news(Some(frozen), origin.at) {
+                let id = known.id.raw();
+                given.push(origin.plain(&key, |valid_until| FreezeCashOut {
+                    valid_until,
+                    level: Level::Market as u8,
+                    owner: Owner::Feed as u8,
+                    frozen: u8::from(frozen),
+                    id,
+                    ..FreezeCashOut::default()
+                }));
+            }
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Whether the producer's prices are those of the market's feed.
+    fn prices_are_its(
+        &self,
+        origin: &Origin<'_>,
+        key: &MarketKey,
+        market: &Market,
+    ) -> Result<(), TranslateError> {
+        let Some(producer) = origin.producer else { return Ok(()) };
+        match self.sources.get(&producer) {
+            _ if market.feed == FeedId::MANUAL => Ok(()),
+            Some(source) if source.feed == market.feed => Ok(()),
+            Some(_) => Err(origin.wrong(TranslateReason::OtherFeed(producer), Some(key))),
+            None => Err(origin.wrong(TranslateReason::NoFeed(producer), Some(key))),
+        }
+    }
+
+    /// Gives the definition of the event, or where it is known those of the markets.
+    fn define(
+        &mut self,
+        origin: &Origin<'_>,
+        new: Vec<(MarketKey, Vec<&OutcomeId>)>,
+        given: &mut Vec<Given>,
+    ) -> Result<(), TranslateError> {
+        let producer =
+            origin.producer.ok_or_else(|| origin.wrong(TranslateReason::NoProducer, None))?;
+        let feed = match self.sources.get(&producer) {
+            Some(source) => source.feed,
+            None => return Err(origin.wrong(TranslateReason::NoFeed(producer), None)),
+        };
+        for (key, outcomes) in &new {
+            let wrong = |reason| Err(origin.wrong(reason, Some(key)));
+            if !fits(outcomes.len()) {
+                return wrong(TranslateReason::Outcomes(outcomes.len()));
+            }
+            let winners = self.winners(key);
+            if winners == 0 || outcomes.len() <= usize::from(winners) {
+                return wrong(TranslateReason::Winners(winners));
+            }
+        }
+        let Some(fixture) = self.fixtures.get(origin.event).copied() else {
+            let expects = Expects::Fixture(origin.event.clone());
+            given.push(origin.keyed(None, expects, |head, valid_until| {
+                let body = DefineFixture { valid_until, ..DefineFixture::default() };
+                build::define_fixture(head, body, &origin.event.name())
+            }));
+            return Ok(());
+        };
+        for (key, mut outcomes) in new {
+            outcomes.sort_unstable();
+            let names: Vec<String> = outcomes.iter().map(|outcome| outcome.name()).collect();
+            let texts: Vec<&str> = names.iter().map(String::as_str).collect();
+            let body = DefineMarket {
+                feed,
+                winners: self.winners(&key),
+                fixture,
+                age_bound: self.config.age_bound,
+                kind: MarketKind::Fixed as u8,
+                ..DefineMarket::default()
+            };
+            given.push(origin.keyed(
+                Some(&key),
+                Expects::Market(key.clone()),
+                |head, valid_until| {
+                    build::define_market(
+                        head,
+                        DefineMarket { valid_until, ..body },
+                        &key.name(),
+                        &texts,
+                    )
+                },
+            ));
+            self.asked.insert(key, (feed, names));
+        }
+        Ok(())
+    }
+
+    fn winners(&self, key: &MarketKey) -> u16 {
+        self.config.winners.get(&key.market).copied().unwrap_or(1)
+    }
+
+    fn bet_stop(&mut self, origin: &Origin<'_>, told: &BetStop, given: &mut Vec<Given>) {
+        let first = MarketKey {
+            event: origin.event.clone(),
+            market: MarketId(0),
+            specifiers: Specifiers::default(),
+        };
+        let stops = |key: &MarketKey| match self.config.groups.get(&key.market) {
+            Some(groups) if !told.groups.is_all() => {
+                told.groups.names().iter().any(|name| groups.contains(name))
+            }
+            Some(_) | None => true,
+        };
+        let markets =
+            self.markets.range_mut(first..).take_while(|(key, _)| key.event == *origin.event);
+        for (key, market) in markets.filter(|(key, _)| stops(key)) {
+            if origin.at < market.newest {
+                self.skipped.late += 1;
+                continue;
+            }
+            market.newest = origin.at;
+            let active = match market.phase.what {
+                // One of which nothing was told may be open: it was adopted.
+                Phase::Unknown | Phase::Active => true,
+                Phase::Suspended | Phase::Closed => market.phase.at == Some(origin.at),
+            };
+            if active {
+                market.status(origin, key, told.status, given);
+            }
+        }
+    }
+}
+
+/// Whether bets may be placed on a market, now or after a suspension.
+fn takes_bets(market: &OddsMarket) -> bool {
+    let open = matches!(market.status, MarketStatus::Active | MarketStatus::Suspended);
+    open && !market.outcomes.is_empty()
+}
+
+fn fits(outcomes: usize) -> bool {
+    (2..=SELECTIONS_MAX).contains(&outcomes)
+}
+
+/// News of what became of bets.
+impl Translator {
+    fn settlement(
+        &mut self,
+        origin: &Origin<'_>,
+        told: &BetSettlement,
+        given: &mut Vec<Given>,
+    ) -> Result<Progress, TranslateError> {
+        if self.config.undefined == Undefined::Define {
+            let new: Vec<(MarketKey, Vec<&OutcomeId>)> = told
+                .markets
+                .iter()
+                .map(|it| (it.line.of(origin.event), it.outcomes.iter().map(|it| &it.id).collect()))
+                .filter(|(key, _)| !self.markets.contains_key(key))
+                .collect();
+            if !new.is_empty() {
+                self.define(origin, new, given)?;
+                return Ok(Progress::Waits);
+            }
+        }
+        let mut settled = Vec::new();
+        let mut skipped = self.skipped;
+        for market in &told.markets {
+            let Some(key) = self.known(origin, &market.line)? else {
+                skipped.undefined += 1;
+                continue;
+            };
+            let known = &self.markets[&key];
+            let wrong = |reason, outcome: Option<&str>| TranslateError {
+                outcome: outcome.map(str::to_owned),
+                ..origin.wrong(reason, Some(&key))
+            };
+            match known.results(market, wrong)? {
+                Some(entries) => {
+                    skipped.outcomes += (market.outcomes.len() - entries.len()) as u64;
+                    settled.push((key, entries));
+                }
+                None => skipped.undecided += 1,
+            }
+        }
+
+        // From here on nothing can fail.
+        self.skipped = skipped;
+        for (key, entries) in settled {
+            let Some(known) = self.markets.get_mut(&key) else { continue };
+            let body = MarketResult {
+                market: known.id,
+                certainty: match told.certainty {
+                    Certainty::LiveScouted => 1,
+                    Certainty::Confirmed => 2,
+                },
+                source: origin.source,
+                ..MarketResult::default()
+            };
+            // A result that is not sure enough is only noted, and the market stays open.
+            known.open = Told::new(None);
+            known.newest = known.newest.max(origin.at);
+            given.push(origin.keyed(Some(&key), Expects::Nothing, |head, valid_until| {
+                build::result(head, MarketResult { valid_until, ..body }, &entries)
+            }));
+        }
+        Ok(Progress::Done)
+    }
+
+    fn rollback(
+        &mut self,
+        origin: &Origin<'_>,
+        lines: &[Line],
+        given: &mut Vec<Given>,
+    ) -> Result<(), TranslateError> {
+        for key in self.all_known(origin, lines.iter())? {
+            let Some(known) = self.markets.get_mut(&key) else { continue };
+            known.open = Told::new(None);
+            known.newest = known.newest.max(origin.at);
+            let market = known.id;
+            given.push(origin.plain(&key, |valid_until| RollbackResult {
+                valid_until,
+                market,
+                source: origin.source,
+                ..RollbackResult::default()
+            }));
+        }
+        Ok(())
+    }
+
+    fn cancel<'l>(
+        &mut self,
+        origin: &Origin<'_>,
+        window: Window,
+        cancel: u8,
+        lines: impl Iterator<Item = &'l Line>,
+        given: &mut Vec<Given>,
+    ) -> Result<(), TranslateError> {
+        let side = |at: Option<Timestamp>| at.map_or(Ok(Moment(0)), moment);
+        let wrong = |reason| origin.wrong(reason, None);
+        let from = side(window.start()).map_err(wrong)?;
+        let until = side(window.end()).map_err(wrong)?;
+        // The core's nought is "no end", and the feed's is 1970.
+        let empty = window.end().is_some() && until <= from;
+        for key in self.all_known(origin, lines)? {
+            if empty {
+                self.skipped.empty_windows += 1;
+                continue;
+            }
+            let market = self.markets[&key].id;
+            given.push(origin.plain(&key, |valid_until| CancelBets {
+                valid_until,
+                cancel,
+                market,
+                from,
+                until,
+                source: origin.source,
+                ..CancelBets::default()
+            }));
+        }
+        Ok(())
+    }
+
+    /// The markets of some lines that the book has; counts the others, or refuses all.
+    fn all_known<'l>(
+        &mut self,
+        origin: &Origin<'_>,
+        lines: impl Iterator<Item = &'l Line>,
+    ) -> Result<Vec<MarketKey>, TranslateError> {
+        let keys = lines.map(|line| self.known(origin, line));
+        let keys = keys.collect::<Result<Vec<Option<MarketKey>>, TranslateError>>()?;
+        let all = keys.len();
+        let keys: Vec<MarketKey> = keys.into_iter().flatten().collect();
+        self.skipped.undefined += (all - keys.len()) as u64;
+        Ok(keys)
+    }
+}
+
+/// News of producers.
+impl Translator {
+    /// The feed of a producer, and the moment of a message about it.
+    fn source(
+        &mut self,
+        message: &Message,
+        producer: Producer,
+    ) -> Result<Option<(FeedId, Moment)>, TranslateError> {
+        let wrong = |reason| TranslateError {
+            message: message.kind(),
+            market: None,
+            outcome: None,
+            reason,
+        };
+        let at = message.timestamp().map_or(Ok(Moment(0)), moment).map_err(wrong)?;
+        let source = self.sources.get(&producer);
+        self.skipped.producers += u64::from(source.is_none());
+        Ok(source.map(|source| (source.feed, at)))
+    }
+
+    fn of_feed(&mut self, feed: FeedId) -> impl Iterator<Item = &mut Source> {
+        self.sources.values_mut().filter(move |source| source.feed == feed)
+    }
+
+    fn alive(
+        &mut self,
+        message: &Message,
+        producer: Producer,
+        given: &mut Vec<Given>,
+    ) -> Result<(), TranslateError> {
+        let Some((feed, source)) = self.source(message, producer)? else { return Ok(()) };
+        if let Some(speaker) = self.sources.get_mut(&producer) {
+            speaker.alive = true;
+        }
+        if self.of_feed(feed).all(|source| source.alive) {
+            self.of_feed(feed).for_each(|source| source.alive = false);
+            given.push(self.signal(&FeedHeartbeat { feed, source, ..FeedHeartbeat::default() }));
+        }
+        Ok(())
+    }
+
+    fn down(
+        &mut self,
+        message: &Message,
+        producer: Producer,
+        given: &mut Vec<Given>,
+    ) -> Result<(), TranslateError> {
+        let Some((feed, source)) = self.source(message, producer)? else { return Ok(()) };
+        if let Some(speaker) = self.sources.get_mut(&producer) {
+            *speaker = Source { feed, whole: false, alive: false };
+        }
+        given.push(self.signal(&FeedGap { feed, source, ..FeedGap::default() }));
+        Ok(())
+    }
+
+    fn whole(
+        &mut self,
+        message: &Message,
+        producer: Producer,
+        given: &mut Vec<Given>,
+    ) -> Result<(), TranslateError> {
+        let Some((feed, source)) = self.source(message, producer)? else { return Ok(()) };
+        if let Some(speaker) = self.sources.get_mut(&producer) {
+            speaker.whole = true;
+        }
+        if self.of_feed(feed).all(|source| source.whole) {
+            given.push(self.signal(&FeedRecovered { feed, source, ..FeedRecovered::default() }));
+        }
+        Ok(())
+    }
+
+    /// A feed's own message: it has no key and no time limit.
+    fn signal<B: Body>(&self, body: &B) -> Given {
+        let head = Head::control(self.config.actor, RequestKey::NONE);
+        Given { slots: vec![build::plain(head, body)], expects: Expects::Nothing }
+    }
+}
