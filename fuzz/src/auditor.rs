@@ -300,38 +300,33 @@ const MARKET_STEPS: &[(&str, &str)] = &[
 impl Hits {
     /// The steps that were allowed and never taken.
     pub fn never(&self) -> Vec<String> {
-        let mut never = Vec::new();
+        self.missing(|_, _| true)
+    }
+
+    /// Those of an engine that is asked one thing at a time: between two questions it has settled all there
+    /// is. One that is asked for singles alone makes nothing wait, buys nothing back, and takes no result back.
+    pub(crate) fn never_in_turn(&self, singles: bool) -> Vec<String> {
+        self.missing(|from, step| {
+            let many = ["Delayed", "Referred", "CashingOut", "CashedOut", "Partial", "Rejected"];
+            let more = ["delay", "refer", "partial", "cash out", "rollback"];
+            let settles = from == "Settling" && step != "settle end";
+            !settles && !(singles && (many.contains(&from) || more.contains(&step)))
+        })
+    }
+
+    fn missing(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Vec<String> {
+        let mut missing = Vec::new();
         for (what, steps, hits) in
             [("bet", BET_STEPS, &self.bets), ("market", MARKET_STEPS, &self.markets)]
         {
             for (from, step) in steps {
-                if !hits.contains_key(&((*from).to_owned(), (*step).to_owned())) {
-                    never.push(format!("{what}: {from} -> {step}"));
+                let taken = hits.contains_key(&((*from).to_owned(), (*step).to_owned()));
+                if !taken && is_wanted(from, step) {
+                    missing.push(format!("{what}: {from} -> {step}"));
                 }
             }
         }
-        never
-    }
-
-    /// Those of them that a night of singles takes: it has no waits, no sales and no results taken back.
-    pub fn never_of_singles(&self) -> Vec<String> {
-        const OTHERS: [&str; 11] = [
-            "delay",
-            "refer",
-            "Delayed",
-            "Referred",
-            "partial",
-            "cash out",
-            "CashingOut",
-            "CashedOut",
-            "Partial",
-            "Rejected",
-            "rollback",
-        ];
-        let mut never = self.never();
-        never.retain(|step| step != "market: Settling -> result");
-        never.retain(|step| !OTHERS.iter().any(|other| step.contains(other)));
-        never
+        missing
     }
 
     /// Bets that were placed, offered at another price, or made to wait.
@@ -560,6 +555,12 @@ impl Auditor {
             .iter()
             .filter(move |(_, bet)| bet.state == state)
             .map(|(id, bet)| (BetId::from_raw(*id), AccountId::from_raw(bet.account)))
+    }
+
+    /// The market of a bet's first leg.
+    pub(crate) fn market_of(&self, bet: BetId) -> Option<MarketId> {
+        let bet = self.bets.get(&bet.raw())?;
+        bet.legs.first().map(|leg| MarketId::from_raw(leg.market))
     }
 
     /// How many legs a bet has.

@@ -294,6 +294,10 @@ impl<R: Rules> UnderTest for Betring<R> {
                 Err(why) => refused(why),
             };
         }
+        // A command that says it is shorter would be several of a batch, and the rest be answered next time.
+        if slots.first().is_some_and(|slot| slot.slots() < slots.len()) {
+            return Ok(Answer::malformed(Malformed::Slots));
+        }
         if let Some(why) = client.submit_batch(&slots).refused {
             return refused(why);
         }

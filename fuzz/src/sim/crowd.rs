@@ -56,6 +56,8 @@ pub(crate) struct Crowd {
     slow: usize,
     calm: bool,
     weights: Option<Weights>,
+    /// Whether it asks for singles only, as engines of others are asked.
+    singles: bool,
 }
 
 fn bytes_of(slots: &[Slot]) -> Vec<u8> {
@@ -78,12 +80,13 @@ impl Crowd {
             slow,
             calm,
             weights: None,
+            singles: false,
         }
     }
 
-    /// The same crowd with a user's weights: it asks for singles only, as engines of others are asked.
-    pub(crate) fn weighted(self, weights: Weights) -> Crowd {
-        Crowd { weights: Some(weights), ..self }
+    /// The same crowd with a user's weights; of an engine that is not ours it asks for singles only.
+    pub(crate) fn weighted(self, weights: Weights, singles: bool) -> Crowd {
+        Crowd { weights: Some(weights), singles, ..self }
     }
 
     /// What somebody does next, or time: for engines that are asked one thing at a time.
@@ -114,12 +117,21 @@ impl Crowd {
         {
             return input;
         }
+        if self.rng.permille(400)
+            && let Some((client, bytes)) = self.answer_wait(stage)
+        {
+            return self.send(client, bytes);
+        }
         if stage.auditor().accounts().next().is_some() && self.rng.permille(200) {
             let account = self.account(stage.auditor());
             let header = Header::customer(account, self.key());
             let client = 2 + self.rng.below(CUSTOMERS) as usize;
             let valid_until = stage.now().plus(Nanos::from_secs(4));
-            let bytes = self.place(stage.auditor(), header, valid_until);
+            let sells = !self.singles && self.rng.permille(250);
+            let bytes = match sells {
+                true => self.sell(stage.auditor(), header, valid_until),
+                false => self.place(stage.auditor(), header, valid_until),
+            };
             return self.send(client, bytes);
         }
         if self.rng.permille(350)
@@ -160,6 +172,22 @@ impl Crowd {
         Some(self.send(client, bytes))
     }
 
+    /// What is done about a bet that waits: a trader answers, or prices move before its delay is over.
+    fn answer_wait(&mut self, stage: &impl Stage) -> Option<(usize, Vec<u8>)> {
+        let auditor = stage.auditor();
+        let valid_until = stage.now().plus(Nanos::from_secs(4));
+        let header = self.control();
+        if auditor.bets_in(BetState::Referred).next().is_some() {
+            if self.rng.permille(200) {
+                return None;
+            }
+            return Some((TRADER, self.referral(auditor, header, valid_until)));
+        }
+        let (delayed, _) = auditor.bets_in(BetState::Delayed).next()?;
+        let market = auditor.market_of(delayed)?;
+        self.reprice(auditor, header, valid_until, market)
+    }
+
     /// What somebody does so that there is betting at all, and an end to it: money for who has none, one of
     /// the things that a market lacks before it takes bets, the next step of one that had some.
     fn groom(&mut self, stage: &impl Stage) -> Option<(usize, Vec<u8>)> {
@@ -179,6 +207,19 @@ impl Crowd {
             let body = BlockAccount { valid_until, account, ..BlockAccount::default() };
             return Some((TRADER, plain(self.control(), &body)));
         }
+        if !self.singles && self.rng.permille(60) {
+            return Some((TRADER, self.publish_rules(valid_until)));
+        }
+        let voided = [BetState::Partial, BetState::Void];
+        let settled = voided.into_iter().find_map(|state| auditor.bets_in(state).next());
+        if let Some((bet, _)) = settled
+            && !self.singles
+            && self.rng.permille(300)
+        {
+            let market = auditor.market_of(bet)?;
+            let body = RollbackResult { valid_until, market, ..RollbackResult::default() };
+            return Some((TRADER, plain(self.control(), &body)));
+        }
         let markets: Vec<(MarketId, MarketStatus)> = auditor.markets().collect();
         if markets.is_empty() {
             return None;
@@ -195,6 +236,13 @@ impl Crowd {
             }
             MarketStatus::Defined => plain(header, &open),
             MarketStatus::Open if often < 8 => plain(header, &close),
+            MarketStatus::Open if often < 11 && !self.singles => {
+                let delay = Nanos::from_millis(self.rng.pick(&[20, 200]));
+                plain(
+                    header,
+                    &SetInPlay { valid_until, in_play: 1, market, delay, ..SetInPlay::default() },
+                )
+            }
             MarketStatus::Open => return self.what_it_lacks(auditor, header, valid_until, market),
             MarketStatus::Closed if often < 20 => plain(header, &close),
             MarketStatus::Closed if often < 50 => plain(header, &open),
@@ -233,18 +281,31 @@ impl Crowd {
                 Some((FEED, plain(of_a_feed, &body)))
             }
             Reject::NoPrice | Reject::StalePrice => {
-                let by_hand = feed == FeedId::MANUAL;
-                let valid_until = if by_hand { valid_until } else { Timestamp(0) };
-                let header = if by_hand { header } else { of_a_feed };
-                let prices = (0..selections as u16)
-                    .map(|selection| PriceEntry::new(SelectionIndex(selection), self.price()));
-                let prices: Vec<PriceEntry> = prices.collect();
-                let body = SetPrices { valid_until, feed, market, ..SetPrices::default() };
-                let slots = build::set_prices(header, body, &prices).ok()?;
-                Some((if by_hand { TRADER } else { FEED }, bytes_of(&slots)))
+                self.reprice(auditor, header, valid_until, market)
             }
             _ => None,
         }
+    }
+
+    /// New prices of a whole market, from whom it has them.
+    fn reprice(
+        &mut self,
+        auditor: &Auditor,
+        header: Header,
+        valid_until: Timestamp,
+        market: MarketId,
+    ) -> Option<(usize, Vec<u8>)> {
+        let feed = auditor.feed_of(market)?;
+        let by_hand = feed == FeedId::MANUAL;
+        let of_a_feed = Header { account: header.account, ..Header::default() };
+        let valid_until = if by_hand { valid_until } else { Timestamp(0) };
+        let header = if by_hand { header } else { of_a_feed };
+        let prices = (0..auditor.selections(market) as u16)
+            .map(|selection| PriceEntry::new(SelectionIndex(selection), self.price()));
+        let prices: Vec<PriceEntry> = prices.collect();
+        let body = SetPrices { valid_until, feed, market, ..SetPrices::default() };
+        let slots = build::set_prices(header, body, &prices).ok()?;
+        Some((if by_hand { TRADER } else { FEED }, bytes_of(&slots)))
     }
 
     /// What happens next.
@@ -516,9 +577,9 @@ impl Crowd {
         // Whatever rules say of fixtures, there is something else to bet on.
         let share = if self.weights.is_some() { 350 } else { 250 };
         let offer = match self.rng.below(10) {
-            0..=2 if self.weights.is_none() => EachWayOffer::Own,
-            3..=4 if self.weights.is_none() => EachWayOffer::ByTable,
-            5 if self.weights.is_none() => EachWayOffer::Handicap,
+            0..=2 if !self.singles => EachWayOffer::Own,
+            3..=4 if !self.singles => EachWayOffer::ByTable,
+            5 if !self.singles => EachWayOffer::Handicap,
             _ => EachWayOffer::No,
         };
         let (places, place_num, place_den) =
@@ -623,8 +684,8 @@ impl Crowd {
                     plain(header, &DeclineOffer { valid_until, bet, ..DeclineOffer::default() })
                 }
             }
-            40..=45 if self.weights.is_none() => self.sell(auditor, header, valid_until),
-            46..=70 if self.weights.is_none() => self.ticket(auditor, header, valid_until),
+            40..=45 if !self.singles => self.sell(auditor, header, valid_until),
+            46..=70 if !self.singles => self.ticket(auditor, header, valid_until),
             _ => self.place(auditor, header, valid_until),
         }
     }
@@ -651,7 +712,8 @@ impl Crowd {
             let percent = rng.pick(&[80, 95, 100, 100, 100, 105, 130]);
             Minor((value.0 * percent / 100).max(1))
         };
-        if self.rng.permille(250) {
+        // When a bet sold itself its events say, and whoever is asked one thing at a time shows none.
+        if self.weights.is_none() && self.rng.permille(250) {
             let off = self.rng.permille(150);
             let value = if off { Minor(0) } else { about(&mut self.rng) };
             return plain(
@@ -832,11 +894,7 @@ impl Crowd {
                 plain(header, &body)
             }
             77..=95 => self.referral(auditor, header, valid_until),
-            _ => {
-                let set = self.ruleset();
-                let body = PublishRules { valid_until, reason, ..PublishRules::default() };
-                bytes_of(&build::publish_rules(header, body, &set))
-            }
+            _ => self.publish_rules(valid_until),
         }
     }
 
@@ -855,6 +913,7 @@ impl Crowd {
             ReferralAnswer::Accept,
             ReferralAnswer::Counter,
             ReferralAnswer::Counter,
+            ReferralAnswer::Decline,
             ReferralAnswer::Decline,
         ]);
         let legs = match answer {
@@ -880,6 +939,13 @@ impl Crowd {
             ..AnswerReferral::default()
         };
         build::answer_referral(header, body, &prices).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
+    fn publish_rules(&mut self, valid_until: Timestamp) -> Vec<u8> {
+        let (header, set) = (self.control(), self.ruleset());
+        let reason = self.rng.below(5) as u32;
+        let body = PublishRules { valid_until, reason, ..PublishRules::default() };
+        bytes_of(&build::publish_rules(header, body, &set))
     }
 
     /// An operator's policies, of those that there are.
@@ -1052,7 +1118,7 @@ impl Crowd {
         let header = self.control();
         let market = self.market(auditor);
         let reason = self.rng.below(5) as u32;
-        if self.weights.is_none() && self.rng.permille(300) {
+        if !self.singles && self.rng.permille(300) {
             return self.correction(auditor, header, valid_until);
         }
         match self.rng.below(100) {
@@ -1081,7 +1147,7 @@ impl Crowd {
             59..=64 => {
                 let selection = SelectionIndex(self.rng.below(4) as u16);
                 let withdrawn = u8::from(self.rng.permille(500));
-                let deducts = self.weights.is_none() && withdrawn == 1 && self.rng.permille(400);
+                let deducts = !self.singles && withdrawn == 1 && self.rng.permille(400);
                 let priced = deducts && self.rng.permille(500);
                 let body = WithdrawSelection {
                     valid_until,
@@ -1183,6 +1249,7 @@ impl Crowd {
         let selections = auditor.selections(market).max(2);
         let winner = self.rng.below(selections as u64) as usize;
         let all_void = self.rng.permille(80);
+        let parts = if self.weights.is_some() { 450 } else { 250 };
         let entries: Vec<ResultEntry> = (0..selections)
             .map(|at| {
                 let outcome = if all_void || self.rng.permille(80) {
@@ -1193,14 +1260,14 @@ impl Crowd {
                     SelectionOutcome::Lose
                 };
                 let selection = SelectionIndex(at as u16);
-                if self.weights.is_none() && self.rng.permille(250) {
+                if !self.singles && self.rng.permille(parts) {
                     return self.numbers(selection);
                 }
                 ResultEntry::new(selection, outcome)
             })
             .collect();
         let mut body = MarketResult { valid_until, market, ..MarketResult::default() };
-        if self.weights.is_none() {
+        if !self.singles {
             body.source = self.said_at();
             body.certainty = self.rng.pick(&[0, 0, 1, 2]);
         }

@@ -163,6 +163,16 @@ scripts! {
         bet B1                    -> Won 30.00
     ";
 
+    a_confirmed_correction_counts_though_what_was_unconfirmed_was_said_later: "
+        fund A7 100.00
+        quote M1 3.00
+        place R1 A7 M1 10.00 any               -> B1
+        result M1 1 certainty 1 source 30s     -> started J1
+        result M1 1 certainty 2 source 10s     -> done
+        result M1 2 certainty 2 source 20s     -> started J2
+        bet B1                                 -> Lost
+    ";
+
     what_a_source_said_earlier_has_no_effect_any_more: "
         fund A7 100.00
         quote M1 3.00
