@@ -70,13 +70,17 @@ fn main() {
     println!("made: {second}");
     drop(desk);
 
-    // An opening begins a run, in a segment of its own: without that it was never opened.
+    // An opening begins a run, in a segment of its own, and says so in the witness: without either it was never
+    // opened.
     let run = book.join(format!("seg-{:020}.jnl", seq.0 + 1));
+    let witness = book.join("WITNESS");
+    let before = std::fs::read(&witness).expect("the witness of the run that made it");
     let opened = |how| {
         let told = opened(&book, how);
         print!("{told}");
         assert!(told.contains(&digest.to_string()), "the same state, whatever it began with");
         std::fs::remove_file(&run).expect("the run's segment");
+        std::fs::write(&witness, &before).expect("the witness as it was");
     };
     opened("with the newest snapshot");
     let lose = |seq: betring::Seq| {

@@ -501,24 +501,26 @@ pub fn returns(
     if RoundingPoint::Line == rounding.point && LINES_ENUMERATED_MAX < shape.lines() {
         return Err(TicketError::TooManyLines { lines: shape.lines() });
     }
+    let scale = scale_of(keep_ppm);
     if shape == Shape::single()
-        && let Some(ratio) = single_ratio(stake, win[0], keep_ppm)
+        && let Some(ratio) = single_ratio(stake, win[0], scale)
     {
         let minor = div_round(ratio.0, ratio.1, rounding.mode);
         return Money::from_wide(minor).ok_or(TicketError::TooLarge);
     }
-    many(shape, stake, win, place, keep_ppm, rounding)
+    many(shape, stake, win, place, scale, rounding)
+}
+
+/// What is kept, as a fraction, and of the smallest numbers where it is the whole.
+const fn scale_of(keep_ppm: u32) -> (u32, u32) {
+    if keep_ppm == PPM { (1, 1) } else { (keep_ppm, PPM) }
 }
 
 /// What a single returns, as a fraction of two numbers of 127 bits; `None` where they do not fit.
-fn single_ratio(stake: Stake, factor: Factor, keep_ppm: u32) -> Option<(i128, i128)> {
+fn single_ratio(stake: Stake, factor: Factor, (keep, of): (u32, u32)) -> Option<(i128, i128)> {
     let num = i128::try_from(factor.num()).ok()?.checked_mul(stake.minor().into())?;
     let den = i128::try_from(factor.den()).ok()?;
-    if keep_ppm == PPM {
-        Some((num, den))
-    } else {
-        Some((num.checked_mul(keep_ppm.into())?, den.checked_mul(PPM.into())?))
-    }
+    Some((num.checked_mul(keep.into())?, den.checked_mul(of.into())?))
 }
 
 /// A whole in parts per million.
@@ -739,11 +741,10 @@ fn many(
     stake: Stake,
     win: &[Factor],
     place: &[Factor],
-    keep_ppm: u32,
+    scale: (u32, u32),
     rounding: Rounding,
 ) -> Result<Money, TicketError> {
     let legs = Legs::new(shape, win, place);
-    let scale = if keep_ppm == PPM { (1, 1) } else { (keep_ppm, PPM) };
     let amount = match rounding.point {
         RoundingPoint::Bet => {
             at_width!(legs.bits, whole(shape, stake, &legs, scale, rounding.mode))
@@ -981,9 +982,10 @@ pub fn bonus(
         (Some("lucky15"), EachWay::No | EachWay::WinToWin) => table.lucky15,
         (Some("lucky31"), EachWay::No | EachWay::WinToWin) => table.lucky31,
         (Some("lucky63"), EachWay::No | EachWay::WinToWin) => table.lucky63,
-        _ => Bonus::NONE,
+        _ => return Ok(Money::ZERO),
     };
-    if numbers.iter().any(|leg| !leg.void.is_none()) {
+    let nothing = all_winners == 0 && one_winner <= 1;
+    if nothing || numbers.iter().any(|leg| !leg.void.is_none()) {
         return Ok(Money::ZERO);
     }
     let mut factors = [Factor::ZERO; LEGS_MAX];
@@ -1231,7 +1233,8 @@ mod tests {
                     let factor = Factor::of(price, Part::Place(most), numbers);
                     for minor in [1, 999, 1_000_000_007, Stake::MAX.minor()] {
                         for keep in [PPM, 950_001, 0] {
-                            match single_ratio(stake(minor), factor, keep) {
+                            let scale = scale_of(keep);
+                            match single_ratio(stake(minor), factor, scale) {
                                 Some(_) => short += 1,
                                 None => wide += 1,
                             }
@@ -1248,7 +1251,7 @@ mod tests {
                                             keep,
                                             rounding
                                         ),
-                                        many(single, stake(minor), &[factor], &[], keep, rounding),
+                                        many(single, stake(minor), &[factor], &[], scale, rounding),
                                     );
                                 }
                             }

@@ -53,11 +53,10 @@ pub fn read(bytes: &[u8]) -> Result<Message, Error> {
 /// Elements that are known. At a place where they do not belong they are refused; any other
 /// element is passed over, for example an event's state (`sport_event_status`), what odds were
 /// made from (`odds_generation_properties`), and what a later schema brings.
-const KNOWN: [&str; 14] = [
-    "odds",
-    "outcomes",
-    "market",
-    "outcome",
+const WITHIN: [&str; 4] = ["odds", "outcomes", "market", "outcome"];
+
+/// The messages that are read to the end.
+const MESSAGES: [&str; 10] = [
     "odds_change",
     "bet_stop",
     "bet_settlement",
@@ -71,47 +70,24 @@ const KNOWN: [&str; 14] = [
 ];
 
 fn message(document: &mut Document<'_>, root: &Tag<'_>) -> Result<Message, Error> {
+    if let Some(name) = MESSAGES.into_iter().find(|name| *name == root.name()) {
+        document.place.message = name;
+    }
     match root.name() {
-        "odds_change" => {
-            document.place.message = "odds_change";
-            odds_change(document, root).map(Message::OddsChange)
-        }
-        "bet_stop" => {
-            document.place.message = "bet_stop";
-            bet_stop(document, root).map(Message::BetStop)
-        }
-        "bet_settlement" => {
-            document.place.message = "bet_settlement";
-            bet_settlement(document, root).map(Message::BetSettlement)
-        }
+        "odds_change" => odds_change(document, root).map(Message::OddsChange),
+        "bet_stop" => bet_stop(document, root).map(Message::BetStop),
+        "bet_settlement" => bet_settlement(document, root).map(Message::BetSettlement),
         "rollback_bet_settlement" => {
-            document.place.message = "rollback_bet_settlement";
             rollback_bet_settlement(document, root).map(Message::RollbackBetSettlement)
         }
-        "bet_cancel" => {
-            document.place.message = "bet_cancel";
-            bet_cancel(document, root).map(Message::BetCancel)
-        }
+        "bet_cancel" => bet_cancel(document, root).map(Message::BetCancel),
         "rollback_bet_cancel" => {
-            document.place.message = "rollback_bet_cancel";
             rollback_bet_cancel(document, root).map(Message::RollbackBetCancel)
         }
-        "fixture_change" => {
-            document.place.message = "fixture_change";
-            fixture_change(document, root).map(Message::FixtureChange)
-        }
-        "alive" => {
-            document.place.message = "alive";
-            alive(document, root).map(Message::Alive)
-        }
-        "snapshot_complete" => {
-            document.place.message = "snapshot_complete";
-            snapshot_complete(document, root).map(Message::SnapshotComplete)
-        }
-        "product_down" => {
-            document.place.message = "product_down";
-            product_down(document, root).map(Message::ProductDown)
-        }
+        "fixture_change" => fixture_change(document, root).map(Message::FixtureChange),
+        "alive" => alive(document, root).map(Message::Alive),
+        "snapshot_complete" => snapshot_complete(document, root).map(Message::SnapshotComplete),
+        "product_down" => product_down(document, root).map(Message::ProductDown),
         name => match DescriptionKind::of(name) {
             Some(kind) => {
                 document.place.message = kind.name();
@@ -360,7 +336,7 @@ fn product_down(document: &mut Document<'_>, root: &Tag<'_>) -> Result<ProductDo
 
 /// Passes over an element that a schema may have brought, and refuses one that is known.
 fn unknown(document: &mut Document<'_>, tag: &Tag<'_>, parent: &'static str) -> Result<(), Error> {
-    if KNOWN.contains(&tag.name()) {
+    if WITHIN.contains(&tag.name()) || MESSAGES.contains(&tag.name()) {
         let reason = Reason::Misplaced { found: shown(tag.name()) };
         return Err(document.refuse(tag, parent, reason));
     }

@@ -3,6 +3,7 @@
 //! Slow and obvious on purpose: called by tests, simulators and tools, never by the loop.
 
 use crate::bet::{Bet, BetState, NONE};
+use crate::command::EachWayKind;
 use crate::digest::{Digest, Digester};
 use crate::event::{HouseAccount, MarketStatus};
 use crate::market::{Market, Suspension};
@@ -319,7 +320,7 @@ impl<R: Rules> State<R> {
             }
             d.put(bet.account).put(bet.book).put(bet.stake).put(bet.returns).put(bet.cap);
             d.put(bet.paid).put(bet.cashed).put(bet.folds).put(bet.bankers).put(bet.legs);
-            d.put(crate::place::each_way_code(bet.each_way)).put(bet.undecided).put(bet.present);
+            d.put(EachWayKind::from(bet.each_way) as u8).put(bet.undecided).put(bet.present);
             d.put(bet.policy).put(bet.basis).put(bet.synthetic).put(bet.bonus);
             d.put(bet.cancelled).put(bet.single).put(bet.slippage).put(bet.ruleset);
             d.put(bet.settlements).put(bet.placed_seq.0).put(bet.placed_at.0).put(bet.until.0);

@@ -1221,15 +1221,31 @@ body! {
     }
 }
 
-impl PlaceTicket {
-    /// Its lines, if there are any such.
-    pub fn shape(&self) -> Option<Shape> {
-        let each_way = match EachWayKind::from_code(self.each_way)? {
+impl From<EachWayKind> for EachWay {
+    fn from(kind: EachWayKind) -> EachWay {
+        match kind {
             EachWayKind::No => EachWay::No,
             EachWayKind::WinToWin => EachWay::WinToWin,
             EachWayKind::EquallyDivided => EachWay::EquallyDivided,
-        };
-        Shape::new(self.legs, self.folds, self.bankers, each_way).ok()
+        }
+    }
+}
+
+impl From<EachWay> for EachWayKind {
+    fn from(each_way: EachWay) -> EachWayKind {
+        match each_way {
+            EachWay::No => EachWayKind::No,
+            EachWay::WinToWin => EachWayKind::WinToWin,
+            EachWay::EquallyDivided => EachWayKind::EquallyDivided,
+        }
+    }
+}
+
+impl PlaceTicket {
+    /// Its lines, if there are any such.
+    pub fn shape(&self) -> Option<Shape> {
+        let each_way = EachWayKind::from_code(self.each_way)?;
+        Shape::new(self.legs, self.folds, self.bankers, each_way.into()).ok()
     }
 
     /// The stake of all its lines together, if it is one.

@@ -618,7 +618,7 @@ events! {
         job: JobId,
         /// On which market.
         market: MarketId,
-        /// How many bets it handled.
+        /// How many legs of bets it handled.
         bets: u64,
         /// How many Steps it took part in.
         steps: u64,

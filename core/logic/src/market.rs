@@ -1,13 +1,12 @@
 //! The life of one market: its status, who suspends it, its quotes and how old they are.
 
+use crate::bet::NONE;
 use crate::command::{EachWayOffer, Owner, ResultEntry};
 use crate::event::{JobKind, MarketStatus};
 use crate::id::{Epoch, FeedId, FixtureId, JobId, PriceVersion, Seq};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::WirePrice;
 use betring_pricing::PlaceFraction;
-
-pub(crate) const NO_LEG: u32 = u32::MAX;
 
 /// Who suspends a level, and when it was last suspended by anyone.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -195,8 +194,8 @@ impl Market {
             version: PriceVersion(0),
             first: 0,
             selections: 0,
-            head: NO_LEG,
-            tail: NO_LEG,
+            head: NONE,
+            tail: NONE,
             open_bets: 0,
             settlement: 0,
             job: None,
@@ -208,12 +207,12 @@ impl Market {
             places: 0,
             fraction: None,
             deducts: false,
-            windows: NO_LEG,
+            windows: NONE,
             certainty: 0,
             result_source: Timestamp(0),
             rolled_back: Timestamp(0),
-            auto_head: NO_LEG,
-            auto_kept: NO_LEG,
+            auto_head: NONE,
+            auto_kept: NONE,
             auto_queued: false,
             auto_again: false,
         }

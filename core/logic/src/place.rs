@@ -9,8 +9,8 @@
 use crate::answer::{Answer, AnswerKind, Basis};
 use crate::bet::{Ask, Bet, BetState, BetStep, Leg, NONE, quoted};
 use crate::command::{
-    EachWayOffer, LegEntry, Limits, PayoutCap, Place, PlaceTicket, PriceFailure, PricePolicy,
-    StakeKind,
+    EachWayKind, EachWayOffer, LegEntry, Limits, PayoutCap, Place, PlaceTicket, PriceFailure,
+    PricePolicy, StakeKind,
 };
 use crate::event::*;
 use crate::id::*;
@@ -55,6 +55,13 @@ pub(crate) struct Slip {
     pub(crate) single: bool,
 }
 
+impl Slip {
+    /// One leg, and no place part.
+    fn is_plain(&self) -> bool {
+        self.shape.legs() == 1 && self.shape.each_way() == EachWay::No
+    }
+}
+
 /// One leg of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted {
@@ -64,6 +71,13 @@ pub(crate) struct Wanted {
     pub(crate) version: PriceVersion,
     /// The price that a trader gives, whatever is in force; none: that in force.
     pub(crate) given: WirePrice,
+}
+
+impl From<LegEntry> for Wanted {
+    fn from(leg: LegEntry) -> Wanted {
+        let LegEntry { market, selection, price, version, .. } = leg;
+        Wanted { market, selection, price, version, given: WirePrice::NONE }
+    }
 }
 
 /// The same leg with what is in force.
@@ -139,13 +153,8 @@ impl<R: Rules> State<R> {
             single: true,
         };
         self.scratch.wanted.clear();
-        self.scratch.wanted.push(Wanted {
-            market: body.market,
-            selection: body.selection,
-            price: body.price,
-            version: body.version,
-            given: WirePrice::NONE,
-        });
+        let leg = LegEntry::new(body.market, body.selection, body.price, body.version);
+        self.scratch.wanted.push(leg.into());
         self.place_slip(header, &slip, events)
     }
 
@@ -170,13 +179,7 @@ impl<R: Rules> State<R> {
             single: false,
         };
         self.scratch.wanted.clear();
-        self.scratch.wanted.extend(legs.map(|leg| Wanted {
-            market: leg.market,
-            selection: leg.selection,
-            price: leg.price,
-            version: leg.version,
-            given: WirePrice::NONE,
-        }));
+        self.scratch.wanted.extend(legs.map(Wanted::from));
         self.place_slip(header, &slip, events)
     }
 
@@ -597,7 +600,7 @@ impl<R: Rules> State<R> {
         limits: &Limits,
         scratch: &mut Scratch,
     ) -> Result<(i64, i64), Answer> {
-        let plain = slip.shape.legs() == 1 && slip.shape.each_way() == EachWay::No;
+        let plain = slip.is_plain();
         let returns = if plain {
             Ok(risk::returns(stake, scratch.found[0].quote.price, house.rounding.mode))
         } else {
@@ -643,7 +646,7 @@ impl<R: Rules> State<R> {
         trader: bool,
         scratch: &mut Scratch,
     ) -> Result<bool, Answer> {
-        let plain = slip.shape.legs() == 1 && slip.shape.each_way() == EachWay::No;
+        let plain = slip.is_plain();
         if !plain {
             reaches(slip.shape, stake, returns, scratch);
         }
@@ -652,14 +655,13 @@ impl<R: Rules> State<R> {
             let view = self.market_bets(book, leg.market);
             let selection = usize::from(wanted.selection.0);
             let most = i128::from(self.limits(book, leg.market).max_liability.0);
-            let before = self.risk.worst(view) + self.risk.largest_reach(view);
+            let (worst, largest) = (self.risk.worst(view), self.risk.largest_reach(view));
+            let before = worst + largest;
             let after = if plain {
-                self.risk.worst_with(view, selection, stake.minor(), returns)
-                    + self.risk.largest_reach(view)
+                self.risk.worst_with(view, selection, stake.minor(), returns) + largest
             } else {
-                let more = i128::from(leg.reach);
-                let reach = self.risk.reach(view, selection) + more;
-                self.risk.worst(view) + self.risk.largest_reach(view).max(reach)
+                let reach = self.risk.reach(view, selection) + i128::from(leg.reach);
+                worst + largest.max(reach)
             };
             let limit = before.max(most);
             if after <= limit || trader {
@@ -671,11 +673,11 @@ impl<R: Rules> State<R> {
             }
             let amount = if plain {
                 let mode = self.rounding_of_now();
-                let room = limit - self.risk.largest_reach(view);
+                let room = limit - largest;
                 self.risk.largest_stake(view, selection, leg.quote.price, room, mode)
             } else {
                 // One less for what is rounded up.
-                let room = limit - self.risk.worst(view) - self.risk.reach(view, selection) - 1;
+                let room = limit - worst - self.risk.reach(view, selection) - 1;
                 let room = i64::try_from(room.max(0)).unwrap_or(i64::MAX);
                 share_of(stake.minor(), room, leg.reach)
             };
@@ -980,7 +982,7 @@ impl<R: Rules> State<R> {
             bankers: bet.bankers,
             lines: u32::try_from(bet.shape().lines()).unwrap_or(u32::MAX),
             legs: bet.legs,
-            each_way: each_way_code(bet.each_way),
+            each_way: EachWayKind::from(bet.each_way) as u8,
             policy: bet.policy,
             basis: bet.basis,
             currency: self.currency_of(bet),
@@ -1085,15 +1087,6 @@ pub(crate) fn due(bet: &Bet) -> Timestamp {
     match bet.state {
         BetState::Offered | BetState::Referred => bet.until.plus(Nanos(1)),
         _ => bet.until,
-    }
-}
-
-/// The numbers of each-way kinds on the wire.
-pub(crate) const fn each_way_code(each_way: EachWay) -> u8 {
-    match each_way {
-        EachWay::No => 0,
-        EachWay::WinToWin => 1,
-        EachWay::EquallyDivided => 2,
     }
 }
 

@@ -286,7 +286,7 @@ impl<R: Rules> State<R> {
 
     /// One bet is void, or not any more.
     pub(crate) fn cancel_bet(&mut self, body: &CancelBet, events: &mut Events) -> Decided {
-        let (index, _) = self.standing_or_settled(body.bet)?;
+        let index = self.standing_or_settled(body.bet)?;
         let cancelled = body.cancel == 1;
         let done = Ok(Answer::done(self.seq, body.bet.raw()));
         if self.bets[index as usize].cancelled == cancelled {
@@ -299,11 +299,10 @@ impl<R: Rules> State<R> {
     }
 
     /// A bet that stands or was settled; one that is being sold is not sold.
-    fn standing_or_settled(&mut self, id: BetId) -> Result<(u32, BetState), Answer> {
+    fn standing_or_settled(&self, id: BetId) -> Result<u32, Answer> {
         let Some(bet) = self.find_bet(id) else { return Err(self.no(Reject::BetUnknown)) };
-        let state = bet.state;
-        if state == BetState::Open || state.is_settled() {
-            return Ok((id.index(), state));
+        if bet.state == BetState::Open || bet.state.is_settled() {
+            return Ok(id.index());
         }
         Err(self.no(Reject::NotAllowed))
     }
@@ -318,7 +317,7 @@ impl<R: Rules> State<R> {
 
     /// A leg settles at the price that was right when the bet was placed.
     pub(crate) fn correct_price(&mut self, body: &CorrectPrice, events: &mut Events) -> Decided {
-        let (index, _) = self.standing_or_settled(body.bet)?;
+        let index = self.standing_or_settled(body.bet)?;
         let bet = self.bets[index as usize];
         let place = self.legs_of(&bet).nth(usize::from(body.leg));
         let Some(at) = place else { return Err(self.no(Reject::SelectionUnknown)) };
@@ -410,8 +409,8 @@ impl<R: Rules> State<R> {
 }
 
 const BILLION: u64 = 1_000_000_000;
-/// Shares that a source rounded up may add up to so much more than the winners: 250 selections, a
-/// ten-thousandth each, would be two percent; a source that divides a place rounds in the fourth digit.
+/// Shares that a source rounded up may add up to so much more than the winners, a thousandth: ten runners
+/// that share a place, each rounded up by a ten-thousandth.
 const ROUNDED: u64 = 1_000_000;
 
 fn billionths(num: u16, den: u16) -> u64 {

@@ -38,7 +38,7 @@ pub struct BetFacts {
     pub lines: u64,
     /// The stake of all lines together, as far as earlier rules have left it.
     pub stake: Stake,
-    /// The price in force; none before the price's gate.
+    /// The price in force; none before the market's gate.
     pub price: Option<Price>,
     /// What the customer agreed to.
     pub policy: PricePolicy,

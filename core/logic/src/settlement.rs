@@ -25,7 +25,7 @@ use betring_pricing::{
 };
 use std::cmp::Reverse;
 
-/// Whose news a settlement follows: a market, the version of its result, and the job.
+/// Whose news a settlement follows: a market, the selection that the bet is on there, and the job.
 #[derive(Clone, Copy)]
 pub(crate) struct Cause {
     pub(crate) market: u32,

@@ -8,7 +8,7 @@
 
 use crate::answer::Answer;
 use crate::bet::{Ask, Bet, BetState, Leg, NONE};
-use crate::command::{Capacities, EachWayOffer, Genesis, Limits, ResultEntry};
+use crate::command::{Capacities, EachWayKind, EachWayOffer, Genesis, Limits, ResultEntry};
 use crate::digest::{Digest, Digester, Running};
 use crate::event::{FeedStatus, HouseAccount, JobKind, MarketStatus};
 use crate::feed::Feed;
@@ -22,7 +22,7 @@ use crate::ruleset::RULESETS_MAX;
 use crate::state::{Fixture, State};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Body, Name, WirePrice};
-use betring_pricing::{Currency, EachWay, LegNumbers, Pence, PlaceFraction, Shape, Share};
+use betring_pricing::{Currency, LegNumbers, Pence, PlaceFraction, Shape, Share};
 use rkyv::{Archive, Deserialize, Serialize, rancor};
 use std::cmp::Reverse;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -863,7 +863,7 @@ fn bet_row(bet: &Bet) -> BetRow {
         folds: bet.folds,
         bankers: bet.bankers,
         legs: bet.legs,
-        each_way: crate::place::each_way_code(bet.each_way),
+        each_way: EachWayKind::from(bet.each_way) as u8,
         undecided: bet.undecided,
         present: bet.present,
         state: bet.state as u8,
@@ -902,12 +902,7 @@ fn bet(row: &BetRow) -> Read<Bet> {
         folds: row.folds,
         bankers: row.bankers,
         legs: row.legs,
-        each_way: match row.each_way {
-            0 => EachWay::No,
-            1 => EachWay::WinToWin,
-            2 => EachWay::EquallyDivided,
-            _ => return Err(ImageError::Content("a bet's lines")),
-        },
+        each_way: content(EachWayKind::from_code(row.each_way), "a bet's lines")?.into(),
         undecided: row.undecided,
         present: row.present,
         state: content(BetState::from_code(row.state), "a bet's state")?,

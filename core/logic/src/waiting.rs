@@ -167,13 +167,12 @@ impl<R: Rules> State<R> {
     }
 
     fn offered_bet(&self, header: &Header, id: BetId) -> Result<Bet, Answer> {
-        let Some(bet) = self.find_bet(id) else { return Err(self.no(Reject::OfferUnknown)) };
-        let own = AccountId::new(bet.account, 1).raw() == header.account;
+        let unknown = self.no(Reject::OfferUnknown);
+        let (_, bet) = self.own_bet(header, id).map_err(|_| unknown)?;
         match bet.state {
-            BetState::Offered if own => Ok(*bet),
-            BetState::OfferEnded if own => Err(self.no(Reject::OfferUnknown)),
-            _ if own => Err(self.no(Reject::NotAllowed)),
-            _ => Err(self.no(Reject::OfferUnknown)),
+            BetState::Offered => Ok(bet),
+            BetState::OfferEnded => Err(unknown),
+            _ => Err(self.no(Reject::NotAllowed)),
         }
     }
 

@@ -63,7 +63,7 @@ impl<R: Rules> Runner<R> {
             folds,
             bankers,
             stake_kind: if total { StakeKind::Total } else { StakeKind::Unit } as u8,
-            each_way: crate::place::each_way_code(each_way),
+            each_way: EachWayKind::from(each_way) as u8,
             policy: policy as u8,
             slippage,
             bonus: u8::from(bonus),
