@@ -16,7 +16,7 @@ use crate::rules::Rules;
 use crate::state::State;
 use crate::time::Nanos;
 use crate::wire::{Header, Minor};
-use betring_pricing::{self as pricing, Factor, LEGS_MAX, Money, Part, Stake};
+use betring_pricing::{self as pricing, Factor, LEGS_MAX, Money, Part, RoundingMode, Stake};
 use std::cmp::Reverse;
 
 type Decided = Result<Answer, Answer>;
@@ -260,8 +260,8 @@ impl<R: Rules> State<R> {
             bet.auto = 0;
         } else {
             if bet.cap != NO_CAP {
-                let cap = i128::from(bet.cap) * i128::from(left) / i128::from(before.stake);
-                bet.cap = cap as i64;
+                let whole = i128::from(bet.cap) * i128::from(left);
+                bet.cap = pricing::div_round(whole, before.stake.into(), RoundingMode::Down) as i64;
             }
             self.measure(index);
         }

@@ -1092,12 +1092,13 @@ pub(crate) fn due(bet: &Bet) -> Timestamp {
 
 /// A limit as far as a trader may stretch it.
 fn referable(limit: i128, percent: u32) -> i128 {
-    limit * i128::from(percent.max(100)) / 100
+    pricing::div_round(limit * i128::from(percent.max(100)), 100, RoundingMode::Down)
 }
 
 /// So much of `whole` as `part` is of `of`, rounded down.
 fn share_of(whole: i64, part: i64, of: i64) -> i64 {
-    let share = i128::from(whole) * i128::from(part) / i128::from(of.max(1));
+    let whole = i128::from(whole) * i128::from(part);
+    let share = pricing::div_round(whole, of.max(1).into(), RoundingMode::Down);
     i64::try_from(share).unwrap_or(i64::MAX).clamp(0, Stake::MAX.minor())
 }
 

@@ -6,7 +6,7 @@
 use crate::command::Limits;
 use crate::grid::Grid;
 use crate::wire::WirePrice;
-use betring_pricing::{RoundingMode, Stake, rounding};
+use betring_pricing::{RoundingMode, Stake, div_round, rounding};
 
 /// What a stake at a price returns if it wins, stake included, in minor units.
 pub(crate) fn returns(stake: Stake, price: WirePrice, mode: RoundingMode) -> i64 {
@@ -201,6 +201,6 @@ pub(crate) fn stake_for_payout(price: WirePrice, limits: &Limits) -> i64 {
         None => (i128::from(price.e4), 10_000),
     };
     // Down: what this stake returns exactly is at most the cap, so in every rounding mode it is.
-    let stake = cap * den / num;
+    let stake = div_round(cap * den, num, RoundingMode::Down);
     i64::try_from(stake).unwrap_or(i64::MAX).min(Stake::MAX.money().minor())
 }

@@ -203,8 +203,9 @@ fn an_attempt_that_was_refused_as_overloaded_and_executed_is_found() {
     let at = find(&history, |at| decided(&history, at).is_some() && 20 < at);
     let returned = history.operations[at].returned().expect("it was answered");
     history.operations[at].said = Said::NotTaken { returned, why: NotTaken::Overloaded };
+    // Retries of it are shown, too, if there were any: callers race each other, so it is not known here.
     let broken = breaks(&history, Sentence::OnceOrNever);
-    assert_eq!(broken.operations, [at], "{broken}");
+    assert_eq!(broken.operations.first(), Some(&at), "{broken}");
     assert!(broken.picture.contains("not taken: Overloaded"), "{broken}");
 }
 
