@@ -27,7 +27,11 @@ fn breaks(history: &History, sentence: Sentence) -> Box<Broken> {
 #[test]
 fn customers_and_a_trader_who_ask_at_once_see_one_order_that_the_rules_give() {
     let mut all = Checked::default();
-    for seed in 0..6 {
+    // Whether a burst finds the ring full is a matter of who gets a core: as many more as that takes.
+    for seed in 0..60 {
+        if 6 <= seed && 0 < all.overloaded {
+            break;
+        }
         all.add(&race().seed(seed).customers(2 + seed as usize % 3).run(1_200));
     }
     println!("{all}");
