@@ -1418,6 +1418,10 @@ impl Auditor {
 
     fn archive(&mut self, id: MarketId) -> Decided {
         let to = self.market_step(id, "archive")?;
+        // One job works and one waits: there is no room for a third.
+        if self.markets.get(&id.raw()).is_some_and(|market| market.queued.is_some()) {
+            return Err(self.no(Reject::NotAllowed));
+        }
         self.market_goes_to(id, to);
         Ok(self.start_job(id, JobKind::Archive))
     }
@@ -1489,6 +1493,10 @@ impl Auditor {
             return Err(self.no(Reject::NotAllowed));
         }
         let again = runner.out == (body.withdrawn == 1);
+        let before = if again { runner.withdrawn_at } else { runner.price };
+        if body.deduct == 1 && body.price.is_none() && before.is_none() {
+            return Err(self.no(Reject::NoPrice));
+        }
         runner.out = body.withdrawn == 1;
         runner.deducts = body.deduct == 1;
         if !again {

@@ -419,6 +419,16 @@ impl Factor {
         Factor::reduced(refunded + winning, whole * base)
     }
 
+    /// What of one unit was staked on something that came back or won: `v + (1 - v)·w`. Of a free bet
+    /// this is the part of what it returns that is not a gain.
+    pub const fn of_stake(numbers: LegNumbers) -> Factor {
+        let (void, win) = (numbers.void, numbers.win);
+        let whole = void.den as u128 * win.den as u128;
+        let refunded = void.num as u128 * win.den as u128;
+        let winning = (void.den - void.num) as u128 * win.num as u128;
+        Factor::reduced(refunded + winning, whole)
+    }
+
     /// The factor of a leg that is still open, at its greatest: a full win at the odds of the part.
     pub const fn open(price: Quoted, part: Part) -> Factor {
         let (profit, base) = profit(price, part);

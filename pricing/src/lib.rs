@@ -69,5 +69,5 @@ pub use rule4::{RULE4_BANDS_MAX, Rule4Band, Rule4Error, Rule4Table};
 // `returns` of a ticket stays behind its module: `returns` here is that of a single bet.
 pub use ticket::{
     EachWay, LEGS_MAX, LINES_ENUMERATED_MAX, Rounding, RoundingPoint, Shape, ShapeError,
-    TicketError, bonus, is_dead, reach,
+    TicketError, bonus, bonus_terms, is_dead, reach,
 };

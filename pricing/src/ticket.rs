@@ -937,6 +937,17 @@ fn all_lines_lost(shape: Shape, lost: impl Fn(usize) -> bool) -> bool {
     living < shape.shortest_choice()
 }
 
+/// The terms of a table that a shape has: [`Bonus::NONE`] where it is no Lucky 15, 31 or 63, or is staked
+/// equally divided, which knows no win part.
+pub fn bonus_terms(shape: Shape, table: &BonusTable) -> Bonus {
+    match (shape.name(), shape.each_way) {
+        (Some("lucky15"), EachWay::No | EachWay::WinToWin) => table.lucky15,
+        (Some("lucky31"), EachWay::No | EachWay::WinToWin) => table.lucky31,
+        (Some("lucky63"), EachWay::No | EachWay::WinToWin) => table.lucky63,
+        _ => Bonus::NONE,
+    }
+}
+
 /// The bonus of a Lucky bet, to be added to what it [`returns`]; rounded once by `mode`.
 ///
 /// It is for the win part alone, and only if every selection ran: a leg that is void, or partly, and
@@ -978,12 +989,7 @@ pub fn bonus(
 ) -> Result<Money, TicketError> {
     let used = usize::from(shape.legs);
     let (prices, numbers) = (&prices[..used], &numbers[..used]);
-    let Bonus { one_winner, all_winners } = match (shape.name(), shape.each_way) {
-        (Some("lucky15"), EachWay::No | EachWay::WinToWin) => table.lucky15,
-        (Some("lucky31"), EachWay::No | EachWay::WinToWin) => table.lucky31,
-        (Some("lucky63"), EachWay::No | EachWay::WinToWin) => table.lucky63,
-        _ => return Ok(Money::ZERO),
-    };
+    let Bonus { one_winner, all_winners } = bonus_terms(shape, table);
     let nothing = all_winners == 0 && one_winner <= 1;
     if nothing || numbers.iter().any(|leg| !leg.void.is_none()) {
         return Ok(Money::ZERO);

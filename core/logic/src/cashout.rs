@@ -2,7 +2,7 @@
 //!
 //! The fair value of a line is its stake times, for every leg that is decided, its factor, and for every
 //! other the odds it was taken at over the odds now (BETTING §3). The house keeps its margin of that,
-//! and the fraction of a unit.
+//! and the fraction of a unit: however a bet is cut into parts, they bring no more than the whole.
 
 use crate::answer::Answer;
 use crate::bet::{Ask, Bet, BetState, BetStep, NONE, quoted};
@@ -16,7 +16,9 @@ use crate::rules::Rules;
 use crate::state::State;
 use crate::time::Nanos;
 use crate::wire::{Header, Minor};
-use betring_pricing::{self as pricing, Factor, LEGS_MAX, Money, Part, RoundingMode, Stake};
+use betring_pricing::{
+    self as pricing, Factor, LEGS_MAX, Part, Pence, RoundingMode, RoundingPoint, Stake,
+};
 use std::cmp::Reverse;
 
 type Decided = Result<Answer, Answer>;
@@ -27,7 +29,8 @@ impl<R: Rules> State<R> {
     /// # Errors
     /// [`Reject::CashOutFrozen`] on any doubt: a market, fixture, feed or engine that is suspended or
     /// frozen, a price that is missing or older than cash-outs may be, news that are still being
-    /// settled, a free bet, or a value of nothing.
+    /// settled, a deduction for a withdrawn rival on a leg that is still open (the odds now are those of
+    /// another field), a free bet, or a value of nothing.
     pub(crate) fn value_of(&self, bet: &Bet, take: Stake) -> Result<i64, Answer> {
         let frozen = || self.no(Reject::CashOutFrozen);
         if !bet.state.stands() || bet.bonus || bet.cancelled {
@@ -45,6 +48,9 @@ impl<R: Rules> State<R> {
                     Factor::of(leg.odds(), leg.place(), numbers),
                 ),
                 None => {
+                    if self.deduction_of(leg.market, bet, Pence::ZERO) != Pence::ZERO {
+                        return Err(frozen());
+                    }
                     let now = self.cash_out_quote(bet, leg.market, leg.selection)?;
                     let (taken, now) = (leg.odds(), quoted(now.price));
                     (
@@ -56,12 +62,12 @@ impl<R: Rules> State<R> {
         }
         let legs = usize::from(bet.legs);
         let set = &self.rulesets[usize::from(bet.ruleset)];
-        let rounding = self.houses[usize::from(bet.ruleset)].rounding;
         let keep = KEEP_ALL - set.cash_out_margin;
         let (win, place) = (&win[..legs], &place[..legs]);
-        let value = pricing::ticket::returns(bet.shape(), take, win, place, keep, rounding);
-        match value.map(Money::minor) {
-            Ok(value) if 0 < value => Ok(value.min(bet.cap)),
+        let down = pricing::Rounding { mode: RoundingMode::Down, point: RoundingPoint::Bet };
+        let value = pricing::ticket::returns(bet.shape(), take, win, place, keep, down);
+        match value.map(|value| value.minor().min(cap_of(bet, take.minor()))) {
+            Ok(value) if 0 < value => Ok(value),
             Ok(_) | Err(_) => Err(frozen()),
         }
     }
@@ -259,10 +265,7 @@ impl<R: Rules> State<R> {
             bet.returns = 0;
             bet.auto = 0;
         } else {
-            if bet.cap != NO_CAP {
-                let whole = i128::from(bet.cap) * i128::from(left);
-                bet.cap = pricing::div_round(whole, before.stake.into(), RoundingMode::Down) as i64;
-            }
+            bet.cap = cap_of(&before, left);
             self.measure(index);
         }
         let bet = self.bets[index as usize];
@@ -328,16 +331,17 @@ impl<R: Rules> State<R> {
             while at != NONE {
                 let leg = &mut self.legs[at as usize];
                 let market = &mut self.markets[leg.market as usize];
-                if leg.present && !leg.auto_listed {
+                let listed = leg.auto_listed || market.status == MarketStatus::Archiving;
+                if leg.present && !listed {
                     leg.auto_listed = true;
                     leg.auto_next = market.auto_kept;
                     market.auto_kept = at;
                 }
                 at = leg.sibling;
             }
-            let first = self.legs[bet.first as usize].market;
-            if self.legs[bet.first as usize].present {
-                self.look_at_autos(first);
+            let listed = self.legs_of(&bet).find(|at| self.legs[*at as usize].auto_listed);
+            if let Some(at) = listed {
+                self.look_at_autos(self.legs[at as usize].market);
             }
         }
         Ok(Answer::done(self.seq, body.bet.raw()))
@@ -404,6 +408,9 @@ impl<R: Rules> State<R> {
             slippage: 0,
             auto: true,
         };
+        if self.ledger.accounts[bet.account as usize].blocked {
+            return;
+        }
         let Ok(value) = self.agreed_value(&bet, &ask) else { return };
         let delay = self.cash_out_delay(&bet);
         if delay != Nanos::ZERO && self.timers_are_full() {
@@ -442,4 +449,14 @@ impl<R: Rules> State<R> {
         }
         Ok(Answer::done(self.seq, body.id))
     }
+}
+
+/// So much of the cap on what a bet pays as belongs to a part of its stake.
+fn cap_of(bet: &Bet, part: i64) -> i64 {
+    if bet.cap == NO_CAP {
+        return NO_CAP;
+    }
+    let whole = i128::from(bet.cap) * i128::from(part);
+    // Not above the cap: the part is of the stake.
+    pricing::div_round(whole, bet.stake.into(), RoundingMode::Down) as i64
 }

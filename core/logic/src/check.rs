@@ -134,6 +134,15 @@ impl<R: Rules> State<R> {
             let working = self.working.contains(&(index as u32));
             rule(works == working, || format!("{id} has a job exactly when it is in turn"))?;
             rule(works || market.queued.is_none(), || format!("{id} has a job before another"))?;
+            for list in [market.auto_head, market.auto_kept] {
+                let (mut at, mut left) = (list, self.legs.len());
+                while at != NONE {
+                    let leg = &self.legs[at as usize];
+                    let own = leg.market_id() == id && leg.present && leg.auto_listed;
+                    rule(own && 0 < left, || format!("{id} looks only at its own legs, once"))?;
+                    (at, left) = (leg.auto_next, left - 1);
+                }
+            }
             let looked_at = self.auto_queue.contains(&(index as u32));
             rule(looked_at == market.auto_queued, || format!("{id} knows that it is looked at"))?;
         }

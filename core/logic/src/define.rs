@@ -1,7 +1,7 @@
 //! What exists: journals and runs, actors, feeds, fixtures, markets, accounts, limits, and who may.
 
 use crate::answer::Answer;
-use crate::bet::{Bet, Leg};
+use crate::bet::{Bet, Leg, NONE};
 use crate::command::*;
 use crate::event::*;
 use crate::feed::{Feed, Heard};
@@ -378,6 +378,13 @@ impl<R: Rules> State<R> {
 
     pub(crate) fn archive_market(&mut self, body: &ArchiveMarket, events: &mut Events) -> Decided {
         let (index, status) = self.market_step(body.market, MarketStep::Archive)?;
+        let market = &mut self.markets[index as usize];
+        // A market has one job and one behind it: a third, and the last of all, has to be asked for again.
+        if market.queued.is_some() {
+            return Err(self.no(Reject::NotAllowed));
+        }
+        // No bet of it is looked at any more, and legs that leave memory are in no list.
+        (market.auto_head, market.auto_kept) = (NONE, NONE);
         self.set_status(index, status, events);
         Ok(self.start_job(index, JobKind::Archive, events))
     }
@@ -462,9 +469,14 @@ impl<R: Rules> State<R> {
         let place = market.first + u32::from(body.selection.0);
         let withdrawn = body.withdrawn == 1;
         let selection = &mut self.selections[place as usize];
-        selection.deducts = body.deduct == 1;
         // Said again, it happened when it was first said; another price corrects the one before.
         let again = selection.withdrawn == withdrawn;
+        let before = if again { selection.withdrawn_at } else { selection.price };
+        // A deduction goes by the price: without one it would be none, and nobody would know.
+        if body.deduct == 1 && body.price.is_none() && before.is_none() {
+            return Err(self.no(Reject::NoPrice));
+        }
+        selection.deducts = body.deduct == 1;
         if !again {
             selection.withdrawn_seq = self.seq;
         }

@@ -24,7 +24,7 @@ use crate::time::{Nanos, Timestamp};
 use crate::wire::{Header, Minor, WirePrice};
 use betring_pricing::{
     self as pricing, EachWay, Factor, LINES_ENUMERATED_MAX, Money, Part, PlaceFraction, Price,
-    RoundingMode, RoundingPoint, Shape, Stake, price_within,
+    RoundingMode, RoundingPoint, Shape, Stake, TicketError, price_within,
 };
 use std::cmp::Reverse;
 
@@ -98,6 +98,8 @@ pub(crate) struct Scratch {
     pub(crate) win: Vec<Factor>,
     pub(crate) place: Vec<Factor>,
     pub(crate) reach: Vec<Money>,
+    /// What may come beside the exact sum of a ticket's lines: a bonus, and fractions rounded up.
+    pub(crate) extra: i64,
 }
 
 impl Scratch {
@@ -109,6 +111,7 @@ impl Scratch {
             win: Vec::with_capacity(legs),
             place: Vec::with_capacity(legs),
             reach: Vec::with_capacity(legs),
+            extra: 0,
         }
     }
 }
@@ -419,7 +422,10 @@ impl<R: Rules> State<R> {
             | MarketStatus::Archiving
             | MarketStatus::Archived => return Err(self.no(Reject::MarketClosed)),
         }
-        if self.levels(index).iter().any(|level| level.holds()) {
+        let levels = self.levels(index);
+        // A bet of this moment would be void already: what is cancelled now takes none.
+        let cancelled = || self.windows.covers(market.windows, self.now);
+        if levels.iter().any(|level| level.holds()) || cancelled() {
             return Err(self.no(Reject::MarketSuspended));
         }
         if self.selections[market.first as usize + usize::from(selection.0)].withdrawn {
@@ -1102,14 +1108,16 @@ fn share_of(whole: i64, part: i64, of: i64) -> i64 {
     i64::try_from(share).unwrap_or(i64::MAX).clamp(0, Stake::MAX.minor())
 }
 
-/// What a ticket returns if everything wins and every runner that wins also places, bonuses included.
+/// The most that a ticket can return: everything wins and every runner that wins also places, or one
+/// alone wins and has a bonus for that; bonuses included.
 fn greatest_returns(
     shape: Shape,
     stake: Stake,
     house: &crate::ruleset::HouseSet,
     scratch: &mut Scratch,
-) -> Result<i64, pricing::TicketError> {
-    let Scratch { found, win, place, .. } = scratch;
+) -> Result<i64, TicketError> {
+    let Scratch { found, win, place, extra, .. } = scratch;
+    *extra = i64::MAX;
     win.clear();
     place.clear();
     for leg in found.iter() {
@@ -1125,22 +1133,46 @@ fn greatest_returns(
     }
     let won = [pricing::LegNumbers::WON; pricing::LEGS_MAX];
     let legs = found.len();
-    let (prices, won) = (&prices[..legs], &won[..legs]);
-    let bonus = pricing::bonus(shape, stake, prices, won, &house.lucky, house.rounding.mode)?;
-    returns.checked_add(bonus).map(Money::minor).ok_or(pricing::TicketError::TooLarge)
+    let prices = &prices[..legs];
+    let mode = house.rounding.mode;
+    let bonus_of = |numbers: &[pricing::LegNumbers]| {
+        pricing::bonus(shape, stake, prices, numbers, &house.lucky, mode)
+    };
+    let sum = |returns: Money, bonus| returns.checked_add(bonus).ok_or(TicketError::TooLarge);
+    let mut bonus = bonus_of(&won[..legs])?;
+    let mut most = sum(returns, bonus)?;
+    if 1 < pricing::bonus_terms(shape, &house.lucky).one_winner {
+        for winner in 0..legs {
+            let mut alone = [pricing::LegNumbers::PLACED; pricing::LEGS_MAX];
+            alone[winner] = pricing::LegNumbers::WON;
+            let mut wins = [Factor::ZERO; pricing::LEGS_MAX];
+            wins[winner] = win[winner];
+            let wins = &wins[..legs];
+            let returns =
+                pricing::ticket::returns(shape, stake, wins, place, KEEP_ALL, house.rounding)?;
+            let lone = bonus_of(&alone[..legs])?;
+            bonus = bonus.max(lone);
+            most = most.max(sum(returns, lone)?);
+        }
+    }
+    // Each line that is rounded up for itself may bring a unit more than its exact return.
+    let by_line = house.rounding.point == RoundingPoint::Line && mode != RoundingMode::Down;
+    let rounded = if by_line { shape.lines() as i64 } else { 0 };
+    *extra = bonus.minor() + rounded;
+    Ok(most.minor())
 }
 
 /// Puts what a ticket could win with each of its selections beside them; the factors were computed for
 /// its payout. A ticket whose sum is too large counts by the cap on what it pays.
 fn reaches(shape: Shape, stake: Stake, returns: i64, scratch: &mut Scratch) {
-    let Scratch { found, win, place, reach, .. } = scratch;
+    let Scratch { found, win, place, reach, extra, .. } = scratch;
     reach.clear();
     reach.resize(found.len(), Money::ZERO);
     let bound = (returns - stake.minor()).max(0);
     let known = pricing::reach(shape, stake, win, place, reach).is_ok();
     for (leg, reach) in found.iter_mut().zip(reach.iter()) {
         // The lines that hold a selection win no more than all lines together.
-        leg.reach = if known { reach.minor().min(bound) } else { bound };
+        leg.reach = if known { reach.minor().saturating_add(*extra).min(bound) } else { bound };
     }
 }
 

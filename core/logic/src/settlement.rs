@@ -21,7 +21,8 @@ use crate::state::State;
 use crate::waiting::stake_side;
 use crate::wire::Minor;
 use betring_pricing::{
-    self as pricing, Factor, LEGS_MAX, LegNumbers, Part, Pence, Price, Quoted, Share,
+    self as pricing, Factor, LEGS_MAX, LegNumbers, Money, Part, Pence, Price, Quoted, RoundingMode,
+    RoundingPoint, Share,
 };
 use std::cmp::Reverse;
 
@@ -59,19 +60,19 @@ impl<R: Rules> State<R> {
         events.push(&JobStarted { job: id, market, kind: kind as u8, zero: [0; 7] });
     }
 
-    /// One turn of long work: first what ends waiting (customers wait for their stakes), then bets to
-    /// be sold by themselves, then jobs and forgetting by turns, each getting what the other leaves.
+    /// One turn of long work: first what ends waiting (customers wait for their stakes), then jobs, bets
+    /// that are sold by themselves and keys to be forgotten. These take turns to be first, and each gets
+    /// what those before it leave: none of them can keep another from ever being done.
     pub(crate) fn step(&mut self, budget: u16, events: &mut Events) -> Answer {
         self.steps += 1;
         let mut left = u32::from(budget);
         left -= self.end_due_waits(left, events);
-        left -= self.sell_by_themselves(left, events);
-        if self.steps.is_multiple_of(2) {
-            left -= self.forget_keys(left, events);
-            self.work_on_jobs(left, events);
-        } else {
-            left -= self.work_on_jobs(left, events);
-            self.forget_keys(left, events);
+        for turn in 0..3 {
+            left -= match (self.steps + turn) % 3 {
+                0 => self.forget_keys(left, events),
+                1 => self.work_on_jobs(left, events),
+                _ => self.sell_by_themselves(left, events),
+            };
         }
         Answer::done(self.seq, 0)
     }
@@ -217,8 +218,14 @@ impl<R: Rules> State<R> {
             return Some(LegNumbers::VOID);
         }
         let own = Pence::new(entry.rule4).unwrap_or(Pence::ZERO);
+        Some(numbers.with_rule4(self.deduction_of(leg.market, bet, own)))
+    }
+
+    /// What withdrawn rivals take from a bet on a market, together with what the result itself says.
+    pub(crate) fn deduction_of(&self, market: u32, bet: &Bet, own: Pence) -> Pence {
+        let market = &self.markets[market as usize];
         if own == Pence::ZERO && !market.deducts {
-            return Some(numbers);
+            return Pence::ZERO;
         }
         let table = &self.houses[usize::from(bet.ruleset)].rule4;
         let block = &self.selections[market.first as usize..][..usize::from(market.selections)];
@@ -227,7 +234,7 @@ impl<R: Rules> State<R> {
             .iter()
             .filter(after)
             .map(|s| s.withdrawn_at.price().map_or(Pence::ZERO, |price| table.deduction(price)));
-        Some(numbers.with_rule4(table.sum(deductions.chain([own]))))
+        table.sum(deductions.chain([own]))
     }
 
     /// Brings a bet to what is known of it: reverses the settlement in force if it says otherwise, and
@@ -281,6 +288,7 @@ impl<R: Rules> State<R> {
         let (mut win, mut place) = ([Factor::ZERO; LEGS_MAX], [Factor::ZERO; LEGS_MAX]);
         let mut prices = [Quoted::decimal(Price::MIN); LEGS_MAX];
         let mut known = [LegNumbers::LOST; LEGS_MAX];
+        let mut staked = [Factor::ZERO; LEGS_MAX];
         let mut all_void = true;
         for (number, at) in self.legs_of(bet).enumerate() {
             let leg = &self.legs[at as usize];
@@ -290,6 +298,7 @@ impl<R: Rules> State<R> {
             known[number] = numbers;
             win[number] = Factor::of(leg.odds(), Part::Win, numbers);
             place[number] = Factor::of(leg.odds(), leg.place(), numbers);
+            staked[number] = Factor::of_stake(numbers);
         }
         if all_void {
             return Some((BetStep::Void, bet.stake));
@@ -308,10 +317,21 @@ impl<R: Rules> State<R> {
         let (prices, known) = (&prices[..legs], &known[..legs]);
         let bonus = pricing::bonus(shape, stake, prices, known, &house.lucky, house.rounding.mode);
         let sum = returns.and_then(|r| bonus.map(|b| r.minor().saturating_add(b.minor())));
-        // Only a bet that pays the cap may have a sum that is too large.
-        let paid = sum.map_or(bet.returns, |sum| sum.min(bet.cap));
-        assert!(paid <= bet.returns, "no bet pays more than the most that it could return");
-        let paid = if bet.bonus { (paid - bet.stake).max(0) } else { paid };
+        // Of what a free bet returns, the stake is not the customer's: the part of it that came back or won
+        // stays with the house, rounded up.
+        let kept = match bet.bonus {
+            true => {
+                let up = pricing::Rounding { mode: RoundingMode::Up, point: RoundingPoint::Bet };
+                let staked = &staked[..legs];
+                let kept = pricing::ticket::returns(shape, stake, staked, staked, KEEP_ALL, up);
+                kept.map_or(bet.stake, Money::minor)
+            }
+            false => 0,
+        };
+        // Only a bet that pays the cap may have a sum that is too large. And none pays more than it was said
+        // to return at most: that is what the account has room for.
+        let paid = sum.map_or(bet.returns, |sum| (sum - kept).max(0).min(bet.cap));
+        let paid = paid.min(bet.returns);
         Some(match paid {
             0 => (BetStep::Lose, 0),
             paid if bet.bonus || bet.stake <= paid => (BetStep::Win, paid),

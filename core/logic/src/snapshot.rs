@@ -503,6 +503,7 @@ impl<R: Rules> State<R> {
                 && !bet.state.is_refused()
                 && bet.state != BetState::CashedOut;
             if may_win {
+                holds(0 <= bet.returns, "what a bet may win")?;
                 let account = &mut state.ledger.accounts[bet.account as usize];
                 let pending = account.pending.checked_add(bet.returns);
                 account.pending = content(pending, "what an account may win")?;
@@ -513,6 +514,7 @@ impl<R: Rules> State<R> {
             let bet = &state.bets[leg.bet as usize];
             let market = &state.markets[leg.market as usize];
             let place = market.first + u32::from(leg.selection.0);
+            holds(0 < bet.stake && 0 <= bet.returns, "what a bet may win")?;
             if bet.is_plain() {
                 state.risk.count(crate::settlement::at_place(bet, leg, place), false, 1);
             } else {

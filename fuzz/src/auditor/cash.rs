@@ -1,7 +1,7 @@
 //! Selling a bet back, as the rules have it: at what it is worth at the prices in force, and not at all on any
 //! doubt.
 
-use super::lines::{ALL_ODDS, Ratio};
+use super::lines::{ALL_ODDS, Ratio, Rounded};
 use super::{Ask, Auditor, Bet, Checked, Decided, Side, Suspended, and, money, rule};
 use betring_core::BetState;
 use betring_core::answer::Answer;
@@ -41,6 +41,10 @@ impl Auditor {
                 None => {
                     let id = MarketId::from_raw(leg.market);
                     let market = self.takes_bets(id, leg.selection).map_err(|_| frozen)?;
+                    // The odds now are those of a field that a withdrawn rival is not in.
+                    if self.deduction(bet, market, 0) != 0 {
+                        return Err(frozen);
+                    }
                     if self.is_frozen(market) {
                         return Err(frozen);
                     }
@@ -61,11 +65,11 @@ impl Auditor {
             place.push(of_place);
         }
         let keep = 1_000_000 - self.set(bet.ruleset).cash_out_margin;
-        let rounded = self.rounded(bet.ruleset);
-        match bet.lines.returns(take, &win, &place, keep, rounded) {
-            Some(value) if 0 < value => Ok(bet.cap.map_or(value, |cap| value.min(cap))),
-            Some(_) | None => Err(frozen),
-        }
+        let down = Rounded { mode: betring_pricing::RoundingMode::Down, by_line: false };
+        let value = bet.lines.returns(take, &win, &place, keep, down);
+        // A part of the stake has its part of the cap.
+        let value = value.map(|v| bet.cap.map_or(v, |cap| v.min(cap * take / bet.stake)));
+        value.filter(|value| 0 < *value).ok_or(frozen)
     }
 
     fn freezes<'a>(&'a self, market: &'a super::Market) -> Vec<&'a Suspended> {
@@ -274,6 +278,8 @@ impl Auditor {
         };
         let wanted = bet.state == BetState::Open && bet.auto != 0;
         rule(wanted, || format!("nobody wants {bet:?} to be sold"))?;
+        let blocked = self.accounts.get(&bet.account).is_some_and(|account| account.blocked);
+        rule(!blocked, || format!("{bet:?} was sold, and its account is blocked"))?;
         let ask = Ask {
             take: bet.stake,
             accept: bet.auto,

@@ -25,6 +25,15 @@ fn profit(price: WirePrice, part: OfOdds) -> (u128, u128) {
 }
 
 impl Ratio {
+    pub(super) const NOTHING: Ratio = Ratio { num: 0, den: 1 };
+
+    /// What of one unit was staked on what came back or won.
+    pub(super) fn of_stake(numbers: &LegNumbers) -> Ratio {
+        let (won, of) = (u128::from(numbers.win.num()), u128::from(numbers.win.den()));
+        let (void, all) = (u128::from(numbers.void.num()), u128::from(numbers.void.den()));
+        Ratio { num: void * of + (all - void) * won, den: all * of }
+    }
+
     /// What one unit comes back as when a leg was decided so.
     pub(super) fn decided(
         price: WirePrice,

@@ -220,7 +220,10 @@ impl Auditor {
             MarketStatus::Open => (),
             _ => return Err(self.no(Reject::MarketClosed)),
         }
-        if self.is_suspended(market) {
+        // What is placed while its moment is cancelled would be void.
+        let now = self.now;
+        let is_void = |w: &super::Window| w.active && w.from <= now && now < w.until;
+        if self.is_suspended(market) || market.windows.iter().any(is_void) {
             return Err(self.no(Reject::MarketSuspended));
         }
         if runner.out {
@@ -564,7 +567,7 @@ impl Auditor {
         let (would_return, cap) = payout;
         let plain = slip.lines.is_plain();
         if !plain {
-            self.measure_reach(slip.lines, stake, would_return, &mut terms);
+            self.measure_reach(slip.lines, stake, would_return, ruleset, &mut terms);
         }
         // The hint is rounded as bets of today are.
         let mode = self.rounded(self.rulesets.len() - 1).mode;
@@ -758,17 +761,74 @@ impl Auditor {
         let prices: Vec<WirePrice> = terms.iter().map(|leg| leg.price).collect();
         let lucky = self.set(ruleset).lucky;
         let all = lines.returns(stake, &win, &place, 1_000_000, rounded)?;
-        let sum = all + lines.bonus(stake, &prices, &won, lucky, rounded.mode)?;
-        (sum <= i128::from(Money::MAX.minor())).then_some(sum)
+        let mut most = all + lines.bonus(stake, &prices, &won, lucky, rounded.mode)?;
+        // A lone winner's bonus may be more than all that everything together brings.
+        for (winner, bonus) in self.lone_bonuses(lines, stake, ruleset, terms)? {
+            let alone: Vec<Ratio> = (0..terms.len())
+                .map(|at| if at == winner { win[at] } else { Ratio::NOTHING })
+                .collect();
+            most = most.max(lines.returns(stake, &alone, &place, 1_000_000, rounded)? + bonus);
+        }
+        (most <= i128::from(Money::MAX.minor())).then_some(most)
+    }
+
+    /// What each leg brings beside its lines when it is the only one that wins, the others placed; only if that
+    /// is anything.
+    fn lone_bonuses(
+        &self,
+        lines: Lines,
+        stake: i128,
+        ruleset: usize,
+        terms: &[Terms],
+    ) -> Option<Vec<(usize, i128)>> {
+        let prices: Vec<WirePrice> = terms.iter().map(|leg| leg.price).collect();
+        let (lucky, mode) = (self.set(ruleset).lucky, self.rounded(ruleset).mode);
+        let of = |winner: usize| {
+            let mut alone = vec![LegNumbers::PLACED; terms.len()];
+            alone[winner] = LegNumbers::WON;
+            Some((winner, lines.bonus(stake, &prices, &alone, lucky, mode)?))
+        };
+        let all: Option<Vec<(usize, i128)>> = (0..terms.len()).map(of).collect();
+        all.map(|all| all.into_iter().filter(|(_, bonus)| *bonus != 0).collect())
+    }
+
+    /// What may come beside the exact returns of lines: the largest bonus, a unit a line that is rounded up.
+    fn beside_the_lines(
+        &self,
+        lines: Lines,
+        stake: i128,
+        ruleset: usize,
+        terms: &[Terms],
+    ) -> Option<i128> {
+        // So much as to be more than any money.
+        self.greatest(lines, stake, ruleset, terms)?;
+        let rounded = self.rounded(ruleset);
+        let won = vec![LegNumbers::WON; terms.len()];
+        let prices: Vec<WirePrice> = terms.iter().map(|leg| leg.price).collect();
+        let all = lines.bonus(stake, &prices, &won, self.set(ruleset).lucky, rounded.mode)?;
+        let lone = self.lone_bonuses(lines, stake, ruleset, terms)?;
+        let most = lone.into_iter().map(|(_, bonus)| bonus).fold(all, i128::max);
+        let up = rounded.by_line && rounded.mode != RoundingMode::Down;
+        Some(most + if up { i128::from(lines.count()) } else { 0 })
     }
 
     /// What the lines that hold each leg could win: no more than all of them together.
-    fn measure_reach(&self, lines: Lines, stake: i128, returns: i128, terms: &mut [Terms]) {
+    fn measure_reach(
+        &self,
+        lines: Lines,
+        stake: i128,
+        returns: i128,
+        ruleset: usize,
+        terms: &mut [Terms],
+    ) {
         let (win, place) = open_ratios(terms);
         let most = (returns - stake).max(0);
         let reach = lines.reach(stake, &win, &place);
+        let beside = self.beside_the_lines(lines, stake, ruleset, terms);
+        let known = reach.zip(beside);
         for (at, leg) in terms.iter_mut().enumerate() {
-            leg.reach = reach.as_ref().map_or(most, |reach| reach[at].min(most));
+            leg.reach =
+                known.as_ref().map_or(most, |(reach, beside)| (reach[at] + beside).min(most));
         }
     }
 
@@ -791,7 +851,7 @@ impl Auditor {
         let greatest = greatest.unwrap_or(i128::from(Money::MAX.minor()));
         bet.returns = bet.cap.map_or(greatest, |cap| greatest.min(cap));
         if !bet.lines.is_plain() {
-            self.measure_reach(bet.lines, bet.stake, bet.returns, &mut terms);
+            self.measure_reach(bet.lines, bet.stake, bet.returns, bet.ruleset, &mut terms);
             for (leg, terms) in bet.legs.iter_mut().zip(terms) {
                 leg.reach = terms.reach;
             }

@@ -1,7 +1,7 @@
 //! What became of bets, as the rules have it: a function of what is known, whatever came first. A settlement
 //! that says otherwise is reversed, and the next one posted.
 
-use super::lines::{ALL_ODDS, Ratio};
+use super::lines::{ALL_ODDS, Ratio, Rounded};
 use super::{Auditor, Bet, Checked, Decided, Leg, Side, Window, money, rule};
 use betring_core::BetState;
 use betring_core::answer::Answer;
@@ -71,8 +71,14 @@ impl Auditor {
         if runner.out || numbers.void.is_all() {
             return Some(LegNumbers::VOID);
         }
-        if entry.rule4 == 0 && !market.deducts {
-            return Some(numbers);
+        let taken = self.deduction(bet, market, entry.rule4);
+        Some(numbers.with_rule4(Pence::new(taken as u8).unwrap_or(Pence::MAX)))
+    }
+
+    /// What withdrawn rivals take of a bet's winnings, in pence per pound, with what a result says itself.
+    pub(super) fn deduction(&self, bet: &Bet, market: &super::Market, own: u8) -> u32 {
+        if own == 0 && !market.deducts {
+            return 0;
         }
         let set = self.set(bet.ruleset);
         let cap = u32::from(set.rule4_cap);
@@ -86,8 +92,7 @@ impl Auditor {
             .iter()
             .filter(|runner| runner.deducts && bet.placed_seq < runner.withdrawn_seq);
         let all: u32 = withdrawn.map(|runner| of_price(runner.withdrawn_at)).sum();
-        let taken = (all + u32::from(entry.rule4)).min(cap);
-        Some(numbers.with_rule4(Pence::new(taken as u8).unwrap_or(Pence::MAX)))
+        (all + u32::from(own)).min(cap)
     }
 
     /// How a bet comes out by what is known of its legs, and what it pays.
@@ -118,8 +123,13 @@ impl Auditor {
         let returns = bet.lines.returns(bet.stake, &win, &place, 1_000_000, rounded);
         let bonus = bet.lines.bonus(bet.stake, &prices, &numbers, lucky, rounded.mode);
         let sum = returns.and_then(|returns| bonus.map(|bonus| returns + bonus));
+        // A free bet's own stake stays with the house, as far as it came back or won; rounded up.
+        let staked: Vec<Ratio> = numbers.iter().map(Ratio::of_stake).collect();
+        let up = Rounded { mode: betring_pricing::RoundingMode::Up, by_line: false };
+        let kept = bet.lines.returns(bet.stake, &staked, &staked, 1_000_000, up);
+        let kept = if bet.bonus { kept.unwrap_or(bet.stake) } else { 0 };
+        let sum = sum.map(|sum| (sum - kept).max(0));
         let paid = sum.map_or(bet.returns, |sum| bet.cap.map_or(sum, |cap| sum.min(cap)));
-        let paid = if bet.bonus { (paid - bet.stake).max(0) } else { paid };
         Some(match paid {
             0 => (BetState::Lost, 0),
             paid if bet.bonus || bet.stake <= paid => (BetState::Won, paid),
@@ -572,8 +582,11 @@ impl Auditor {
         };
         let bets: Vec<u64> =
             self.bets.iter().filter(|(_, bet)| here(bet)).map(|(id, _)| *id).collect();
-        rule(ended.bets == bets.len() as u64, || {
-            format!("{} legs were handled, and the market has {}", ended.bets, bets.len())
+        // What was placed after the news may have been passed over: it was placed knowing them.
+        let since = |id: &&u64| ended.job.0 < self.bets[id].placed_seq;
+        let (most, newer) = (bets.len() as u64, bets.iter().filter(since).count() as u64);
+        rule((most - newer..=most).contains(&ended.bets), || {
+            format!("{} legs were handled, the market has {most}, {newer} since", ended.bets)
         })?;
         self.told.push(Event::JobEnded(*ended));
         let (from, queued) = (market.status, market.queued);

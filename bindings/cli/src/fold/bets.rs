@@ -75,6 +75,7 @@ impl Fold {
         let withdrawn = self.quote(market, selection).is_some_and(|quote| quote.withdrawn);
         let Some(now) = self.markets.get(&market.raw()) else { return };
         let (status, opened_in, feed_id) = (now.status, now.opened_in, now.feed);
+        let is_void = now.windows.iter().any(|(from, until)| *from <= at && at < *until);
         let fixture = self.fixtures.get(&now.fixture.raw()).map_or(0, |held| held.owners);
         let held = [
             ("the engine", engine),
@@ -91,6 +92,9 @@ impl Fold {
                 format!("{bet}: {feed_id} was silent for {silent}, its bound is {bound}")
             });
         }
+        self.must(Rule::Status, !is_void, || {
+            format!("{bet}: what is placed in {market} now was cancelled")
+        });
         for (what, held_by) in held {
             self.must(Rule::Status, held_by == 0, || {
                 format!("{bet}: {what} was suspended by {}", owners(held_by))
@@ -166,7 +170,20 @@ impl Fold {
             let place: Vec<_> = place.collect();
             let won = vec![tickets::Numbers::WON; prices.len()];
             let lines = bet.lines.returns(bet.stake.0, &win, &place, 1_000_000, rules)?;
-            lines + bet.lines.bonus(bet.stake.0, &prices, &won, rules)?
+            let mut most = lines + bet.lines.bonus(bet.stake.0, &prices, &won, rules)?;
+            // One alone may bring more, by the bonus for that.
+            for winner in 0..prices.len() {
+                let mut known = vec![tickets::Numbers::PLACED; prices.len()];
+                known[winner] = tickets::Numbers::WON;
+                let bonus = bet.lines.bonus(bet.stake.0, &prices, &known, rules)?;
+                if bonus != 0 {
+                    let mut alone = vec![tickets::Factor::NOTHING; prices.len()];
+                    alone[winner] = win[winner];
+                    let lines = bet.lines.returns(bet.stake.0, &alone, &place, 1_000_000, rules)?;
+                    most = most.max(lines + bonus);
+                }
+            }
+            most
         };
         Some(bet.cap.map_or(greatest, |cap| greatest.min(cap)))
     }

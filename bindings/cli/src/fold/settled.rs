@@ -4,9 +4,10 @@
 use super::tickets::{Factor, Numbers};
 use super::{Bet, Fold, Leg, Life, Rule};
 use crate::describe::came_out;
-use betring_core::command::Command;
+use betring_core::command::{Command, RoundingPlace};
 use betring_core::event::*;
 use betring_core::id::*;
+use betring_core::ruleset::Ruleset;
 use betring_core::wire::{Minor, WirePrice};
 
 impl Fold {
@@ -27,7 +28,13 @@ impl Fold {
         if numbers.is_void() {
             return Some(Numbers::VOID);
         }
-        // Rule 4: withdrawals after the bet was struck, by the prices of the withdrawn; their sum is capped.
+        Some(numbers.less(self.deduction(bet, leg.market, entry.rule4)?))
+    }
+
+    /// Rule 4: withdrawals after the bet was struck, by the prices of the withdrawn, and what a result says
+    /// itself; their sum is capped.
+    pub(super) fn deduction(&self, bet: &Bet, market: MarketId, own: u8) -> Option<u8> {
+        let market = self.markets.get(&market.raw())?;
         let rules = self.rules.get(bet.ruleset as usize)?;
         let rows = || rules.rule4.iter().take_while(|row| row.longest != 0);
         let taken = market.quotes.iter().filter_map(|quote| {
@@ -35,9 +42,8 @@ impl Fold {
             let row = rows().find(|row| price.e4 != 0 && price.e4 <= row.longest)?;
             Some(u32::from(row.pence.min(rules.rule4_cap)))
         });
-        let own = u32::from(entry.rule4);
-        let all = taken.sum::<u32>() + own;
-        Some(numbers.less(all.min(u32::from(rules.rule4_cap)) as u8))
+        let all = taken.sum::<u32>() + u32::from(own);
+        Some(all.min(u32::from(rules.rule4_cap)) as u8)
     }
 
     /// How a bet comes out by what is known of its legs, and what it pays; none while it is open.
@@ -67,14 +73,22 @@ impl Fold {
         let lines = bet.lines.returns(bet.stake.0, &win, &place, 1_000_000, rules);
         let bonus = bet.lines.bonus(bet.stake.0, &prices, &known, rules);
         let sum = lines.zip(bonus).map(|(lines, bonus)| lines + bonus);
-        let sum = match (sum, bet.cap) {
+        // Of a free bet the stake is not paid, as far as it came back or won.
+        let stake = i128::from(bet.stake.0);
+        let kept = match bet.bonus {
+            true => {
+                let up =
+                    Ruleset { rounding: 2, rounding_place: RoundingPlace::Bet as u8, ..*rules };
+                let staked: Vec<Factor> = known.iter().map(Numbers::of_stake).collect();
+                bet.lines.returns(bet.stake.0, &staked, &staked, 1_000_000, &up)?
+            }
+            false => 0,
+        };
+        let paid = match (sum.map(|sum| (sum - kept).max(0)), bet.cap) {
             (Some(sum), Some(cap)) => sum.min(cap),
             (Some(sum), None) => sum,
             (None, cap) => cap?,
         };
-        // Of a free bet the stake is not paid.
-        let stake = i128::from(bet.stake.0);
-        let paid = if bet.bonus { (sum - stake).max(0) } else { sum };
         let outcome = match paid {
             0 => BetOutcome::Lost,
             paid if bet.bonus || stake <= paid => BetOutcome::Won,

@@ -3,9 +3,10 @@
 use super::tickets::{self, Factor};
 use super::{Agreed, Ask, Bet, Fold, Leg, Life, Rule};
 use crate::describe::owners;
-use betring_core::command::{Command, Level, PricePolicy};
+use betring_core::command::{Command, Level, PricePolicy, RoundingPlace};
 use betring_core::event::*;
 use betring_core::id::*;
+use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Header, Minor};
 
@@ -105,6 +106,11 @@ impl Fold {
         self.must(Rule::CashOut, frozen == 0, || {
             format!("{id} is sold while {} froze cash-outs", owners(frozen))
         });
+        let bet = self.bets.get(&id.raw());
+        let less = bet.and_then(|bet| self.deduction(bet, leg.market, 0)).unwrap_or(0);
+        self.must(Rule::CashOut, less == 0, || {
+            format!("{id} is bought back at the odds of a field that a rival has left, {less}p due")
+        });
         if let Some(bet) = self.bets.get_mut(&id.raw()) {
             bet.legs[at].now = Some(event.price);
         }
@@ -121,8 +127,11 @@ impl Fold {
         let place: Option<Vec<Factor>> =
             bet.legs.iter().map(|leg| factor(leg, Some(leg.part.unwrap_or((1, 1))))).collect();
         let keep = 1_000_000_u32.checked_sub(rules.cash_out_margin)?;
-        let worth = bet.lines.returns(take.0, &win?, &place?, keep, rules)?;
-        Some(bet.cap.map_or(worth, |cap| worth.min(cap)))
+        // Down, and once: the house keeps the fraction.
+        let down = Ruleset { rounding: 1, rounding_place: RoundingPlace::Bet as u8, ..*rules };
+        let worth = bet.lines.returns(take.0, &win?, &place?, keep, &down)?;
+        let part = |cap: i128| cap * i128::from(take.0) / i128::from(bet.stake.0.max(1));
+        Some(bet.cap.map_or(worth, |cap| worth.min(part(cap))))
     }
 
     pub(super) fn sold(

@@ -145,6 +145,9 @@ impl Factor {
     /// A leg that does not matter.
     pub(super) const ONE: Factor = Factor { num: 1, den: 1 };
 
+    /// A leg that lost.
+    pub(super) const NOTHING: Factor = Factor { num: 0, den: 1 };
+
     fn half_of_both(self, other: Factor) -> Factor {
         let num = self.num * other.den + other.num * self.den;
         Factor { num, den: 2 * self.den * other.den }
@@ -202,6 +205,8 @@ const NOTHING: [u16; 2] = [0, 1];
 impl Numbers {
     pub(super) const VOID: Numbers = Numbers { win: NOTHING, place: NOTHING, void: ALL, rule4: 0 };
     pub(super) const WON: Numbers = Numbers { win: ALL, place: ALL, void: NOTHING, rule4: 0 };
+    pub(super) const PLACED: Numbers =
+        Numbers { win: NOTHING, place: ALL, void: NOTHING, rule4: 0 };
 
     /// What an entry of a result says, before deductions.
     pub(super) fn of(entry: &ResultEntry, winners: u16, places: u8) -> Numbers {
@@ -244,6 +249,13 @@ impl Numbers {
         let back = void * of * base;
         let winning = whole.saturating_sub(void) * won * (base + profit);
         Factor { num: back + winning, den: whole * of * base }
+    }
+
+    /// v + (1 − v)·w
+    pub(super) fn of_stake(&self) -> Factor {
+        let [void, whole] = self.void.map(u128::from);
+        let [won, of] = self.win.map(u128::from);
+        Factor { num: void * of + whole.saturating_sub(void) * won, den: whole * of }
     }
 
     fn won(&self) -> bool {

@@ -97,3 +97,31 @@ fn a_damaged_image_is_an_error_or_decides_as_the_true_one_and_is_never_a_panic()
         assert!(State::from_image(HouseRules, &image[..cut], digest).is_err(), "cut to {cut}");
     }
 }
+
+/// A house so small that every byte can be tried.
+#[test]
+fn no_byte_of_an_image_can_be_changed_into_a_panic() {
+    let mut runner = Runner::new(HouseRules);
+    let small = "house bets 4 legs 4 markets 2 selections 4 keys 16
+        fund A7 10.00
+        quote M1 2.00 2.00
+        place R1 A7 M1/1 1.00 any
+        ticket R2 A7 single 2.00 M1/2 each-way any -> EachWayNotOffered
+        auto-cash-out R3 A7 B1 5.00
+        cancel M1 from @1h until @2h
+        non-runner M1 2";
+    for line in small.lines() {
+        runner.line(line).unwrap();
+    }
+    let state = runner.state().unwrap().clone();
+    let (image, digest) = (state.image().unwrap(), state.digest());
+    let mut told = 0;
+    for at in 0..image.len() {
+        for change in [0x01, 0x7F, 0x80, 0xFF] {
+            let mut damaged = image.to_vec();
+            damaged[at] ^= change;
+            told += u32::from(State::from_image(HouseRules, &damaged, digest).is_err());
+        }
+    }
+    assert!(2 * image.len() < told as usize, "of {} bytes {told} changes were told", image.len());
+}

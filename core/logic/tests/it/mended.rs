@@ -55,6 +55,212 @@ scripts! {
     two_selections_of_a_market_do_not_have_one_name: "
         market M1 first England England -> Malformed
     ";
+
+    an_archive_waits_its_turn_behind_two_cancels_and_takes_its_bets_along: "
+        house budget 1
+        fund A7 100.00
+        quote M1 2.00 2.00
+        place R1 A7 M1/1 1.00 any -> B1
+        place R2 A7 M1/1 1.00 any -> B2
+        place R3 A7 M1/1 1.00 any -> B3
+        result M1 1
+        market M1 -> Settled
+        manual steps
+        cancel M1 from @10s until @20s
+        cancel M1 from @30s until @40s
+        archive M1 -> NotAllowed
+        auto steps
+        archive M1
+        market M1 -> Archived
+        bet B1 -> Archived
+    ";
+
+    a_thaw_while_a_market_archives_looks_at_no_bet_that_has_left: "
+        house budget 1
+        fund A7 100.00
+        quote M1 2.00 2.00
+        place R1 A7 M1/1 1.00 any -> B1
+        place R2 A7 M1/1 1.00 any -> B2
+        place R3 A7 M1/1 1.00 any -> B3
+        auto-cash-out R4 A7 B1 5.00
+        auto-cash-out R5 A7 B2 5.00
+        auto-cash-out R6 A7 B3 5.00
+        result M1 1
+        market M1 -> Settled
+        manual steps
+        archive M1
+        step 1
+        unfreeze M1
+        auto steps
+        market M1 -> Archived
+    ";
+
+    a_lucky_bet_of_pennies_rounded_by_the_line_settles: "
+        rules set by-line lucky betfred
+        fund A7 100.00
+        quote M1 7.00 1.50
+        quote M2 1.01 1.50
+        quote M3 1.01 1.50
+        quote M4 1.01 1.50
+        ticket R1 A7 lucky15 0.02 total M1/1 M2/1 M3/1 M4/1 any -> B1
+        result M1 1
+        result M2 2
+        result M3 2
+        result M4 2
+        bet B1 -> Partial 0.01
+    ";
+
+    the_rest_of_a_lucky_bet_that_was_sold_settles: "
+        rules set by-line lucky betfred
+        fund A7 100.00
+        quote M1 7.00 1.50
+        quote M2 1.01 1.50
+        quote M3 1.01 1.50
+        quote M4 1.01 1.50
+        ticket R1 A7 lucky15 15.00 total M1/1 M2/1 M3/1 M4/1 any -> B1
+        cash-out R2 A7 B1 take 14.98 any -> done
+        result M1 1
+        result M2 2
+        result M3 2
+        result M4 2
+        bet B1 -> Partial 0.01
+    ";
+
+    bets_settle_while_prices_move_where_bets_sell_themselves: "
+        house budget 2
+        fund A7 100.00
+        quote M1 2.00 2.00
+        quote M2 2.00 2.00
+        place R1 A7 M1/1 1.00 any -> B1
+        place R2 A7 M1/1 1.00 any -> B2
+        place R3 A7 M2/1 1.00 any -> B3
+        auto-cash-out R4 A7 B1 50.00
+        auto-cash-out R5 A7 B2 50.00
+        manual steps
+        result M2 1
+        quote M1 2.01 2.00
+        step
+        quote M1 2.02 2.00
+        step
+        quote M1 2.03 2.00
+        step
+        quote M1 2.04 2.00
+        step
+        quote M1 2.05 2.00
+        step
+        bet B3 -> Won 2.00
+    ";
+
+    a_bet_that_a_deduction_is_due_from_is_not_bought_back_at_the_new_prices: "
+        fund A7 100.00
+        quote M1 3.00 1.10 50.00
+        place R1 A7 M1/1 10.00 any -> B1
+        place R2 A7 M1/1 10.00 any -> B2
+        non-runner M1 2 deduct
+        prices M1 1.20 - 5.00
+        cash-out R3 A7 B2 any -> CashOutFrozen
+        place R4 A7 M1/1 10.00 any -> B3
+        cash-out R5 A7 B3 any -> done
+        result M1 1:win 2:void 3:lose
+        bet B1 -> Won 12.00
+    ";
+
+    parts_of_a_capped_bet_bring_no_more_than_the_cap: "
+        rules set pay-the-cap
+        limits GBP min 0.01 max 1000.00 payout 100.00 liability 100000.00
+        fund A7 100.00
+        quote M1 100.00
+        place R1 A7 M1 10.00 any  -> B1 at 100.00 returns 100.00
+        quote M1 2.00
+        cash-out R2 A7 B1 take 2.00 any
+        cash-out R3 A7 B1 take 2.00 any
+        cash-out R4 A7 B1 take 2.00 any
+        cash-out R5 A7 B1 take 2.00 any
+        cash-out R6 A7 B1 any
+        # 90.00 left of the deposit, and the cap.
+        balance A7 -> 190.00
+    ";
+
+    a_bet_that_would_be_void_is_not_taken: "
+        fund A7 100.00
+        quote M1 2.00 2.00
+        cancel M1 from @1s
+        @2s quote M1 4.00 2.00
+        place R1 A7 M1/1 10.00 any -> MarketSuspended
+        uncancel M1 from @1s
+        place R2 A7 M1/1 10.00 any -> B1
+    ";
+
+    a_capped_free_bet_that_wins_pays_its_winnings_up_to_the_cap: "
+        rules set pay-the-cap
+        limits GBP min 0.01 max 1000.00 payout 100.00 liability 100000.00
+        fund A7 1.00
+        grant A7 100.00
+        quote M1 2.00
+        ticket R1 A7 single 100.00 M1/1 bonus any -> B1
+        result M1 1
+        bet B1 -> Won 100.00
+    ";
+
+    a_free_bet_in_a_dead_heat_wins_its_share_of_the_winnings: "
+        fund A7 1.00
+        grant A7 20.00
+        quote M1 3.00 3.00 1.50
+        ticket R1 A7 single 10.00 M1/1 bonus any -> B1
+        ticket R2 A7 single 10.00 M1/3 bonus any -> B2
+        result M1 1:1/3 2:1/3 3:1/3
+        bet B1 -> Won 6.66
+        bet B2 -> Won 1.66
+    ";
+
+    a_deduction_without_a_price_to_go_by_is_refused: "
+        fund A7 100.00
+        quote M1 3.00 1.10 50.00
+        place R1 A7 M1/1 10.00 any -> B1
+        prices M1 3.00 - 50.00
+        non-runner M1 2 deduct -> NoPrice
+        non-runner M1 2 deduct price 1.10 -> done
+        result M1 1:win 2:void 3:lose
+        bet B1 -> Won 12.00
+    ";
+
+    a_liability_limit_counts_the_bonus_of_a_lucky_bet: "
+        rules set lucky betfred
+        limits GBP min 0.01 max 1000.00 payout 100000.00 liability 850.00
+        fund A7 100.00
+        quote M1 100.00 1.50
+        quote M2 1.01 1.50
+        quote M3 1.01 1.50
+        quote M4 1.01 1.50
+        ticket R1 A7 lucky15 1.00 M1/1 M2/1 M3/1 M4/1 any -> LiabilityLimit
+    ";
+
+    a_liability_limit_counts_what_every_line_is_rounded_up_by: "
+        rules set by-line rounding up
+        limits GBP min 0.01 max 1000.00 payout 100000.00 liability 1.00
+        fund A7 100.00
+        quote M1 1.01
+        quote M2 1.01
+        quote M3 1.01
+        quote M4 1.01
+        quote M5 1.01
+        quote M6 1.01
+        quote M7 1.01
+        quote M8 1.01
+        quote M9 1.01
+        quote M10 1.01
+        ticket R1 A7 1+2+3+4+5+6+7+8+9+10 0.01 M1/1 M2/1 M3/1 M4/1 M5/1 M6/1 M7/1 M8/1 M9/1 M10/1 any -> LiabilityLimit
+    ";
+
+    an_account_that_is_blocked_sells_nothing_by_itself: "
+        fund A7 100.00
+        quote M1 4.00
+        place R1 A7 M1 10.00 any -> B1
+        auto-cash-out R2 A7 B1 15.00
+        block A7
+        quote M1 2.00
+        bet B1 -> Open
+    ";
 }
 
 #[test]
@@ -81,5 +287,22 @@ fn no_bet_is_taken_whose_winnings_an_account_could_not_hold() {
         let refused = if market < 93 { "" } else { " -> BalanceLimit" };
         script.push_str(&format!("place R{market} A7 M{market} 10000000000.00 any{refused}\n"));
     }
+    check(&script);
+}
+
+#[test]
+fn a_bet_sold_in_slices_brings_no_more_than_sold_at_once() {
+    let mut script = String::from(
+        "rules set rounding half-up
+         fund A7 100.00
+         quote M1 3.00 1.50
+         place R1 A7 M1/1 1.00 any -> B1
+         quote M1 2.00 1.50
+         value B1 -> 1.50\n",
+    );
+    for slice in 0..100 {
+        script.push_str(&format!("cash-out C{slice} A7 B1 take 0.01 any\n"));
+    }
+    script.push_str("bet B1 -> CashedOut 1.00\n");
     check(&script);
 }
