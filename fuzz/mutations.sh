@@ -182,6 +182,14 @@ mutate answer-of-another-key core/logic/src/state.rs \
     's/let reply = self\.reply\(at, header, token, entry\.answer\);/let before = RequestKey(header.key.0.wrapping_sub(1)); let other = self.keys.find(at, self.key_hash(header.account, before), header.account, before); let reply = self.reply(at, header, token, other.map_or(entry.answer, |other| other.answer));/' "${whole[@]}"
 mutate snapshot-of-what-is-durable core/engine/src/engine.rs \
     's/self\.snapshots\.take\(Seq\(self\.shared\.durable\.get\(\)\)\)/self.snapshots.take(Seq(self.shared.decided.load(Ordering::Acquire)))/' "${whole[@]}"
+fails bonus-in-the-bound core/logic/src/place.rs \
+    's/most = most\.max\(sum\(returns, lone\)\?\);/let _ = (sum(returns, lone)?, \&mut most);/' betring-core it a_lucky_bet_of_pennies_rounded_by_the_line_settles
+fails part-of-the-cap core/logic/src/cashout.rs \
+    's/value\.minor\(\)\.min\(cap_of\(bet, take\.minor\(\)\)\)/value.minor().min(bet.cap)/' betring-core it parts_of_a_capped_bet_bring_no_more_than_the_cap
+mutate void-already core/logic/src/place.rs \
+    's/holds\(\)\) \|\| cancelled\(\) \{/holds()) || (false \&\& cancelled()) {/' "${bare[@]}"
+fails autos-first core/logic/src/settlement.rs \
+    's/\(self\.steps \+ turn\) % 3 \{/(2 + turn) % 3 {/' betring-core it bets_settle_while_prices_move_where_bets_sell_themselves
 fails overdrawn core/logic/src/place.rs \
     's/if funds < stake\.minor\(\) \{/if false \&\& funds < stake.minor() {/' betring-core it a_bet_needs_its_whole_stake
 fails exposure core/logic/src/settlement.rs \

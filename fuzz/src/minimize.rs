@@ -673,13 +673,21 @@ impl Lines {
                 let what = level(body.level, body.id, body.owner);
                 format!("release {what}{}", control(body.valid_until, body.reason))
             }
-            Command::WithdrawSelection(body) => format!(
-                "{} {} {}{}",
-                if body.withdrawn == 1 { "non-runner" } else { "runner" },
-                market(body.market),
-                self.selection(body.market, body.selection),
-                control(body.valid_until, body.reason)
-            ),
+            Command::WithdrawSelection(body) => {
+                let mut line = format!(
+                    "{} {} {}",
+                    if body.withdrawn == 1 { "non-runner" } else { "runner" },
+                    market(body.market),
+                    self.selection(body.market, body.selection),
+                );
+                if body.deduct == 1 {
+                    line += " deduct";
+                }
+                if !body.price.is_none() {
+                    let _ = write!(line, " price {}", price(body.price));
+                }
+                line + &control(body.valid_until, body.reason)
+            }
             Command::MarketResult(body, entries) => {
                 let mut line = format!("result {}", market(body.market));
                 for entry in entries.iter() {

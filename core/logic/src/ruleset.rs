@@ -66,7 +66,9 @@ pub struct Ruleset {
     pub price_failure: u8,
     /// [`PayoutCap`].
     pub payout_cap: u8,
-    /// Results are settled from this certainty on: 1 as seen live, 2 only as confirmed.
+    /// Results are settled from this certainty on: 1 as seen live, 2 only as confirmed. A market has one
+    /// result for all its bets: what holds is the set in force when the result comes, whatever set a
+    /// bet was placed under. A result that is not sure enough is noted, and closes nothing.
     pub certainty: u8,
     /// All deductions together take no more than this, in pence per pound.
     pub rule4_cap: u8,

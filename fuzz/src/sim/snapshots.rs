@@ -186,6 +186,12 @@ pub(crate) fn of_state<R: Rules, S: Store>(
     let _lock = store.lock().map_err(text)?;
     let manifest = betring_journal::manifest(store).map_err(text)?;
     let seq = state.seq().0;
+    if betring_journal::verify_snapshot(store, &manifest, seq).is_ok() {
+        // The engine makes none either where nothing came since the newest.
+        store.sync_dir().map_err(text)?;
+        let archived = tidy(store, &manifest, to_archive)?;
+        return Ok(Made { seq, is_new: false, archived });
+    }
     let mut reader = Reader::open(store.clone(), seq, ReadLevel::Sealed).map_err(text)?;
     let is_last = reader.next().map_err(text)?.is_some() && reader.next().map_err(text)?.is_none();
     let position = reader.position().filter(|position| is_last && position.seq == seq);

@@ -324,12 +324,19 @@ impl Whole {
         let Some((_, handle)) = open.clients.iter_mut().find(|(seat, _)| *seat == client) else {
             return Ok(());
         };
+        // A command that says that it is shorter or longer than it is would not be itself in a batch, but
+        // several, or one with its neighbour.
+        let is_itself = |bytes: &&Vec<u8>| {
+            let slots = slots_of(bytes);
+            slots.first().is_some_and(|first| first.slots() == slots.len())
+        };
+        let all: Vec<&Vec<u8>> = all.iter().filter(is_itself).collect();
         let slots: Vec<Slot> = all.iter().flat_map(|bytes| slots_of(bytes)).collect();
         let credit = self.setup.seats[client].credit;
         let submitted = handle.submit_batch(&slots);
         for (at, bytes) in all.iter().take(submitted.commands).enumerate() {
             let token = Token(submitted.first.0 + at as u64);
-            self.unanswered[client].push_back((token, bytes.clone()));
+            self.unanswered[client].push_back((token, bytes.to_vec()));
             self.counts.attempts += 1;
         }
         // It was refused with so many in flight, those of this batch too.
