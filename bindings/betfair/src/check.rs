@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -75,6 +77,14 @@ impl FileCheck {
     /// Opens `file` and reads it to its end.
     pub fn of(file: impl AsRef<Path>) -> FileCheck {
         let name = file.as_ref().display().to_string();
+        if is_xml(file.as_ref()) {
+            let mut check = FileCheck::new(name);
+            check.errors.push(format!(
+                "{}: not a stream recording but XML, which the library betring-uof reads",
+                check.file
+            ));
+            return check;
+        }
         match Recording::open(file) {
             Ok(recording) => FileCheck::read(recording),
             Err(error) => FileCheck::unreadable(name, &error),
@@ -321,8 +331,21 @@ impl fmt::Display for FeedCheck {
     }
 }
 
+/// Whether a file begins as XML does. What cannot be opened does not: that is told elsewhere.
+fn is_xml(file: &Path) -> bool {
+    // A mark of the byte order and some white space may come first.
+    let mut head = [0; 64];
+    let read = File::open(file).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    let text = head[..read].strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&head[..read]);
+    text.trim_ascii_start().starts_with(b"<")
+}
+
 impl fmt::Display for FileCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Of a file of which nothing was read there is nothing to count.
+        if let (0, [error]) = (self.lines, &self.errors[..]) {
+            return writeln!(f, "{error}");
+        }
         writeln!(
             f,
             "{}: {} lines, {} messages, {} lines left out",

@@ -87,7 +87,8 @@ Examples:
   betring journal tail ./book                        the last ten records
   betring journal tail ./book -n 3 --kind Place      the last three bets asked for
   betring journal tail ./book --from 4000 -n 5       five records from #4000 on
-  betring journal tail ./book --from 1 --kind Place  every bet asked for
+  betring journal tail ./book --from 1 --kind Place --kind PlaceTicket
+                                                     every bet and ticket asked for
   betring journal tail ./book --follow --json        as it is written, for another program
 
 Damage is named on standard error, and the records behind it are shown. Exit status: 0 all
@@ -215,8 +216,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Cmd::Inspect(args) => match (args.seq, args.bet) {
             (None, None) => inspect(&args),
-            (Some(seq), _) => show(&args, seq, &|entry, _| entry.seq.0 == seq, "sequence"),
-            (None, Some(bet)) => show(&args, 1, &|_, told| told.is_about(bet), "bet"),
+            (Some(seq), _) => show(&args, seq, &|entry, _| entry.seq.0 == seq),
+            (None, Some(bet)) => show(&args, 1, &|_, told| told.is_about(bet)),
         },
         Cmd::Tail(args) => tail(&args),
         Cmd::Verify(args) => verify(&args),
@@ -354,7 +355,10 @@ fn inspect(args: &InspectArgs) -> Result<ExitCode, CliError> {
         }
         for (kind, (records, bytes)) in &kinds {
             let each = bytes / records;
-            out.line(format_args!("  {:<18} {records:>12}  {each:>6} bytes each", kind.name()))?;
+            out.line(format_args!(
+                "  {:<18} {records:>12}  {each:>6} bytes each on average",
+                kind.name()
+            ))?;
         }
         if 0 < unread {
             out.line(format_args!("  of unknown kind    {unread:>12}"))?;
@@ -369,7 +373,6 @@ fn show(
     args: &InspectArgs,
     from: u64,
     wanted: &dyn Fn(&Entry<'_>, &Told<'_>) -> bool,
-    what: &str,
 ) -> Result<ExitCode, CliError> {
     let mut out = Out::new();
     let mut source = Source::open(&args.dir, from, "looking")?;
@@ -412,14 +415,31 @@ fn show(
         }
     }
     if found == 0 {
+        let what = match (args.seq, args.bet) {
+            (Some(seq), _) => {
+                format!("no record of sequence {seq}: there are {}", range(&args.dir)?)
+            }
+            (None, bet) => format!("no record of bet {}", bet.unwrap_or(BetId::NONE)),
+        };
         return Err(CliError::new(
-            format_args!("no record of this {what}"),
+            what,
             args.dir.display(),
             format_args!("see what there is: {} journal inspect {}", program(), args.dir.display()),
         ));
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The sequences that there are: `#1 to #49`.
+fn range(dir: &Path) -> Result<String, CliError> {
+    let mut range = None;
+    Source::open(dir, 1, "looking")?.each(&mut |entry| {
+        let (first, _) = range.unwrap_or((entry.seq, entry.seq));
+        range = Some((first, entry.seq));
+        true
+    })?;
+    Ok(range.map_or_else(|| "none".to_owned(), |(first, last)| format!("{first} to {last}")))
 }
 
 fn unreadable(dir: &Path, entry: &Entry<'_>, what: &str) -> CliError {

@@ -110,7 +110,7 @@ fn find(dir: &Path, bet: BetId) -> Result<About, CliError> {
         format_args!("there is no bet {bet} in this journal"),
         dir.display(),
         format_args!(
-            "see which bets there are: {} journal tail {} --kind Place",
+            "see which bets there are: {} journal tail {} --kind Place --kind PlaceTicket",
             program(),
             dir.display()
         ),
@@ -357,10 +357,11 @@ impl Teller {
                     if e.legs == 1 { String::new() } else { format!(" of leg {}", 1 + e.leg) };
                 let text = if e.version == PriceVersion(0) {
                     let until = utc(e.until);
-                    format!(
-                        "the trader gives {}{leg}: {} is offered until {until}",
-                        e.price, e.stake
-                    )
+                    let who = match &told.command {
+                        Command::AnswerReferral(..) => self.names.actor(told.header.account),
+                        _ => "the trader".to_owned(),
+                    };
+                    format!("{who} gives {}{leg}: {} is offered until {until}", e.price, e.stake)
                 } else {
                     format!(
                         "the price in force{leg} is {} ({}), {} old: it is offered until {}",

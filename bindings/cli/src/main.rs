@@ -34,7 +34,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  betring matchday                            a derby night in about 20 seconds
+  betring matchday                            a derby night: 20 seconds, opening, the audit
   betring audit ./betring-run-1               prove every accepted bet, price and basis
   betring audit ./betring-run-1 --bet B7      one bet's whole life in plain words
   betring journal tail ./betring-run-1 -f     what is being decided, a line each

@@ -72,7 +72,8 @@ const VIRTUAL_START: Timestamp = Timestamp(1_760_000_000 * 1_000_000_000);
 #[derive(clap::Args, Clone)]
 #[command(after_help = "\
 Examples:
-  betring matchday                                  a derby night in about 20 seconds
+  betring matchday                                  a derby night in about 20 seconds, plus
+                                                    opening and the audit
   betring matchday --report night.html              and its plots, in one file
   betring matchday --feed recording.bz2             a recording as the source of odds
   betring matchday --kill                           killed on the way: nothing told is lost
@@ -301,7 +302,10 @@ fn what_next(args: &Args, results: &Results, out: &mut Out) -> Result<(), CliErr
     let again = if files.is_empty() { files } else { format!(" --feed{files}") };
     let size = format!("when you have seen enough: {}", space::taken(&results.dir));
     let mut next: Vec<(String, &str)> = vec![
-        (format!("{me} journal tail {dir} --kind Place"), "the last bets asked for, a line each"),
+        (
+            format!("{me} journal tail {dir} --kind Place --kind PlaceTicket"),
+            "the last bets and tickets asked for, a line each",
+        ),
         (format!("{me} matchday --dir {dir} --resume{again}"), "another day in this book"),
         (format!("{me} matchday --kill"), "pull the plug on the way"),
         (format!("rm -r {dir}"), &size),
@@ -711,6 +715,7 @@ mod tests {
         assert!(0 < results.scan.reversed, "and what was settled otherwise is taken back");
         let counts = results.audit.counts();
         assert!(0 < counts.tickets && 0 < counts.waited && 0 < counts.sold, "{counts:?}");
+        assert!(0 < results.scan.each_way_accepted, "the races take each-way bets");
         assert!(results.life.len() > 5, "a bet's life is told: {:?}", results.life);
         let json = results.to_json();
         assert_eq!(json["audit"]["acks"]["broken"], 0);

@@ -18,6 +18,13 @@
 //!
 //! A message is read whole or not at all. [`Error`] says what is wrong, where, and what to do.
 //!
+//! Who drives a [`Translator`] sends what it gives in order, reports the handles that the replies
+//! bring ([`made`](Translator::made), [`adopt`](Translator::adopt)), gives it a message again as long
+//! as it [waits](Progress::Waits), and says when a feed was [interrupted](Translator::interrupted):
+//! when the core reports `FeedChanged` with `Silence` or `Gap`, when the connection was made anew, and
+//! at a new epoch. What the translator refuses ([`TranslateError`]) was not applied: somebody has to do
+//! what the error says.
+//!
 //! ```
 //! use betring_uof::{Message, read};
 //!

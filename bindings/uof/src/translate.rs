@@ -1,28 +1,4 @@
 //! What a message asks of the book: commands for the core, each under a key of its own.
-//!
-//! A [`Translator`] reads no clock and sends nothing. Who drives it sends every [`Given`] in order on
-//! the control ring, tells it the handles that the replies bring, and, as long as it [waits](Progress::Waits)
-//! for one, gives it the same message again before the next message of that event:
-//!
-//! ```text
-//!  Message ─▶ translate ─▶ Given { slots, expects } ─▶ control ring
-//!                ▲                                        │
-//!                └─────────── made(expects, id) ◀─────── reply
-//! ```
-//!
-//! * **Keys.** A key is made of the message's kind, producer, event and timestamp, of the market and
-//!   of what is asked; not of the time limit. So a message that comes twice asks under the same keys,
-//!   and what was executed is not executed again. At another `now` the time limit differs, and the
-//!   answer to the repetition is `RequestReused`: nothing is to be done about it. Only the key of a
-//!   definition contains the time limit, because its answer is needed: the name makes it unique.
-//! * **Names.** A definition answered with `NameTaken` (the book knew the market before this
-//!   translator did) carries the handle: [`adopt`](Translator::adopt) the market with the selections
-//!   that the book has. A fixture may simply be reported as made.
-//! * **Order.** What changes a market's status has an effect only if it is not older than what did so
-//!   before. Results and cancels are given in any order: the core knows which is newest.
-//! * **Refusals that mean nothing.** To close or to open a market whose result is in is `NotAllowed`,
-//!   to price it `MarketClosed`.
-//! * **Loss.** What could not be sent is given again when the same message is translated next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -54,7 +30,7 @@ pub enum Undefined {
     Refuse,
     /// They are passed over: nobody can have bet on it.
     PassOver,
-    /// A result defines it first; everything else is passed over.
+    /// A result defines it first if the book can hold it; everything else is passed over.
     Define,
 }
 
@@ -65,6 +41,9 @@ pub struct Config {
     pub actor: ActorId,
     /// How long after `now` a command may still be executed.
     pub validity: Nanos,
+    /// How far ahead of `now` a message about an event may have been made: no two clocks agree. One
+    /// from later is refused.
+    pub ahead_bound: Nanos,
     /// The age bound of the markets that are defined; 0: the journal's.
     pub age_bound: Nanos,
     /// What becomes of news about other markets.
@@ -77,12 +56,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// Commands of that actor, valid for five seconds; one winner a market, no groups, and news about
-    /// other markets are refused.
+    /// Commands of that actor, valid for five seconds; messages may be a minute ahead; one winner a
+    /// market, no groups, and news about other markets are refused.
     pub fn new(actor: ActorId) -> Config {
         Config {
             actor,
             validity: Nanos::from_secs(5),
+            ahead_bound: Nanos::from_secs(60),
             age_bound: Nanos::ZERO,
             undefined: Undefined::Refuse,
             winners: BTreeMap::new(),
@@ -134,7 +114,8 @@ pub struct Skipped {
     pub undefined: u64,
     /// Markets in an odds change that take no bets and never did.
     pub dormant: u64,
-    /// Markets in an odds change with fewer outcomes than a market has, or more.
+    /// Markets in an odds change or a result that the book does not have and cannot hold: with fewer
+    /// outcomes than a market has, or more, or (in a result) with no more of them than winners.
     pub unfit: u64,
     /// Outcomes that the market did not have when it was defined: nobody can bet on them.
     pub outcomes: u64,
@@ -182,6 +163,13 @@ pub enum TranslateReason {
     Winners(u16),
     /// A moment lies beyond the year 2262, where the book's clock ends.
     Moment(Timestamp),
+    /// The message was made later than now, by more than is allowed.
+    Ahead {
+        /// By so much.
+        ahead: Nanos,
+        /// So much is allowed: [`Config::ahead_bound`].
+        bound: Nanos,
+    },
 }
 
 impl fmt::Display for TranslateError {
@@ -223,6 +211,9 @@ impl fmt::Display for TranslateReason {
             TranslateReason::Moment(at) => {
                 write!(f, "the moment {} ms lies beyond the year 2262", at.ms())
             }
+            TranslateReason::Ahead { ahead, bound } => {
+                write!(f, "it was made {ahead} ahead of now, and {bound} is the bound")
+            }
         }
     }
 }
@@ -236,6 +227,9 @@ impl TranslateReason {
             }
             TranslateReason::NoProducer | TranslateReason::Moment(_) => {
                 "nothing of it is applied: suspend the event and ask for a recovery of it"
+            }
+            TranslateReason::Ahead { .. } => {
+                "nothing of it is applied: suspend the event, set the clock that is wrong, here or at the producer, and ask for a recovery of the event"
             }
             TranslateReason::NoFeed(_) => {
                 "report the producer's feed, then translate the message again"
@@ -268,21 +262,31 @@ struct Source {
 #[derive(Clone, Copy, Debug)]
 struct Told<T> {
     what: T,
+    /// When it was last told.
     at: Option<Timestamp>,
+    /// Whether the messages of that moment made it another thing.
+    news: bool,
+    /// How often those behind the first of them did so.
+    turns: u32,
 }
 
 impl<T: PartialEq> Told<T> {
     fn new(what: T) -> Told<T> {
-        Told { what, at: None }
+        Told { what, at: None, news: false, turns: 0 }
     }
 
-    /// Whether it has to be told: it is another thing, or the message that told it is here again.
+    /// Whether it is another thing, or was made so at the same moment: then the message that told it
+    /// may be here again.
     fn news(&mut self, what: T, at: Timestamp) -> bool {
-        if self.what != what {
-            *self = Told { what, at: Some(at) };
-            return true;
-        }
-        self.at == Some(at)
+        let turned = self.what != what;
+        let again = self.at == Some(at);
+        *self = Told {
+            what,
+            at: Some(at),
+            news: turned || (again && self.news),
+            turns: if again { self.turns + u32::from(turned) } else { 0 },
+        };
+        self.news
     }
 }
 
@@ -349,14 +353,14 @@ impl Market {
         match status {
             MarketStatus::Active => {
                 if self.open.news(Some(true), at) {
-                    out.push(origin.plain(key, |valid_until| OpenMarket {
+                    out.push(origin.turn(self.open.turns).plain(key, |valid_until| OpenMarket {
                         valid_until,
                         market,
                         ..OpenMarket::default()
                     }));
                 }
                 if self.phase.news(Phase::Active, at) {
-                    out.push(origin.plain(key, |valid_until| Release {
+                    out.push(origin.turn(self.phase.turns).plain(key, |valid_until| Release {
                         valid_until,
                         level,
                         owner,
@@ -366,25 +370,24 @@ impl Market {
                 }
             }
             MarketStatus::Suspended | MarketStatus::Inactive | MarketStatus::HandedOver => {
-                if self.phase.news(Phase::Suspended, at) {
-                    out.push(origin.plain(key, |valid_until| Suspend {
-                        valid_until,
-                        level,
-                        owner,
-                        id,
-                        ..Suspend::default()
-                    }));
-                }
+                // News or not: the command before may have been lost.
+                self.phase.news(Phase::Suspended, at);
+                out.push(origin.turn(self.phase.turns).plain(key, |valid_until| Suspend {
+                    valid_until,
+                    level,
+                    owner,
+                    id,
+                    ..Suspend::default()
+                }));
             }
             MarketStatus::Settled | MarketStatus::Cancelled => {
                 self.phase.news(Phase::Closed, at);
-                if self.open.news(Some(false), at) {
-                    out.push(origin.plain(key, |valid_until| CloseMarket {
-                        valid_until,
-                        market,
-                        ..CloseMarket::default()
-                    }));
-                }
+                self.open.news(Some(false), at);
+                out.push(origin.turn(self.open.turns).plain(key, |valid_until| CloseMarket {
+                    valid_until,
+                    market,
+                    ..CloseMarket::default()
+                }));
             }
         }
     }
@@ -484,6 +487,7 @@ fn moment(at: Timestamp) -> Result<Moment, TranslateReason> {
 const KEY_KEYS: (u64, u64) = (0x6265_7472_696e_6700, 0x756f_6663_6f6d_6d64);
 
 /// The message that commands come from.
+#[derive(Clone, Copy)]
 struct Origin<'a> {
     message: &'static str,
     producer: Option<Producer>,
@@ -492,9 +496,15 @@ struct Origin<'a> {
     source: Moment,
     actor: ActorId,
     until: Moment,
+    /// How often what is asked about turned within the moment.
+    turn: u32,
 }
 
 impl Origin<'_> {
+    fn turn(self, turn: u32) -> Self {
+        Origin { turn, ..self }
+    }
+
     fn keyless(&self) -> Head {
         Head::control(self.actor, RequestKey::NONE)
     }
@@ -516,6 +526,10 @@ impl Origin<'_> {
         }
         for slot in asked {
             hasher.write(&slot.0);
+        }
+        // Without a turn a key is what it was before turns were counted.
+        if self.turn != 0 {
+            hasher.write(&self.turn.to_le_bytes());
         }
         let hash = hasher.finish128();
         // Nought is no key; it is as likely as any other hash.
@@ -544,6 +558,45 @@ impl Origin<'_> {
 }
 
 /// Turns the messages of a feed into commands.
+///
+/// It reads no clock and sends nothing. Who drives it sends every [`Given`] in order on
+/// the control ring, tells it the handles that the replies bring, and, as long as it [waits](Progress::Waits)
+/// for one, gives it the same message again before the next message of that event:
+///
+/// ```text
+///  Message ─▶ translate ─▶ Given { slots, expects } ─▶ control ring
+///                ▲                                        │
+///                └─────────── made(expects, id) ◀─────── reply
+/// ```
+///
+/// * **Keys.** A key is made of the message's kind, producer, event and timestamp, of the market and
+///   of what is asked; not of the time limit. So a message that comes twice asks under the same keys,
+///   and what was executed is not executed again. Where messages of one millisecond contradict each
+///   other (suspended, active, suspended), the key also counts how often the market turned within
+///   it: the last to come is in force. At another `now` the time limit differs, and the answer to the
+///   repetition is `RequestReused`: nothing is to be done about it. Only the key of a definition
+///   contains the time limit, because its answer is needed: the name makes it unique.
+/// * **Names.** A definition answered with `NameTaken` (the book knew the market before this
+///   translator did) carries the handle: [`adopt`](Translator::adopt) the market with the selections
+///   that the book has. A fixture may simply be reported as made.
+/// * **Order.** What changes a market's status has an effect only if it is not older than what did so
+///   before. Results and cancels are given in any order: the core knows which is newest. A message
+///   about an event from further ahead of `now` than [`ahead_bound`](Config::ahead_bound) is an
+///   error, else all that follow it would be late.
+/// * **Refusals that mean nothing.** To close or to open a market whose result is in is `NotAllowed`,
+///   to price it `MarketClosed`.
+/// * **Loss.** What could not be sent is given again when the same message is translated next. What
+///   takes bets or cash-outs away is given with every message that says so, because the command
+///   before may have been lost or have run out; what allows them only when it is news.
+/// * **Interruptions.** Call [`interrupted`](Translator::interrupted) for a feed when the core reports
+///   `FeedChanged` with `Silence` or `Gap`, when the connection was made anew, and at a new epoch;
+///   always before the next message is translated. Then ask each producer of the feed for a recovery.
+/// * **Ages.** The moment of a message is when its prices were made, so a recording's are as old as it is.
+///   Between odds changes only a producer's `alive`, every ten seconds or so, confirms its prices: set
+///   [`age_bound`](Config::age_bound), the feed's bounds on silence and delay, and the rule set's
+///   `cash_out_age` to more than that interval, else nearly every bet is refused as `StalePrice`.
+///
+/// `examples/feed.rs` of this crate drives one into an engine, and again after a restart.
 #[derive(Clone, Debug)]
 pub struct Translator {
     config: Config,
@@ -573,6 +626,14 @@ impl Translator {
     /// are, and a heartbeat goes out when each of them has spoken since the last.
     pub fn feed(&mut self, producer: Producer, feed: FeedId) {
         self.sources.insert(producer, Source { feed, whole: false, alive: false });
+    }
+
+    /// Something of a feed may have been missed: each of its producers has to recover and to be heard
+    /// again. To be called when the core reports `FeedChanged` with `Silence` or `Gap`, when the
+    /// connection was made anew, and at a new epoch: the core then waits for everything, and a
+    /// producer that was whole before must not speak for one that is not yet.
+    pub fn interrupted(&mut self, feed: FeedId) {
+        self.of_feed(feed).for_each(|source| (source.whole, source.alive) = (false, false));
     }
 
     /// The handle that the reply to a definition brought.
@@ -689,14 +750,20 @@ impl Translator {
     ) -> Result<Origin<'a>, TranslateError> {
         let message = message.kind();
         let wrong = |reason| TranslateError { message, market: None, outcome: None, reason };
+        let source = moment(header.timestamp).map_err(wrong)?;
+        let (ahead, bound) = (source.since(now), self.config.ahead_bound);
+        if bound < ahead {
+            return Err(wrong(TranslateReason::Ahead { ahead, bound }));
+        }
         Ok(Origin {
             message,
             producer: header.producer,
             event: &header.event,
             at: header.timestamp,
-            source: moment(header.timestamp).map_err(wrong)?,
+            source,
             actor: self.config.actor,
             until: now.plus(self.config.validity),
+            turn: 0,
         })
     }
 
@@ -772,15 +839,18 @@ impl Translator {
                 Some(CashoutStatus::Unavailable | CashoutStatus::Closed) => true,
                 None => continue,
             };
-            if known.frozen.news(Some(frozen), origin.at) {
+            let news = known.frozen.news(Some(frozen), origin.at);
+            if frozen || news {
                 let id = known.id.raw();
-                given.push(origin.plain(&key, |valid_until| FreezeCashOut {
-                    valid_until,
-                    level: Level::Market as u8,
-                    owner: Owner::Feed as u8,
-                    frozen: u8::from(frozen),
-                    id,
-                    ..FreezeCashOut::default()
+                given.push(origin.turn(known.frozen.turns).plain(&key, |valid_until| {
+                    FreezeCashOut {
+                        valid_until,
+                        level: Level::Market as u8,
+                        owner: Owner::Feed as u8,
+                        frozen: u8::from(frozen),
+                        id,
+                        ..FreezeCashOut::default()
+                    }
                 }));
             }
         }
@@ -803,7 +873,8 @@ impl Translator {
         }
     }
 
-    /// Gives the definition of the event, or where it is known those of the markets.
+    /// Gives the definition of the event, or where it is known those of the markets, whose
+    /// outcomes [`fits`] let pass.
     fn define(
         &mut self,
         origin: &Origin<'_>,
@@ -817,13 +888,9 @@ impl Translator {
             None => return Err(origin.wrong(TranslateReason::NoFeed(producer), None)),
         };
         for (key, outcomes) in &new {
-            let wrong = |reason| Err(origin.wrong(reason, Some(key)));
-            if !fits(outcomes.len()) {
-                return wrong(TranslateReason::Outcomes(outcomes.len()));
-            }
-            let winners = self.winners(key);
-            if winners == 0 || outcomes.len() <= usize::from(winners) {
-                return wrong(TranslateReason::Winners(winners));
+            if !self.leaves_losers(key, outcomes.len()) {
+                let reason = TranslateReason::Winners(self.winners(key));
+                return Err(origin.wrong(reason, Some(key)));
             }
         }
         let Some(fixture) = self.fixtures.get(origin.event).copied() else {
@@ -867,6 +934,11 @@ impl Translator {
         self.config.winners.get(&key.market).copied().unwrap_or(1)
     }
 
+    /// Whether of so many outcomes some win, and not all.
+    fn leaves_losers(&self, key: &MarketKey, outcomes: usize) -> bool {
+        (1..outcomes).contains(&usize::from(self.winners(key)))
+    }
+
     fn bet_stop(&mut self, origin: &Origin<'_>, told: &BetStop, given: &mut Vec<Given>) {
         let first = MarketKey {
             event: origin.event.clone(),
@@ -886,15 +958,16 @@ impl Translator {
                 self.skipped.late += 1;
                 continue;
             }
-            market.newest = origin.at;
-            let active = match market.phase.what {
+            let status = match (market.phase.what, told.status) {
+                // A stop opens nothing, whatever it says: only an odds change does.
+                (Phase::Unknown | Phase::Active, MarketStatus::Active) => MarketStatus::Suspended,
                 // One of which nothing was told may be open: it was adopted.
-                Phase::Unknown | Phase::Active => true,
-                Phase::Suspended | Phase::Closed => market.phase.at == Some(origin.at),
+                (Phase::Unknown | Phase::Active, status) => status,
+                // What is not active stays what it is, and is told so again.
+                (Phase::Suspended, _) => MarketStatus::Suspended,
+                (Phase::Closed, _) => MarketStatus::Cancelled,
             };
-            if active {
-                market.status(origin, key, told.status, given);
-            }
+            market.status(origin, key, status, given);
         }
     }
 }
@@ -922,7 +995,10 @@ impl Translator {
                 .markets
                 .iter()
                 .map(|it| (it.line.of(origin.event), it.outcomes.iter().map(|it| &it.id).collect()))
-                .filter(|(key, _)| !self.markets.contains_key(key))
+                .filter(|(key, outcomes): &(MarketKey, Vec<&OutcomeId>)| {
+                    let holds = fits(outcomes.len()) && self.leaves_losers(key, outcomes.len());
+                    holds && !self.markets.contains_key(key)
+                })
                 .collect();
             if !new.is_empty() {
                 self.define(origin, new, given)?;
@@ -933,7 +1009,9 @@ impl Translator {
         let mut skipped = self.skipped;
         for market in &told.markets {
             let Some(key) = self.known(origin, &market.line)? else {
-                skipped.undefined += 1;
+                // What could be defined is defined by now.
+                let unfit = self.config.undefined == Undefined::Define;
+                *(if unfit { &mut skipped.unfit } else { &mut skipped.undefined }) += 1;
                 continue;
             };
             let known = &self.markets[&key];
@@ -964,7 +1042,7 @@ impl Translator {
                 ..MarketResult::default()
             };
             // A result that is not sure enough is only noted, and the market stays open.
-            known.open = Told::new(None);
+            known.open.what = None;
             known.newest = known.newest.max(origin.at);
             given.push(origin.keyed(Some(&key), Expects::Nothing, |head, valid_until| {
                 build::result(head, MarketResult { valid_until, ..body }, &entries)
@@ -981,7 +1059,7 @@ impl Translator {
     ) -> Result<(), TranslateError> {
         for key in self.all_known(origin, lines.iter())? {
             let Some(known) = self.markets.get_mut(&key) else { continue };
-            known.open = Told::new(None);
+            known.open.what = None;
             known.newest = known.newest.max(origin.at);
             let market = known.id;
             given.push(origin.plain(&key, |valid_until| RollbackResult {
@@ -1090,9 +1168,7 @@ impl Translator {
         given: &mut Vec<Given>,
     ) -> Result<(), TranslateError> {
         let Some((feed, source)) = self.source(message, producer)? else { return Ok(()) };
-        if let Some(speaker) = self.sources.get_mut(&producer) {
-            *speaker = Source { feed, whole: false, alive: false };
-        }
+        self.interrupted(feed);
         given.push(self.signal(&FeedGap { feed, source, ..FeedGap::default() }));
         Ok(())
     }

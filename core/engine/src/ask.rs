@@ -15,6 +15,10 @@ use crate::outcome::Request;
 pub const VALID_FOR: Nanos = Nanos::from_secs(30);
 
 /// A request key from a number of the caller's own, not 0.
+///
+/// One key, one request: to ask again is to ask with the same key, the same content and the same
+/// `valid_until`. A request that says no `valid_until` gets a new one each time it is sent, so what may
+/// have to be repeated says its own, or repeats that of its [`Ticket`](crate::Ticket).
 pub const fn key(n: u128) -> RequestKey {
     RequestKey(n)
 }
@@ -108,7 +112,8 @@ pub(crate) fn nanos(span: Duration) -> Nanos {
 macro_rules! terms {
     ($name:ident) => {
         impl $name {
-            /// The caller's own number of the request: asked again with it, the first answer comes back.
+            /// The caller's own number of the request: asked again with it and the same `valid_until`, the
+            /// first answer comes back.
             pub fn key(mut self, key: RequestKey) -> $name {
                 self.terms.key = key;
                 self
@@ -132,7 +137,8 @@ macro_rules! terms {
                 self
             }
 
-            /// The caller says that it has asked before.
+            /// The caller says that it has asked before. The `valid_until` of the first attempt has to be
+            /// given too: it is part of what was asked, with another the answer is `RequestReused`.
             pub fn retry(mut self) -> $name {
                 self.terms.flags |= Header::RETRY;
                 self

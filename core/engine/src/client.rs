@@ -96,10 +96,11 @@ impl Client {
         Ok(AccountId::from_raw(reply.answer.id))
     }
 
-    /// Pays money in, and waits for it.
+    /// Pays money in, and waits for it. Called again, it is another request, with another time limit:
+    /// what was not answered is repeated with [`Client::deposit_again`].
     ///
     /// # Errors
-    /// [`Error::Refused`], and those of a call that waits.
+    /// [`Error::Refused`], and those of a call that waits; [`Error::Unanswered`] has the request.
     pub fn deposit(
         &mut self,
         account: AccountId,
@@ -109,10 +110,22 @@ impl Client {
         self.ask(&Deposit::new(account, amount).key(key)).map(|reply| receipt(&reply))
     }
 
-    /// Pays money out, and waits for it.
+    /// Repeats a deposit, with the time limit of its first attempt: whatever became of that one, the
+    /// money moves once, and a first answer comes back.
     ///
     /// # Errors
-    /// [`Error::Refused`], and those of a call that waits.
+    /// As those of [`Client::deposit`]; [`Reject::Expired`] if it was never seen and its time is over.
+    pub fn deposit_again(&mut self, request: Request, amount: Money) -> Result<Receipt, Error> {
+        let Request { account, key, valid_until } = request;
+        let ask = Deposit::new(AccountId::from_raw(account), amount).key(key);
+        self.ask(&ask.valid_until(valid_until).retry()).map(|reply| receipt(&reply))
+    }
+
+    /// Pays money out, and waits for it. Called again, it is another request, with another time limit:
+    /// what was not answered is repeated with [`Client::withdraw_again`].
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits; [`Error::Unanswered`] has the request.
     pub fn withdraw(
         &mut self,
         account: AccountId,
@@ -122,13 +135,25 @@ impl Client {
         self.ask(&Withdraw::new(account, amount).key(key)).map(|reply| receipt(&reply))
     }
 
+    /// Repeats a withdrawal, with the time limit of its first attempt: whatever became of that one, the
+    /// money moves once, and a first answer comes back.
+    ///
+    /// # Errors
+    /// As those of [`Client::withdraw`]; [`Reject::Expired`] if it was never seen and its time is over.
+    pub fn withdraw_again(&mut self, request: Request, amount: Money) -> Result<Receipt, Error> {
+        let Request { account, key, valid_until } = request;
+        let ask = Withdraw::new(AccountId::from_raw(account), amount).key(key);
+        self.ask(&ask.valid_until(valid_until).retry()).map(|reply| receipt(&reply))
+    }
+
     fn ask(&mut self, ask: &impl Ask) -> Result<Reply, Error> {
         let slots = ask.slots_at(self.now(), default_for(self.line.shared.window));
         let slots = slots.map_err(NotTaken::Malformed)?;
         ask_and_wait(&mut self.line, slots.as_ref(), self.within)
     }
 
-    /// Sends a request. Never blocks.
+    /// Sends a request. Never blocks. To send it again, give it the `valid_until` of its first
+    /// [`Ticket`]'s request; without, it gets a new one and is another request under the same key.
     ///
     /// # Errors
     /// [`NotTaken`]: this attempt will never execute.

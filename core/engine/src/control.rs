@@ -219,10 +219,10 @@ pub enum Certainty {
     Confirmed,
 }
 
-/// What became of a selection.
+/// What became of a selection. Places are paid of positions, and of shares that have a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelectionResult {
-    /// It won, lost, or bets on it are off.
+    /// It won, lost, or bets on it are off. What lost so was not placed either.
     Outcome(SelectionOutcome),
     /// As shares of won, placed and void, with a deduction: dead heats, half results.
     Shares(LegNumbers),
@@ -651,19 +651,32 @@ impl Control {
 
     /// Gives the result of a market, one outcome a selection, in order: its settlement begins, or, when
     /// there was another result, the next version of it. The job that does it; none if that result was
-    /// known, or was only noted.
+    /// known, or was only noted. By the market's handle alone there is
+    /// [`give_result`](Control::give_result).
+    ///
+    /// A plain win or lose says nothing of places, so it pays none: each-way bets need positions, or
+    /// shares with a place ([`SelectionResult`]).
     ///
     /// # Errors
-    /// [`Error::Refused`], and those of a call that waits.
+    /// [`Error::ResultCount`] if there is not one outcome for each selection, [`Error::Refused`], and
+    /// those of a call that waits.
     pub fn result(
         &mut self,
-        market: impl Into<MarketId>,
+        market: &Market,
         results: impl IntoIterator<Item = impl Into<SelectionResult>>,
     ) -> Result<Option<JobId>, Error> {
-        self.give_result(ResultTerms::new(market, results))
+        let terms = ResultTerms::new(market, results);
+        if terms.entries.len() != market.selections.len() {
+            return Err(Error::ResultCount {
+                market: market.to_string(),
+                results: terms.entries.len(),
+                selections: market.selections.len(),
+            });
+        }
+        self.give_result(terms)
     }
 
-    /// The same with everything that a source may say of a result.
+    /// The same with everything that a source may say of a result, by the market's handle.
     ///
     /// # Errors
     /// [`Error::Refused`], and those of a call that waits.

@@ -170,6 +170,15 @@ pub enum Error {
         /// Selections of the market.
         selections: usize,
     },
+    /// Outcomes for another number of selections than the market has; nothing was sent.
+    ResultCount {
+        /// The market's name.
+        market: String,
+        /// Outcomes given; one more than the most that a market can have stands for all beyond it.
+        results: usize,
+        /// Selections of the market.
+        selections: usize,
+    },
     /// A command was refused.
     Refused(Refusal),
     /// A command was not taken.
@@ -268,12 +277,17 @@ impl fmt::Display for Error {
                 "{prices} prices for the {selections} selections of {market}: give one for each, or \
                  name the selections with set_some"
             ),
+            Error::ResultCount { market, results, selections } => write!(
+                f,
+                "{results} outcomes for the {selections} selections of {market}: give one for each, \
+                 those that lost too"
+            ),
             Error::Refused(refusal) => write!(f, "refused: {}", refusal.to_operator()),
             Error::NotTaken(not_taken) => write!(f, "not taken: {not_taken}"),
             Error::Unanswered { request, after } => write!(
                 f,
                 "no answer to {request} within {after:?}: it may still be decided; resolve it, or \
-                 ask again with the same key"
+                 ask again with the same key and valid_until"
             ),
             Error::Behind { wanted, reached } => write!(
                 f,

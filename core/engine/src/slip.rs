@@ -169,8 +169,9 @@ pub struct PlaceTicket {
 terms!(PlaceTicket);
 
 impl Place {
-    /// A ticket: `stake` on all lines of a slip together. It needs a key, and prices that the customer
-    /// saw or [`PlaceTicket::any_price`].
+    /// A ticket: `stake` is that of all its lines together, unless [`PlaceTicket::per_line`] says that it
+    /// is of each. (In the test language, `docs/script.md`, it is of each line unless it says `total`.)
+    /// It needs a key, and prices that the customer saw or [`PlaceTicket::any_price`].
     pub fn ticket(account: AccountId, slip: Slip, stake: Money) -> PlaceTicket {
         let body = command::PlaceTicket {
             stake: Minor::from(stake),

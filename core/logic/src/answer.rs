@@ -230,7 +230,11 @@ impl std::fmt::Display for Answer {
         let bet = BetId::from_raw(self.id);
         match self.kind() {
             AnswerKind::Accepted => {
-                write!(f, "{bet} at {} returns {}", self.price, self.amount)
+                // A ticket of several legs has as many prices.
+                match self.price.is_none() {
+                    true => write!(f, "{bet} returns {}", self.amount),
+                    false => write!(f, "{bet} at {} returns {}", self.price, self.amount),
+                }
             }
             AnswerKind::Offered => write!(f, "offer {bet} at {}", self.price),
             AnswerKind::Done => f.write_str("done"),
@@ -258,6 +262,16 @@ impl std::fmt::Display for Answer {
                         write!(f, " max {}", self.amount)
                     }
                     Reject::AccountExists => write!(f, " {}", AccountId::from_raw(self.id)),
+                    // Feeds have numbers. Markets and fixtures have handles, and which of them was to be
+                    // named, the command says.
+                    Reject::NameTaken => match u16::try_from(self.id) {
+                        Ok(feed) => write!(f, " {}", FeedId(feed)),
+                        Err(_) => {
+                            let market = MarketId::from_raw(self.id);
+                            let fixture = FixtureId::from_raw(self.id);
+                            write!(f, " {market} or {fixture}")
+                        }
+                    },
                     _ => Ok(()),
                 }
             }

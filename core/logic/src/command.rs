@@ -362,6 +362,14 @@ fn is(good: bool, otherwise: Malformed) -> Result<(), Malformed> {
     if good { Ok(()) } else { Err(otherwise) }
 }
 
+/// What a customer asks for: a price, or none where any will do.
+fn asked_price(price: WirePrice, policy: PricePolicy) -> Result<(), Malformed> {
+    if price.is_none() {
+        return is(policy == PricePolicy::Any, Malformed::PriceMissing);
+    }
+    is(price.is_price(), Malformed::Price)
+}
+
 fn span(span: Nanos) -> Result<(), Malformed> {
     is(Nanos::ZERO <= span && span <= Nanos::from_secs(86_400), Malformed::Range)
 }
@@ -1149,8 +1157,7 @@ body! {
         let Some(policy) = PricePolicy::from_code(self.policy) else {
             return Err(Malformed::PricePolicy);
         };
-        let none_asked = policy == PricePolicy::Any && self.price.is_none();
-        is(none_asked || self.price.is_price(), Malformed::Price)?;
+        asked_price(self.price, policy)?;
         let slips = if policy == PricePolicy::Within { 1..=10_000 } else { 0..=0 };
         is(slips.contains(&self.slippage), Malformed::Slippage)
     }
@@ -1290,8 +1297,7 @@ impl LegEntry {
 
     fn check(&self, policy: PricePolicy) -> Result<(), Malformed> {
         zeros(&self.zero)?;
-        let none_asked = policy == PricePolicy::Any && self.price.is_none();
-        is(none_asked || self.price.is_price(), Malformed::Price)
+        asked_price(self.price, policy)
     }
 }
 

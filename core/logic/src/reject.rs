@@ -65,7 +65,8 @@ rejects! {
         "a Resolve answered NeverPlaced for this key: a late copy arrived, nothing happened";
     /// The key was seen before, asking for something else.
     RequestReused = 9, "This request was already used for something else.",
-        "same account and key, other content: the client must choose a new key per request";
+        "same account and key, other content: the client must choose a new key per request; \
+         or it is a retry with another valid_until: repeat it with the first one, do not take a new key";
     /// The client's own time limit has passed.
     Expired = 10, "This request came too late.",
         "past its valid_until and not seen before within the window: ask Resolve about earlier attempts";
@@ -105,7 +106,7 @@ rejects! {
         "no market has this handle, or it was archived";
     /// No such selection in the market.
     SelectionUnknown = 42, "We do not know this selection.",
-        "the market has fewer selections";
+        "the market has no such selection, the bet no such leg, or what was given is not one for each";
     /// The market was not opened (or not since the last start).
     MarketNotOpen = 43, "This market is not open yet.",
         "defined but not open; a market with manual prices waits for an open after every start";
@@ -192,7 +193,7 @@ rejects! {
         "as many bets wait for a delay, a trader or a customer as may: repeat with a new key after a pause";
     /// The state machine has no such step here.
     NotAllowed = 71, "This is not possible now.",
-        "not allowed in the present state: see the life-cycle tables";
+        "not allowed in the present state: see docs/life-cycle.md";
     /// The result has more winners than the market.
     TooManyWinners = 72, "This is not possible now.",
         "more selections won than the market has winners: check the result, or how it was defined";
@@ -286,6 +287,8 @@ malformed! {
     WrongRing = 18, "this command does not belong on this ring";
     /// Lines that do not exist.
     Folds = 19, "no such lines: none, of more legs than there are, or of fewer than there are bankers";
+    /// A bet without a price, and its policy takes not any.
+    PriceMissing = 20, "there is no price: give the one that the customer saw, or the policy Any";
 }
 
 #[cfg(test)]
@@ -306,13 +309,16 @@ mod tests {
     }
 
     #[test]
-    fn the_glossary_lists_every_refusal_with_its_code() {
+    fn the_glossary_lists_every_refusal_with_its_code_and_what_to_do() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/glossary.md");
         let glossary =
             std::fs::read_to_string(path).expect("docs/glossary.md is part of the project");
         for reject in Reject::ALL {
             let row = format!("| {} | `{}` |", reject.code(), reject.name());
-            assert!(glossary.contains(&row), "docs/glossary.md has no row `{row}`");
+            let found = glossary.lines().find(|line| line.starts_with(&row));
+            let said = format!("| {} |", reject.to_operator());
+            let found = found.unwrap_or_else(|| panic!("docs/glossary.md has no row `{row}`"));
+            assert!(found.ends_with(&said), "docs/glossary.md has `{found}`, not `{said}`");
         }
     }
 

@@ -125,6 +125,8 @@ pub struct Runner<R: Rules = HouseRules> {
     jobs: Vec<u64>,
     /// Of every market that the script defined: its feed and the names of its selections.
     shapes: BTreeMap<String, (FeedId, Vec<String>)>,
+    /// The verb of the line, which says what a name that is taken is a name of.
+    verb: String,
     /// By account or actor and key: the first `valid_until`.
     limits: BTreeMap<(u64, RequestKey), Timestamp>,
     /// By the label of the account or actor and that of the key: what was last sent.
@@ -216,6 +218,7 @@ impl<R: Rules> Runner<R> {
             bets: Vec::new(),
             jobs: Vec::new(),
             shapes: BTreeMap::new(),
+            verb: String::new(),
             limits: BTreeMap::new(),
             sent: BTreeMap::new(),
             last_key: UNNAMED,
@@ -287,6 +290,7 @@ impl<R: Rules> Runner<R> {
             };
         }
         let verb = words.next("a verb")?;
+        self.verb.clone_from(&verb);
         let said = self.verb(&verb, &mut words)?;
         let shown = match &said {
             Said::Reply(reply) => self.say(reply),
@@ -401,9 +405,14 @@ impl<R: Rules> Runner<R> {
                 }
             }
             AnswerKind::Refused if answer.reject() == Some(Reject::NameTaken) => {
-                let label = self.markets.iter().find(|(_, id)| id.raw() == answer.id);
+                let has_it = |raw: u64| raw == answer.id;
+                let label = match self.verb.as_str() {
+                    "feed" => self.feeds.iter().find(|(_, id)| has_it(id.0.into())).map(|it| it.0),
+                    "fixture" => self.fixtures.iter().find(|it| has_it(it.1.raw())).map(|it| it.0),
+                    _ => self.markets.iter().find(|it| has_it(it.1.raw())).map(|it| it.0),
+                };
                 match label {
-                    Some((label, _)) => format!("NameTaken {label}"),
+                    Some(label) => format!("NameTaken {label}"),
                     None => answer.to_string(),
                 }
             }
@@ -514,6 +523,19 @@ impl<R: Rules> Runner<R> {
         let at = (number as usize).checked_sub(1);
         let known = at.and_then(|at| self.bets.get(at)).copied();
         Ok(known.unwrap_or(BetId::new(NOWHERE + number, 1)))
+    }
+
+    /// The bet that a question is about: there has to be one.
+    fn asked_bet(&self, words: &mut Words) -> Result<BetId, Stop> {
+        let label = words.next("a bet like B1")?;
+        let bet = self.bet_of(&label)?;
+        if self.bets.contains(&bet) {
+            return Ok(bet);
+        }
+        Err(match self.bets.len() {
+            0 => format!("there is no bet {label}: no line has made one yet"),
+            made => format!("there is no bet {label}: the last one so far is B{made}"),
+        })
     }
 
     fn actor_of(&self, label: &str) -> ActorId {

@@ -51,6 +51,8 @@ pub(crate) struct Terms {
     pub(crate) age_bound: Nanos,
     pub(crate) selections: Vec<String>,
     pub(crate) max_liability: Option<Money>,
+    /// Whether bets may be each way, as the table of the rules says.
+    pub(crate) each_way: bool,
 }
 
 /// What feeds and traders do. Places count from 0 in the order of definition.
@@ -219,6 +221,7 @@ impl Acts {
             age_bound: nanos(plan.age_bound_ns),
             selections: plan.selections.clone(),
             max_liability: plan.max_liability,
+            each_way: false,
         };
         night.night.markets().iter().map(terms).collect()
     }
@@ -557,6 +560,7 @@ impl RecordedActs {
                             age_bound: RECORDED_AGE,
                             selections,
                             max_liability: None,
+                            each_way: false,
                         };
                         moves.push(Move::Define { market, terms });
                     }

@@ -9,8 +9,8 @@ use betring::logic::event::FeedWhy;
 use betring::logic::wire::{Header, Minor};
 use betring::{
     AnswerKind, Control, Currency, Engine, Error, Event, EventStream, Fate, Feed, FixtureId,
-    Limits, MarketId, Money, Nanos, NotTaken, Owner, Price, Reject, Reply, Scope, SelectionIndex,
-    SelectionOutcome, SelectionResult, Slot, price,
+    Limits, MarketId, Money, Nanos, NotTaken, Owner, Price, Reject, Reply, ResultTerms, Scope,
+    SelectionIndex, SelectionOutcome, SelectionResult, Slot, price,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -148,6 +148,7 @@ impl Floor {
                 age_bound: Nanos::ZERO,
                 selections: RUNNERS.map(str::to_owned).to_vec(),
                 max_liability: None,
+                each_way: true,
             };
             let market = self.define(&terms)?;
             self.control.set_some(market, &prices)?;
@@ -163,7 +164,8 @@ impl Floor {
         for (number, market) in (0..).zip(std::mem::take(&mut self.races)) {
             let finish =
                 |at: u16| SelectionResult::Position { position: 1 + (at + number) % 6, tied: 1 };
-            let job = self.control.result(market, (0..6).map(finish))?;
+            let result = ResultTerms::new(market, (0..6).map(finish));
+            let job = self.control.give_result(result)?;
             self.tally.results += u64::from(job.is_some());
         }
         Ok(())
@@ -272,6 +274,9 @@ impl Floor {
             }
             if let Some(fixture) = terms.fixture.and_then(|place| self.fixtures.get(place)) {
                 wanted = wanted.fixture(*fixture);
+            }
+            if terms.each_way {
+                wanted = wanted.each_way();
             }
             if let Ok(market) = found(self.control.define(wanted))? {
                 self.tally.markets += 1;

@@ -91,6 +91,16 @@ impl Results {
                 passed: Some(0 < self.scan.bets),
                 figure: format!("{} asked for, {} accepted", Count(bets), Count(self.scan.bets)),
             },
+            // Without the races there is nothing to bet each way on.
+            Check {
+                name: "each-way bets",
+                passed: (0 < self.scan.each_way_asked).then_some(0 < self.scan.each_way_accepted),
+                figure: format!(
+                    "{} asked for, {} accepted",
+                    Count(self.scan.each_way_asked),
+                    Count(self.scan.each_way_accepted)
+                ),
+            },
             Check {
                 name: "bets that end",
                 passed: Some(self.scan.settled + self.scan.sold <= self.scan.bets),

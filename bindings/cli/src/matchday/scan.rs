@@ -38,6 +38,9 @@ pub(crate) struct Scan {
     pub(crate) records: u64,
     pub(crate) record_bytes: u64,
     pub(crate) bets: u64,
+    /// Each-way tickets that were asked for, and those of them that became bets.
+    pub(crate) each_way_asked: u64,
+    pub(crate) each_way_accepted: u64,
     pub(crate) last: Seq,
     /// Markets by the number of their bets, the busiest first.
     pub(crate) markets: Vec<MarketLife>,
@@ -67,6 +70,8 @@ impl Scan {
             records: 0,
             record_bytes: 0,
             bets: 0,
+            each_way_asked: 0,
+            each_way_accepted: 0,
             last: range.after,
             markets: Vec::new(),
             length_ns: range.length_ns.max(1),
@@ -96,6 +101,7 @@ impl Scan {
             self.records += 1;
             self.record_bytes += entry.payload.len() as u64;
             self.odds_of(entry, command, range);
+            self.each_way_asked += u64::from(is_each_way(entry, command));
         }
         // Bytes that are no events are the audit's to report.
         for event in EventReader::new(events).map_while(Result::ok) {
@@ -118,7 +124,10 @@ impl Scan {
                         market.worst_max = market.worst_max.max(bet.market_worst.0);
                     }
                 }
-                Event::TicketOpened(_) if is_new => self.bets += 1,
+                Event::TicketOpened(ticket) if is_new => {
+                    self.bets += 1;
+                    self.each_way_accepted += u64::from(ticket.each_way != 0);
+                }
                 Event::BetSettled(bet) => {
                     self.settled += u64::from(is_new && bet.version == 1);
                     let standing = seen.standing.entry(bet.bet).or_default();
@@ -170,6 +179,11 @@ impl Scan {
         let since = u64::try_from(at.since(range.base).0).unwrap_or(0);
         usize::try_from(since / self.slice_ns()).unwrap_or(usize::MAX).min(SLICES - 1)
     }
+}
+
+fn is_each_way(entry: &Entry<'_>, command: &[u8]) -> bool {
+    entry.kind == Kind::PlaceTicket as u16
+        && matches!(decode(command), Ok((_, Command::PlaceTicket(ticket, _))) if ticket.each_way != 0)
 }
 
 /// A span of the engine's clock in our own time.

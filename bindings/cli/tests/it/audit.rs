@@ -346,3 +346,20 @@ fn a_journal_without_a_record_has_nothing_that_is_wrong() {
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{args:?} {}", said.out);
     }
 }
+
+#[test]
+fn a_life_names_the_trader_who_made_another_offer() {
+    let book = Book::of(
+        "rules usual refer 1000% on-failure offer
+         actor anna
+         fund A7 10.00
+         quote M1 2.50
+         limits M1 GBP max 0.50
+         place R1 A7 M1 1.00 any -> pending B1
+         referral B1 counter 2.40 by anna
+         accept R2 A7 B1",
+    );
+    let said = betring_on(&["audit", "--bet", "B1"], &book.journal());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("\"anna\" gives 2.40: 1.00 is offered until "), "{}", said.out);
+}

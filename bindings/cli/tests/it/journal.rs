@@ -12,7 +12,7 @@ fn inspect_counts_what_there_is() {
     for line in [
         "49 records (sequences 1 to 49) in 51 frames in 2 segments, 2097152 bytes",
         "  e1  #1 to #40  2026-01-01T00:00:00.000000Z to 2026-01-01T00:00:07.000000Z",
-        "  Place                        11     404 bytes each",
+        "  Place                        11     404 bytes each on average",
     ] {
         assert!(said.out.lines().any(|found| found == line), "{line}\n{}", said.out);
     }

@@ -51,6 +51,16 @@ fn feed_check_names_what_it_cannot_read() {
 }
 
 #[test]
+fn feed_check_of_xml_says_in_one_line_who_reads_it() {
+    let book = Book::of("account A7");
+    let file = book.file("feed.xml", "<?xml version=\"1.0\"?>\n<odds_change/>\n");
+    let said = betring_on(&["feed", "check"], &file).at(book.path(), "DIR");
+    let line =
+        "DIR/feed.xml: not a stream recording but XML, which the library betring-uof reads\n";
+    assert_eq!((said.code, said.out.as_str()), (Some(1), line));
+}
+
+#[test]
 fn a_script_that_holds_passes_and_one_that_does_not_names_its_line() {
     let book = Book::of("account A7");
     let good = book.file("good.script", NIGHT);
@@ -165,20 +175,20 @@ fn every_error_says_what_where_and_what_to_do() {
             &["audit", "--bet", "B77"],
             &journal,
             "error: there is no bet B77 in this journal\n  where: DIR/book\n  what to do: see which \
-             bets there are: betring journal tail DIR/book --kind Place\n"
+             bets there are: betring journal tail DIR/book --kind Place --kind PlaceTicket\n"
                 .into(),
         ),
         (
             &["journal", "inspect", "--seq", "50"],
             &journal,
-            "error: no record of this sequence\n  where: DIR/book\n  what to do: see what there is: \
+            "error: no record of sequence 50: there are #1 to #49\n  where: DIR/book\n  what to do: see what there is: \
              betring journal inspect DIR/book\n"
                 .into(),
         ),
         (
             &["journal", "inspect", "--bet", "B77"],
             &journal,
-            "error: no record of this bet\n  where: DIR/book\n  what to do: see what there is: \
+            "error: no record of bet B77\n  where: DIR/book\n  what to do: see what there is: \
              betring journal inspect DIR/book\n"
                 .into(),
         ),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use betring_core::answer::Reply;
 use betring_core::command::{self, *};
-use betring_core::event::{Events, MarketStatus as BookStatus};
+use betring_core::event::{Event, Events, FeedWhy, MarketStatus as BookStatus};
 use betring_core::id::{
     AccountId, ActorId, BetId, Epoch, FeedId, MarketId as BookMarket, RequestKey, SelectionIndex,
 };
@@ -122,7 +122,20 @@ impl Book {
             Admission::Answer(reply) => reply,
             Admission::Sequence(admitted) => {
                 let stamp = Stamp { seq: self.state.seq().next(), at: self.now };
-                self.state.apply(stamp, &header, &command, admitted, &mut self.events)
+                let reply = self.state.apply(stamp, &header, &command, admitted, &mut self.events);
+                self.tell_interruptions();
+                reply
+            }
+        }
+    }
+
+    /// What a driver owes the translator when the core says that a feed has missed something.
+    fn tell_interruptions(&mut self) {
+        for event in self.events.iter() {
+            if let Event::FeedChanged(it) = event.expect("an event that can be read")
+                && [FeedWhy::Silence as u8, FeedWhy::Gap as u8].contains(&it.why)
+            {
+                self.translator.interrupted(it.feed);
             }
         }
     }
@@ -389,6 +402,7 @@ fn the_recorded_settlement_pays_every_bet_what_it_says() {
     let back = message(&format!(
         r#"<rollback_bet_settlement product="3" event_id="{event}" timestamp="{ms}">{lines}</rollback_bet_settlement>"#
     ));
+    book.wait_until(ms);
     assert_eq!(book.hear(&back), ["RollbackResult"; 5]);
     assert_eq!(book.money(), before);
     assert!(bets.iter().all(|(bet, _)| book.states(&[*bet]) == [BetState::Open]));
@@ -425,6 +439,7 @@ fn the_recorded_cancel_voids_the_bets_placed_in_its_window_and_no_other() {
         bets.push(book.bet(market, 0).unwrap());
     }
     let before = book.money();
+    book.wait_until(told.header.timestamp.ms());
     assert_eq!(book.hear(&void), ["CancelBets"]);
     let (open, voided) = (BetState::Open, BetState::Void);
     assert_eq!(book.states(&bets), [open, voided, voided, voided, open, open]);
@@ -614,17 +629,19 @@ fn a_bet_stop_suspends_the_active_markets_of_its_groups_until_an_odds_change() {
         |book: &Book| [1, 18, 29, 30].map(|id| book.market(book.named(id, "")).suspended);
     assert_eq!(suspended(&book), [false, false, false, true]);
 
-    // The market whose groups nobody configured stops too; what is suspended is not told again.
-    assert_eq!(book.hear(&stop(START + 2, "score|corners")), ["Suspend"; 2]);
+    // The market whose groups nobody configured stops too; what is suspended is told so again.
+    assert_eq!(book.hear(&stop(START + 2, "score|corners")), ["Suspend"; 3]);
     assert_eq!(suspended(&book), [true, false, true, true]);
-    assert_eq!(book.hear(&stop(START + 3, "all")), ["Suspend"]);
+    assert_eq!(book.hear(&stop(START + 3, "all")), ["Suspend"; 4]);
     assert_eq!(suspended(&book), [true; 4]);
-    assert_eq!(book.hear(&stop(START + 4, "all")), [""; 0]);
+    assert_eq!(book.hear(&stop(START + 4, "all")), ["Suspend"; 4]);
     // An odds change from before the last stop opens nothing, though that stop found all suspended.
     assert_eq!(book.hear(&odds(START + 3, &two(18, 1))), [""; 0]);
     assert_eq!(book.hear(&odds(START + 5, &two(18, 1))), ["SetPrices", "Release"]);
     assert_eq!(suspended(&book), [true, false, true, true]);
-    assert_eq!(book.hear(&stop(START + 4, "all")), [""; 0], "a late stop stops nothing");
+    // The stop comes again: it is late for the market that was released since.
+    assert_eq!(book.hear(&stop(START + 4, "all")), ["Suspend"; 3]);
+    assert_eq!(suspended(&book), [true, false, true, true]);
     assert_eq!(book.translator.skipped().late, 2);
 }
 
@@ -677,6 +694,19 @@ fn producers_that_share_a_feed_are_alive_and_whole_together() {
     assert_eq!(book.hear(&alive(3, START + 4, 0)), ["FeedGap"]);
     assert_eq!(book.hear(&complete(3, START + 5)), [""; 0]);
     assert_eq!(book.hear(&complete(1, START + 6)), ["FeedRecovered"]);
+    // After a reconnection neither speaks for the other, and what was said before it counts for nothing.
+    assert_eq!(book.hear(&alive(1, START + 7, 1)), [""; 0]);
+    book.translator.interrupted(feed);
+    assert_eq!(book.hear(&alive(3, START + 8, 1)), [""; 0]);
+    assert_eq!(book.hear(&complete(1, START + 9)), [""; 0]);
+    assert_eq!(book.hear(&complete(3, START + 10)), ["FeedRecovered"]);
+    // One that is down takes the others along, even before the core has said so.
+    let mut given = Vec::new();
+    for message in [alive(3, START + 11, 0), complete(3, START + 12)] {
+        let progress = book.translator.translate(&message, book.now, &mut given);
+        assert_eq!(progress, Ok(Progress::Done));
+    }
+    assert_eq!(given.len(), 1, "a gap, and no recovery: {given:?}");
 }
 
 #[test]
@@ -686,9 +716,15 @@ fn cash_outs_freeze_and_thaw_as_the_feed_says() {
         |ms, status| odds(ms, &format!(r#"<market id="1" status="1" cashout_status="{status}"/>"#));
     assert_eq!(book.hear(&told(START + 9_001, -1)), ["Release", "FreezeCashOut"]);
     assert!(book.market(market).cash_out_frozen);
-    assert_eq!(book.hear(&told(START + 9_002, -2)), [""; 0]);
+    // A freeze is given again, because the first may have been lost; a thaw is not.
+    assert_eq!(book.hear(&told(START + 9_002, -2)), ["FreezeCashOut"]);
     assert_eq!(book.hear(&told(START + 9_003, 1)), ["FreezeCashOut"]);
     assert!(!book.market(market).cash_out_frozen);
+    assert_eq!(book.hear(&told(START + 9_004, 1)), [""; 0]);
+    for status in [-1, 1, -1] {
+        book.hear(&told(START + 9_005, status));
+    }
+    assert!(book.market(market).cash_out_frozen, "the last of one millisecond is in force");
 }
 
 #[test]
@@ -724,6 +760,9 @@ fn a_message_that_comes_twice_asks_under_the_same_keys() {
         rollback(START + 6),
         cancel(START + 7, r#"start_time="5""#),
         uncancel(START + 8, r#"start_time="5""#),
+        three_way(START + 9, -4),
+        // Of one millisecond, and each says the contrary of the one before.
+        three_way(START + 9, 1),
         three_way(START + 9, -4),
         alive(1, START + 10, 1),
     ];
@@ -983,5 +1022,193 @@ fn a_window_covers_for_the_feed_what_it_covers_for_the_book() {
     for (second, bet) in (0..).zip(bets) {
         let void = book.states(&[bet]) == [BetState::Void];
         assert_eq!(void, window.covers(at(START + 1_000 * second)));
+    }
+}
+
+#[test]
+fn a_stop_after_a_message_from_the_far_future_still_stops() {
+    let mut book = Book::open();
+    book.feed(1);
+    book.hear(&three_way(START + 1, 1));
+    // The year 2200.
+    assert_eq!(
+        book.refuses(&three_way(7_258_118_400_000, 1)),
+        "odds_change: it was made 5558118400s ahead of now, and 60s is the bound; nothing of it is \
+         applied: suspend the event, set the clock that is wrong, here or at the producer, and ask \
+         for a recovery of the event"
+    );
+    book.wait_until(START + 1_000);
+    book.hear(&stop(START + 1_000, "all"));
+    let id = book.named(1, "");
+    assert_eq!(book.bet(id, 0), Err(Reject::MarketSuspended));
+}
+
+#[test]
+fn a_rollback_from_the_far_future_does_not_keep_a_market_from_settling() {
+    let mut book = Book::open();
+    book.feed(1);
+    book.hear(&three_way(START + 1, 1));
+    let id = book.named(1, "");
+    let bet = book.bet(id, 0).unwrap();
+    assert!(book.refuses(&rollback(7_258_118_400_000)).contains("and 60s is the bound"));
+    book.hear(&result(START + 2, 2, FIRST));
+    assert_eq!(book.paid(bet), 2_100);
+}
+
+#[test]
+fn a_message_may_be_as_far_ahead_as_the_bound_says_and_no_further() {
+    let config = Config { ahead_bound: Nanos::from_secs(2), ..Config::new(TRADER) };
+    let mut book = Book::opened(START, config);
+    book.feed(1);
+    book.hear(&three_way(START + 2_000, 1));
+    assert!(book.refuses(&stop(START + 2_001, "all")).contains("2.001s ahead of now, and 2s is"));
+    // A moment later it is no longer ahead.
+    book.wait_until(START + 1);
+    assert_eq!(book.hear(&stop(START + 2_001, "all")), ["Suspend"]);
+}
+
+#[test]
+fn a_market_that_cannot_be_keeps_no_other_from_being_paid() {
+    let mut config = Config { undefined: Undefined::Define, ..Config::new(TRADER) };
+    config.winners.insert(MarketId(10), 2);
+    let mut book = Book::opened(START, config);
+    book.feed(1);
+    book.hear(&three_way(START + 1, 1));
+    let id = book.named(1, "");
+    let bet = book.bet(id, 0).unwrap();
+    let message = told(
+        "bet_settlement",
+        START + 2,
+        r#"certainty="2""#,
+        r#"<outcomes><market id="1"><outcome id="1" result="1"/><outcome id="2" result="0"/><outcome id="3" result="0"/></market>
+        <market id="99"><outcome id="1" result="1"/></market>
+        <market id="10"><outcome id="9" result="1"/><outcome id="10" result="1"/></market></outcomes>"#,
+    );
+    assert_eq!(book.hear(&message), ["MarketResult"]);
+    assert_eq!(book.paid(bet), 2_100);
+    // One outcome makes no market, and two winners of two outcomes make none.
+    let skipped = book.translator.skipped();
+    assert_eq!((skipped.unfit, skipped.undefined), (2, 0));
+}
+
+#[test]
+fn producers_that_fell_silent_together_are_whole_only_together() {
+    let mut book = Book::open();
+    let feed = book.feed(1);
+    book.translator.feed(Producer(3), feed);
+    book.hear(&complete(3, START));
+    book.hear(&complete(1, START));
+    book.hear(&three_way(START + 1, 1));
+    let id = book.named(1, "");
+    assert!(book.bet(id, 0).is_ok());
+    // Nothing for half a minute (the bound is 20 s), then both send again; 3 has recovered, 1 not yet.
+    book.wait_until(START + 30_000);
+    book.hear(&alive(1, START + 30_000, 1));
+    book.hear(&alive(3, START + 30_000, 1));
+    assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+    book.hear(&complete(3, START + 30_001));
+    assert_eq!(book.bet(id, 0), Err(Reject::FeedDown), "producer 1 has not recovered");
+    assert_eq!(book.hear(&complete(1, START + 30_002)), ["FeedRecovered"]);
+}
+
+#[test]
+fn a_known_market_gets_prices_of_a_message_that_names_no_producer() {
+    let mut book = Book::open();
+    book.feed(1);
+    book.hear(&three_way(START + 1, 1));
+    let nobody = message(&format!(
+        r#"<odds_change event_id="sr:match:7" timestamp="{}"><odds><market id="1"><outcome id="1" odds="99"/></market></odds></odds_change>"#,
+        START + 2
+    ));
+    assert_eq!(book.hear(&nobody), ["SetPrices"]);
+    let market = book.market(book.named(1, ""));
+    assert_eq!(market.selections[0].price.price(), Some(price!(99)));
+}
+
+#[test]
+fn a_bet_stop_opens_nothing_even_if_it_says_active() {
+    let mut book = Book::open();
+    book.feed(1);
+    book.hear(&three_way(START + 1, 1));
+    book.hear(&three_way(START + 2, -1));
+    let id = book.named(1, "");
+    assert_eq!(book.bet(id, 0), Err(Reject::MarketSuspended));
+    let odd = told("bet_stop", START + 2, r#"groups="all" market_status="1""#, "");
+    assert_eq!(book.hear(&odd), ["Suspend"]);
+    assert_eq!(book.bet(id, 0), Err(Reject::MarketSuspended));
+}
+
+#[test]
+fn a_bet_stop_opens_nothing_that_was_adopted() {
+    let (mut book, id, _) = with_bets();
+    // The feed's suspension by another tool, the translator does not know of it.
+    let (head, valid_until) = book.ask();
+    let body = Suspend {
+        valid_until,
+        level: Level::Market as u8,
+        owner: Owner::Feed as u8,
+        id: id.raw(),
+        ..Suspend::default()
+    };
+    book.done(&[build::plain(head, &body)]);
+    let odd = told("bet_stop", START + 5_000, r#"groups="all" market_status="1""#, "");
+    book.hear(&odd);
+    assert_eq!(book.bet(id, 0), Err(Reject::MarketSuspended));
+}
+
+#[test]
+fn three_messages_of_one_millisecond_end_as_the_last_says() {
+    let mut book = Book::open();
+    book.feed(1);
+    book.hear(&three_way(START + 1, 1));
+    let id = book.named(1, "");
+    for (ms, status, refused) in
+        [(START + 2, -1, Reject::MarketSuspended), (START + 4, -4, Reject::MarketClosed)]
+    {
+        for status in [status, 1, status] {
+            book.hear(&three_way(ms, status));
+        }
+        assert_eq!(book.bet(id, 0), Err(refused));
+        for status in [1, status, 1] {
+            book.hear(&three_way(ms + 1, status));
+        }
+        book.bet(id, 0).unwrap();
+    }
+}
+
+#[test]
+fn a_market_that_opens_again_in_the_millisecond_of_its_result_is_open() {
+    let mut book = Book::open();
+    book.feed(1);
+    for message in [
+        three_way(START + 1, 1),
+        result(START + 1, 2, FIRST),
+        rollback(START + 1),
+        three_way(START + 1, 1),
+    ] {
+        book.hear(&message);
+    }
+    book.bet(book.named(1, ""), 0).unwrap();
+}
+
+#[test]
+fn a_refused_suspension_is_asked_for_again_by_the_next_message() {
+    for (first, next, reject) in [
+        (stop(START + 2, "all"), stop(START + 3, "all"), Reject::MarketSuspended),
+        (stop(START + 2, "all"), three_way(START + 3, -1), Reject::MarketSuspended),
+        (three_way(START + 2, -4), three_way(START + 3, -4), Reject::MarketClosed),
+        (three_way(START + 2, -4), stop(START + 3, "all"), Reject::MarketClosed),
+    ] {
+        let mut book = Book::open();
+        book.feed(1);
+        book.hear(&three_way(START + 1, 1));
+        let id = book.named(1, "");
+        // The commands of the first are lost, or come too late.
+        let mut lost = Vec::new();
+        let progress = book.translator.translate(&first, book.now, &mut lost);
+        assert_eq!((progress, lost.len()), (Ok(Progress::Done), 1));
+        book.bet(id, 0).unwrap();
+        book.hear(&next);
+        assert_eq!(book.bet(id, 0), Err(reject), "{next:?}");
     }
 }

@@ -222,3 +222,34 @@ fn waiting_for_some_replies_leaves_the_others_to_be_polled() {
     // One that was read already is not known any more.
     assert_eq!(table.client.wait(tickets[4], SECOND), Outcome::Unknown(tickets[4].request));
 }
+
+#[test]
+fn money_that_is_repeated_with_its_first_time_limit_moves_once() {
+    let dir = dir();
+    let mut table = set(small(&dir, Layout::OneThread));
+    let Table { client, account, .. } = &mut table;
+    // The answer to the first attempt was never read.
+    let deposit = Deposit::new(*account, money!(25.00)).key(key(40));
+    let first = client.try_submit(deposit).expect("taken").request;
+    let again = client.deposit_again(first, money!(25.00)).expect("the first answer");
+    assert!(again.duplicate, "{again}");
+    // The first attempt never got there.
+    let valid_until = client.now().plus(Nanos::from_secs(20));
+    let lost = Request { key: key(41), valid_until, ..first };
+    let paid = client.withdraw_again(lost, money!(5.00)).expect("paid out");
+    assert!(!paid.duplicate, "{paid}");
+    let again = client.withdraw_again(lost, money!(5.00)).expect("the first answer");
+    assert_eq!((again.seq, again.duplicate), (paid.seq, true));
+    // With a time limit of its own it is another request, and a new key would pay twice.
+    let refused = client.deposit(*account, money!(25.00), key(40)).expect_err("it was reused");
+    let Error::Refused(refusal) = &refused else { panic!("{refused}") };
+    assert_eq!(refusal.reject, Reject::RequestReused);
+    assert!(
+        refused.to_string().ends_with("with the first one, do not take a new key"),
+        "{refused}"
+    );
+    let view = table.engine.view().expect("a view");
+    let book = view.at_least(table.engine.durable_seq(), SECOND).expect("in time");
+    let balance = book.account(table.account).expect("it is there").balance;
+    assert_eq!(balance, money!(1020.00).into());
+}

@@ -39,7 +39,7 @@ fn an_operator_is_told_which_field_of_a_request_is_wrong() {
         }
     };
     for (place, text) in [
-        (no_price, "Malformed: the price is not between 1.0001 and 100000"),
+        (no_price, "Malformed: there is no price: give the one that the customer saw"),
         (no_key, "Malformed: the request key is missing"),
         (no_stake, "Malformed: the stake is not between one minor unit and the largest stake"),
     ] {
@@ -157,7 +157,7 @@ fn bad_input_is_a_typed_refusal_and_changes_nothing() {
         (place(money!(1.00)).key(key(5)).valid_until(Timestamp(0)), Malformed::ValidUntil),
         (place(money!(1.00)).key(key(5)).valid_until(far), Malformed::ValidUntil),
         (place(money!(1.00)).key(key(5)).slippage(5), Malformed::Slippage),
-        (Place::single(table.account, england, money!(1.00)).key(key(5)), Malformed::Price),
+        (Place::single(table.account, england, money!(1.00)).key(key(5)), Malformed::PriceMissing),
     ];
     for (place, what) in bad {
         let ticket = table.client.try_submit(place).expect("taken");
@@ -193,6 +193,12 @@ fn a_definition_made_twice_names_the_first() {
     let Err(Error::Refused(refusal)) = again else { panic!("refused") };
     assert_eq!(refusal.reject, Reject::NameTaken);
     assert_eq!(refusal.answer.id, table.market.id().raw());
+    assert!(refusal.to_operator().starts_with("NameTaken M1 or X1: "), "{}", refusal.to_operator());
+    let again = table.trader.define_feed("odds", Nanos::from_secs(5), Nanos::ZERO);
+    let feed = again.expect("defined");
+    let again = table.trader.define_feed("odds", Nanos::from_secs(5), Nanos::ZERO);
+    let Err(Error::Refused(refusal)) = again else { panic!("refused") };
+    assert!(refusal.to_operator().starts_with(&format!("NameTaken {feed}: ")), "{refusal:?}");
     let again = table.client.open_account(Reference(1001), Currency::GBP);
     let Err(Error::Refused(refusal)) = again else { panic!("refused") };
     assert_eq!(refusal.reject, Reject::AccountExists);
@@ -234,6 +240,8 @@ fn traders_define_suspend_settle_and_archive_and_everything_waits_for_its_answer
     trader.define_fixture("ENG-SCO", Timestamp(0)).expect("defined");
     trader.close_market(&table.market).expect("closed");
     use SelectionOutcome::{Lose, Void, Win};
+    let few = trader.result(&table.market, [Win]);
+    assert!(matches!(few, Err(Error::ResultCount { results: 1, selections: 3, .. })));
     trader.result(&table.market, [Win, Lose, Void]).expect("settling");
     let mut events = table.engine.events();
     let view = table.engine.view().expect("a view");

@@ -152,12 +152,16 @@ fn errors_of_the_world_say_what_where_and_what_to_do() {
         "2 prices for the 3 selections of ENG-SCO 1X2 (M1): give one for each, or name the selections \
          with set_some",
     );
+    says(
+        Error::ResultCount { market: "ENG-SCO 1X2 (M1)".into(), results: 1, selections: 3 },
+        "1 outcomes for the 3 selections of ENG-SCO 1X2 (M1): give one for each, those that lost too",
+    );
     says(Error::ViewEnded { why: "damage".into() }, "the view has ended: damage");
     let request = Request { account: 1 << 32, key: key(5), valid_until: Timestamp(30_000_000_000) };
     says(
         Error::Unanswered { request, after: Duration::from_millis(250) },
         "no answer to request A1:k5, valid until 30.000000000s within 250ms: it may still be \
-         decided; resolve it, or ask again with the same key",
+         decided; resolve it, or ask again with the same key and valid_until",
     );
     says(
         Error::NotTaken(NotTaken::Overloaded),

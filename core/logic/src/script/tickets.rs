@@ -50,6 +50,11 @@ impl<R: Rules> Runner<R> {
         let count = legs.len() as u8;
         let bankers = bankers.map_or(Ok(0), |b| mask(&b))?;
         let folds = match Shape::named(&lines) {
+            Some(shape) if shape.legs() != count => {
+                let needed = shape.legs();
+                let legs = if needed == 1 { "leg" } else { "legs" };
+                return Err(format!("{lines} needs {needed} {legs}, {count} given"));
+            }
             Some(shape) => shape.folds(),
             None if lines == "acca" => 1 << count.saturating_sub(1),
             None => mask(&lines.replace('+', ","))?,
@@ -363,7 +368,7 @@ impl<R: Rules> Runner<R> {
     pub(super) fn ask_value(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let take =
             words.option("take")?.map_or(Ok(None), |t| words::amount(&t).map(|m| m.stake()))?;
-        let bet = self.bet_of(&words.next("a bet like B1")?)?;
+        let bet = self.asked_bet(words)?;
         words.done()?;
         let said = match self.desk()?.state().cash_out_value(bet, take) {
             Ok(value) => value.to_string(),
@@ -374,7 +379,7 @@ impl<R: Rules> Runner<R> {
 
     /// `leg B1 2 -> HalfWon`.
     pub(super) fn ask_leg(&mut self, words: &mut Words) -> Result<Said, Stop> {
-        let bet = self.bet_of(&words.next("a bet like B1")?)?;
+        let bet = self.asked_bet(words)?;
         let number: usize = words::number(&words.next("the number of a leg, from 1")?)?;
         words.done()?;
         let state = self.desk()?.state();
@@ -417,7 +422,7 @@ impl<R: Rules> Runner<R> {
 
     /// `stake B1 -> 5.00`: what it still risks.
     pub(super) fn ask_stake(&mut self, words: &mut Words) -> Result<Said, Stop> {
-        let bet = self.bet_of(&words.next("a bet like B1")?)?;
+        let bet = self.asked_bet(words)?;
         words.done()?;
         let stake = self.desk()?.state().bet(bet).map(|view| view.stake.to_string());
         Ok(Said::Text(stake.unwrap_or_else(|| "Archived".to_owned())))

@@ -178,7 +178,11 @@ impl<R: Rules> Runner<R> {
                 Ok(Said::Text("same-as-replay".to_owned()))
             }
             _ => {
-                Err(Unreadable::new(verb, format!("one of the verbs {}", VERBS.join(", "))).into())
+                let plain = |verb: &str| verb.replace(['-', '_'], "").to_lowercase();
+                let meant = VERBS.iter().find(|known| plain(known) == plain(verb));
+                let all = || format!("one of the verbs {}", VERBS.join(", "));
+                let expected = meant.map_or_else(all, |meant| format!("`{meant}`"));
+                Err(Unreadable::new(verb, expected).into())
             }
         }
     }
@@ -838,7 +842,7 @@ impl<R: Rules> Runner<R> {
     }
 
     fn ask_bet(&mut self, words: &mut Words) -> Result<Said, Stop> {
-        let bet = self.bet_of(&words.next("a bet like B1")?)?;
+        let bet = self.asked_bet(words)?;
         words.done()?;
         let state = self.desk()?.state();
         let view = state.bet(bet);

@@ -63,6 +63,14 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
         ),
         ("restart keys many", "line 1: read `many`, expected a whole number in its range"),
         ("balance A9 -> 1.00", "line 1: there is no account A9"),
+        ("cashout R1 A7 B1", "line 1: read `cashout`, expected `cash-out`"),
+        ("bet B1 -> Open", "line 1: there is no bet B1: no line has made one yet"),
+        (
+            "fund A7 5.00\nquote M1 2.50\nplace R1 A7 M1 1.00 any\nstake B2 -> 1.00",
+            "line 4: there is no bet B2: the last one so far is B1",
+        ),
+        ("ticket R1 A7 lucky15 1.00 M1 M2 any", "line 1: lucky15 needs 4 legs, 2 given"),
+        ("ticket R1 A7 single 1.00 M1 M2 any", "line 1: single needs 1 leg, 2 given"),
     ];
     for (text, sentence) in cases {
         assert_eq!(what(text), sentence, "{text}");
@@ -84,6 +92,71 @@ fn every_verb_that_is_named_is_read_and_stands_in_the_table() {
             "{verb}"
         );
     }
+}
+
+#[test]
+fn every_form_of_an_answer_is_as_the_page_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/script.md");
+    let page = std::fs::read_to_string(path).expect("docs/script.md is part of the project");
+    let lines = [
+        ("house on-failure offer min 0.10", ""),
+        ("fund A7 1000.00", "done"),
+        ("@0ms quote M1 2.50", "done"),
+        ("@5ms quote M1 2.40", "done"),
+        ("quote M2 3.00", "done"),
+        ("@7ms place R1 A7 M1 10.00 any", "B1 at 2.40 returns 24.00, 2ms old, v2, InForce"),
+        ("ticket R2 A7 double 1.00 M1 M2 any", "B2 returns 7.20, 2ms old, InForce"),
+        ("place R3 A7 M1 10.00 2.50", "offer B3 at 2.40 until @5.007s, v2"),
+        ("place R4 A7 M1 0.01 any", "StakeTooSmall min 0.10"),
+        ("place R5 A7 M1 0.00 any", "Malformed: the stake is not between"),
+        ("in-play M1 5s", "done"),
+        ("place R6 A7 M1 1.00 any", "pending B4 until @5.007s, Delay"),
+        ("account A7", "AccountExists A7"),
+        ("market M3 M1 a b", "NameTaken M1"),
+        ("resolve A7 R99", "NeverPlaced"),
+        ("close M2", "done"),
+        ("place R7 A7 M2 1.00 any", "MarketClosed"),
+        ("result M1 1", "started J1"),
+        ("place R1 A7 M1 10.00 any", "duplicate B1 at 2.40, now Won 24.00"),
+        ("bet B1", "Won 24.00"),
+        ("bet B2", "Open"),
+        ("leg B2 1", "Won"),
+    ];
+    let mut script = String::new();
+    for (line, answer) in lines {
+        match answer {
+            "" => script += &format!("{line}\n"),
+            answer => script += &format!("{line} -> {answer}\n"),
+        }
+        assert!(page.contains(&format!("`{answer}")), "the page has no `{answer}`");
+    }
+    script::check(&script);
+    // How a line begins is enough for a command, all of it is needed for a question.
+    let set_up =
+        "fund A7 9.00\nquote M1 2.50\nplace R1 A7 M1 1.00 any -> B1\nresult M1 1 -> started\n";
+    script::check(&format!("{set_up}bet B1 -> Won 2.50"));
+    assert!(script::run(&format!("{set_up}bet B1 -> Won")).is_err());
+}
+
+#[test]
+fn a_plain_result_pays_no_places_and_positions_do() {
+    let night = |result: &str| {
+        format!(
+            "fund A7 100.00
+             market M1 race Arkle Denman Tiger Aldaniti Kauto each-way 2@1/4
+             prices M1 3.00 5.00 6.00 7.00 8.00
+             open M1
+             ticket R1 A7 single 1.00 M1/Denman each-way any -> B1
+             {result}"
+        )
+    };
+    script::check(&night("result M1 Arkle\nbet B1 -> Lost"));
+    script::check(&night(
+        "result M1 Arkle:win Denman:placed Tiger:lose Aldaniti:lose Kauto:lose\nbet B1 -> Won 2.00",
+    ));
+    script::check(&night(
+        "result M1 Arkle:1st Denman:2nd Tiger:3rd Aldaniti:4th Kauto:5th\nbet B1 -> Won 2.00",
+    ));
 }
 
 #[test]

@@ -25,7 +25,7 @@ scripts! {
         quote M1 2.50
         place R1 A7 M1 1.00 1.00        -> not sequenced: Malformed: the price is not between
         place R2 A7 M1 1.00 100000.0001 -> not sequenced: Malformed: the price is not between
-        place R3 A7 M1 1.00 exact       -> not sequenced: Malformed: the price is not between
+        place R3 A7 M1 1.00 exact       -> not sequenced: Malformed: there is no price
         place R4 A7 M1 1.00 1.00 any    -> not sequenced: Malformed: the price is not between
         place R5 A7 M1 1.00 1.0001      -> PriceMoved
         prices M1 1.00                  -> not sequenced: Malformed: the price is not between

@@ -42,7 +42,7 @@ fn cases() -> Vec<(Kind, usize, Vec<u8>, Malformed)> {
         (Place, 104, u32le(10_000), Malformed::Price),
         (Place, 104, u32le(1_000_000_001), Malformed::Price),
         (Place, 104, u32le(35_001), Malformed::Price),
-        (Place, 104, vec![0; 8], Malformed::Price),
+        (Place, 104, vec![0; 8], Malformed::PriceMissing),
         // A fraction without its half, or with none that is a price.
         (Place, 108, vec![0, 0, 2, 0], Malformed::Price),
         (Place, 108, vec![5, 0, 0, 0], Malformed::Price),
@@ -122,6 +122,7 @@ fn cases() -> Vec<(Kind, usize, Vec<u8>, Malformed)> {
         (PlaceTicket, 80, i64le(1_000_000_000_000), Malformed::Stake),
         (PlaceTicket, 110, vec![2], Malformed::Choice),
         (PlaceTicket, 144, u32le(10_000), Malformed::Price),
+        (PlaceTicket, 144, vec![0; 8], Malformed::PriceMissing),
         (CashOut, 88, i64le(-1), Malformed::Stake),
         (CashOut, 96, i64le(0), Malformed::Amount),
         (CashOut, 104, vec![5], Malformed::PricePolicy),

@@ -65,8 +65,8 @@ scripts! {
         restart
         actor anna              -> done
         feed F1                 -> Recovering
-        feed F2 named F1        -> NameTaken
-        fixture X2 named X1     -> NameTaken
+        feed F2 named F1        -> NameTaken F1
+        fixture X2 named X1     -> NameTaken X1
         market M2 cup Home Away -> NameTaken M1
         account A8 reference 7  -> AccountExists A7
         open M1 by anna

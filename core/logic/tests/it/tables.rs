@@ -68,6 +68,44 @@ fn life_of_a_market() {
     same(&table(MarketStatus::ALL, MarketStep::ALL, MarketStatus::after), expected);
 }
 
+/// The rows of a table as docs/life-cycle.md has them.
+fn rows<S: Copy + Debug, T: Copy + Debug>(
+    states: &[S],
+    steps: &[T],
+    after: impl Fn(S, T) -> Option<S>,
+) -> String {
+    let head: String = steps.iter().map(|step| format!(" {step:?} |")).collect();
+    let mut text = format!("| |{head}\n|---{}|\n", "|---".repeat(steps.len()));
+    for state in states {
+        text += &format!("| `{state:?}` |");
+        for step in steps {
+            text += &match after(*state, *step) {
+                Some(to) => format!(" {to:?} |"),
+                None => " . |".to_owned(),
+            };
+        }
+        text += "\n";
+    }
+    text
+}
+
+#[test]
+fn the_page_of_life_cycles_has_the_tables_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/life-cycle.md");
+    let page = std::fs::read_to_string(path).expect("docs/life-cycle.md is part of the project");
+    let bet = rows(BetState::ALL, BetStep::ALL, BetState::after);
+    let market = rows(MarketStatus::ALL, MarketStep::ALL, MarketStatus::after);
+    for table in [bet, market] {
+        assert!(page.contains(&format!("{table}\n")), "docs/life-cycle.md has to have\n{table}");
+    }
+    // And a row for each state that says what it is.
+    let states = BetState::ALL.iter().map(|state| format!("{state:?}"));
+    for state in states.chain(MarketStatus::ALL.iter().map(|state| format!("{state:?}"))) {
+        let own = format!("| `{state}` | ");
+        assert!(1 < page.lines().filter(|line| line.starts_with(&own)).count(), "{state}");
+    }
+}
+
 /// Every state of a market, reached through State, and every command in it.
 #[test]
 fn every_command_in_every_state_of_a_market() {
