@@ -89,6 +89,10 @@ impl Idle {
             loom::thread::yield_now();
         }
     }
+
+    fn nap(&mut self) {
+        loom::thread::yield_now();
+    }
 }
 
 pub(crate) fn everything_before_it_is_decided(first: First, stalls: u32) {
