@@ -288,7 +288,6 @@ impl<R: Rules> State<R> {
         let (mut win, mut place) = ([Factor::ZERO; LEGS_MAX], [Factor::ZERO; LEGS_MAX]);
         let mut prices = [Quoted::decimal(Price::MIN); LEGS_MAX];
         let mut known = [LegNumbers::LOST; LEGS_MAX];
-        let mut staked = [Factor::ZERO; LEGS_MAX];
         let mut all_void = true;
         for (number, at) in self.legs_of(bet).enumerate() {
             let leg = &self.legs[at as usize];
@@ -298,7 +297,6 @@ impl<R: Rules> State<R> {
             known[number] = numbers;
             win[number] = Factor::of(leg.odds(), Part::Win, numbers);
             place[number] = Factor::of(leg.odds(), leg.place(), numbers);
-            staked[number] = Factor::of_stake(numbers);
         }
         if all_void {
             return Some((BetStep::Void, bet.stake));
@@ -322,6 +320,10 @@ impl<R: Rules> State<R> {
         let kept = match bet.bonus {
             true => {
                 let up = pricing::Rounding { mode: RoundingMode::Up, point: RoundingPoint::Bet };
+                let mut staked = [Factor::ZERO; LEGS_MAX];
+                for (to, numbers) in staked.iter_mut().zip(known) {
+                    *to = Factor::of_stake(*numbers);
+                }
                 let staked = &staked[..legs];
                 let kept = pricing::ticket::returns(shape, stake, staked, staked, KEEP_ALL, up);
                 kept.map_or(bet.stake, Money::minor)

@@ -67,14 +67,6 @@ fn stretched(limit: i128, percent: u32) -> i128 {
     limit * i128::from(percent.max(100)) / 100
 }
 
-pub(super) fn each_way_code(each_way: EachWay) -> u8 {
-    match each_way {
-        EachWay::No => EachWayKind::No as u8,
-        EachWay::WinToWin => EachWayKind::WinToWin as u8,
-        EachWay::EquallyDivided => EachWayKind::EquallyDivided as u8,
-    }
-}
-
 /// A refusal that is about one leg: its number stands in the answer's fourth byte.
 fn of_leg_number(answer: Answer, leg: usize) -> Answer {
     let mut answer = answer;
@@ -941,7 +933,7 @@ impl Auditor {
             currency: bet.currency,
             slippage: bet.slippage,
             legs: bet.legs.len() as u8,
-            each_way: each_way_code(bet.lines.each_way),
+            each_way: EachWayKind::from(bet.lines.each_way) as u8,
             policy: bet.policy,
             basis: bet.basis,
             synthetic: u8::from(bet.synthetic),
