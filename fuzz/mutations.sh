@@ -142,8 +142,8 @@ mutate valid-until core/logic/src/state.rs \
     's/\} else if valid_until < at \{/} else if false {/' "${bare[@]}"
 mutate seal-of-resolve core/logic/src/state.rs \
     's/if header\.key != RequestKey::NONE \{\s+let sealed/if header.key != RequestKey::NONE \&\& !matches!(command, Command::Resolve(_)) { let sealed/' "${bare[@]}"
-mutate staleness core/logic/src/place.rs \
-    's/if too_old \|\| too_slow \{/if false \&\& (too_old || too_slow) {/' "${bare[@]}"
+mutate staleness core/logic/src/quote.rs \
+    's/let stale = \|bound\| bound != Nanos::ZERO/let stale = |bound| false \&\& bound != Nanos::ZERO/' "${bare[@]}"
 mutate one-side-of-a-posting core/logic/src/ledger.rs \
     's/let to = self\.post\(book, to, amount, currency\);/let to = self.post(book, to, 0 * amount, currency);/' "${bare[@]}"
 mutate settlement-version core/logic/src/settlement.rs \
@@ -198,5 +198,53 @@ fails refusal-changes-nothing core/logic/src/place.rs \
     's/Err\(answer\) => Err\(answer\),(\s+\};\s+self\.scratch = scratch;)/Err(answer) => { let of = self.ledger.accounts[account as usize]; if 0 < of.balance { self.ledger.transfer(of.currency, Side::Customer(account), Side::House(HouseAccount::Escrow), of.balance, TransferWhy::Stake, BetId::NONE, events); } Err(answer) }$1/' betring-core it of_two_gates_that_fail_the_earlier_answers
 fails account-room core/logic/src/place.rs \
     's/if !account\.has_room_for\(returns\) \{/if false \&\& !account.has_room_for(returns) {/' betring-core it no_bet_is_taken_whose_winnings_an_account_could_not_hold
+
+# A live night: feeds that part, prices that jump, wallets that are late, limits of one's own, what may be lost.
+many=(--bare --runs 2000 --steps 600)
+wallets=(--bare --wallets --runs 600 --steps 600)
+mutate drift-gate core/logic/src/place.rs \
+    's/if self\.has_drifted\(market, self\.tier_of\(market\)\.drift_dwell\) \{/if false \&\& self.has_drifted(market, self.tier_of(market).drift_dwell) {/' "${many[@]}"
+mutate band-hold core/logic/src/quote.rs \
+    's/if self\.is_implausible\(&to, sent\.price\) \{/if false \&\& self.is_implausible(\&to, sent.price) {/' "${many[@]}"
+mutate schema-quarantine core/logic/src/feed.rs \
+    's/if self\.schema != 0 && schema != self\.schema \{/if false \&\& self.schema != 0 \&\& schema != self.schema {/' "${many[@]}"
+mutate recovery-of-another-request core/logic/src/feed.rs \
+    's/FeedStatus::Recovering => self\.request == 0 \|\| self\.request == request,/FeedStatus::Recovering => true,/' "${many[@]}"
+mutate owner-of-the-backup core/logic/src/group.rs \
+    's/Some\(group\) => suspension\.without\(group\.unheard\(\)\),/Some(group) if group.unheard() == Owner::Feed => suspension.without(Owner::Feed), Some(_) => suspension,/' "${many[@]}"
+mutate switch-suspends core/logic/src/group.rs \
+    's/group\.suspension\.seq = seq;/let _ = seq;/' "${many[@]}"
+mutate pin-outranks core/logic/src/place.rs \
+    's/if kept\.is_pinned\(\) \{\s+return Ok\(index\);/if false \&\& kept.is_pinned() { return Ok(index);/' "${many[@]}"
+mutate age-bound-of-the-tier core/logic/src/quote.rs \
+    's/if stale\(stricter\(market\.age_bound, tier\.age_bound\)\) \{/if stale(stricter(market.age_bound, Nanos::ZERO)) {/' "${many[@]}"
+mutate hold-amount core/logic/src/hold.rs \
+    's/if body\.amount\.0 != bet\.stake \{/if false \&\& body.amount.0 != bet.stake {/' "${wallets[@]}"
+mutate hold-confirmed-late core/logic/src/hold.rs \
+    's/if bet\.until < self\.now \{\s+return Err\(self\.no\(Reject::HoldEnded\)\);/if false { return Err(self.no(Reject::HoldEnded));/' "${wallets[@]}"
+mutate suspended-before-confirmed core/logic/src/hold.rs \
+    's/if self\.suspended_since\(bet\) \{\s+return Err\(self\.no\(Reject::MarketSuspended\)\);/if false { return Err(self.no(Reject::MarketSuspended));/' "${wallets[@]}"
+mutate gates-when-confirmed core/logic/src/hold.rs \
+    's/Moment::Confirmed, scratch/Moment::Again, scratch/' "${wallets[@]}"
+mutate wallet-sweep core/logic/src/purse.rs \
+    's/if kept\.external && matches!\(to, Side::Customer\(_\)\) && 0 < kept\.balance \{/if false \&\& kept.external \&\& matches!(to, Side::Customer(_)) \&\& 0 < kept.balance {/' "${wallets[@]}"
+mutate probes-out-of-risk core/logic/src/settlement.rs \
+    's/if !bet\.synthetic \{(\s+if bet\.is_plain)/if true {$1/' "${many[@]}"
+mutate own-limit-lowest core/logic/src/limits.rs \
+    's/(for kind in kinds \{\s+for period in )Period::ALL \{/$1\&Period::ALL[..1] {/' "${many[@]}"
+mutate raise-waits core/logic/src/limits.rs \
+    's/let wait = if looser \{ COOLING_OFF \} else \{ Nanos::ZERO \};/let wait = if looser \&\& false { COOLING_OFF } else { Nanos::ZERO };/' "${many[@]}"
+mutate exclusion-is-not-shortened core/logic/src/limits.rs \
+    's/if until <= account\.excluded\.max\(self\.now\) \{/if until <= account.excluded.min(self.now) {/' "${many[@]}"
+mutate factors-are-multiplied core/logic/src/factors.rs \
+    's/(\n        )scaled\(most, factors\)\n/$1scaled(most, [factors[5], WHOLE, WHOLE, WHOLE, WHOLE, WHOLE])\n/' "${many[@]}"
+mutate liability-of-a-customer core/logic/src/liability.rs \
+    's/most: most\.unwrap_or\(0\) \}/most: most.unwrap_or(0).max(i64::MAX.into()) }/' "${many[@]}"
+mutate liability-of-a-selection core/logic/src/liability.rs \
+    's/let most = i128::from\(limits\.max_selection\.0\);/let most = i128::from(i64::MAX);/' "${many[@]}"
+mutate liability-of-a-market core/logic/src/liability.rs \
+    's/let most = i128::from\(limits\.max_liability\.0\);/let most = i128::from(i64::MAX);/' "${many[@]}"
+mutate liability-of-an-event core/logic/src/liability.rs \
+    's/let most = i128::from\(limits\.max_event\.0\);/let most = i128::from(i64::MAX);/' "${many[@]}"
 
 exit $missed

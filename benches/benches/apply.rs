@@ -115,6 +115,7 @@ impl Book {
                 max_stake: Minor(1_000_000_000),
                 max_payout: Minor(100_000_000_000),
                 max_liability: Minor(10_000_000_000_000_000),
+                ..Limits::UNLIMITED
             },
             ..Default::default()
         };
@@ -137,6 +138,8 @@ impl Book {
             currencies: 1,
             quarantined: 1,
             legs: most,
+            groups: 1,
+            limited: 1,
         };
         let opened = command::EpochOpened {
             epoch: Epoch(self.state.epoch().0 + 1),

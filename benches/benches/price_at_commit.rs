@@ -153,6 +153,7 @@ fn run(dir: &Path, level: Level, rate: u64, options: &Options) -> Result<Run, Bo
             max_stake: Minor(1_000_000),
             max_payout: Minor(1_000_000_000),
             max_liability: Minor(1_000_000_000_000_000),
+            ..Limits::UNLIMITED
         })
         .capacities(Capacities {
             accounts: 2_048,
@@ -167,6 +168,8 @@ fn run(dir: &Path, level: Level, rate: u64, options: &Options) -> Result<Run, Bo
             currencies: 1,
             quarantined: 1,
             legs: bets,
+            groups: 1,
+            limited: 1,
         });
     let engine = Engine::open(config)?;
     let layout = engine.health().layout.to_string();

@@ -178,6 +178,8 @@ fn capacities() -> Capacities {
         currencies: 1,
         quarantined: 1,
         legs: 1 << 19,
+        groups: 1,
+        limited: 1,
     }
 }
 
@@ -272,6 +274,7 @@ impl Desk {
                     max_stake: Minor(1_000_000_000),
                     max_payout: Minor(100_000_000_000),
                     max_liability: Minor(10_000_000_000_000_000),
+                    ..Limits::UNLIMITED
                 },
                 ..Default::default()
             };

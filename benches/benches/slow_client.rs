@@ -56,7 +56,7 @@ impl Seat {
                 self.due.push_back(due);
             }
             Err(NotTaken::TooManyInFlight { .. }) => self.too_many += 1,
-            Err(NotTaken::Overloaded) => self.overloaded += 1,
+            Err(NotTaken::Overloaded(_)) => self.overloaded += 1,
             Err(other) => panic!("a bet was not taken: {other}"),
         }
     }
@@ -79,6 +79,8 @@ fn main() -> Result<(), Error> {
         currencies: 1,
         quarantined: 4,
         legs: bets,
+        groups: 1,
+        limited: 1,
     };
     let config = Config::at(dir.path().join("book")).capacities(capacities).clients(8, credit);
     let engine = Engine::open(config)?;
@@ -89,6 +91,7 @@ fn main() -> Result<(), Error> {
         max_stake: Minor(1000),
         max_payout: most,
         max_liability: most,
+        ..Limits::UNLIMITED
     };
     trader.set_limits(Currency::GBP, limits)?;
     let market = trader.define_market("1X2", ["home", "draw", "away"])?;

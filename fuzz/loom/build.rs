@@ -110,6 +110,7 @@ fn main() {
     let decide = source("core/engine/src/decide.rs");
     let engine = source("core/engine/src/engine.rs");
     let egress = source("core/engine/src/egress.rs");
+    let admission = source("core/engine/src/admission.rs");
 
     let cursor = [sync.item("struct Cursor("), sync.item("impl Cursor")];
     out.write("cursor", &cursor);
@@ -308,6 +309,30 @@ fn main() {
     engine.says(&[
         "*self.questions.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);",
         "self.shared.asked.store(true, Ordering::Release);",
+    ]);
+
+    let doors = [
+        methods("Door", &["enter", "back_out"].map(|name| admission.item(&format!("fn {name}(")))),
+        admission.item("fn leave("),
+        admission.item("struct Bucket"),
+        methods("Bucket", &["pass", "take"].map(|name| admission.item(&format!("fn {name}(")))),
+    ];
+    out.write("doors", &doors);
+    let counted = "let before = self.entered.fetch_add(1, Ordering::Relaxed);";
+    let looked = replaced(&doors[0], counted, "let before = self.entered.load(Ordering::Relaxed);");
+    let [_, leave, bucket, of_bucket] = doors.clone();
+    let looked = [looked, leave, bucket, of_bucket];
+    let (from, to) = (
+        "if !fits {\n            self.back_out();",
+        "if fits {\n            self.entered.fetch_add(1, Ordering::Relaxed);",
+    );
+    out.mutant("door_looked_at_first", &looked, from, to);
+    let exchange = "word.compare_exchange_weak(before, after, Ordering::Relaxed, Ordering::Relaxed)";
+    let stored = "Ok::<u64, u64>(word.swap(after, Ordering::Relaxed))";
+    out.mutant("bucket_without_exchange", &doors, exchange, stored);
+    decide.says(&[
+        "let reply = self.state.apply(stamp, &header, &command, admitted, &mut self.events);",
+        "self.left(ring, bytes, reply.answer.reject());",
     ]);
 
     egress.says(&[

@@ -9,12 +9,18 @@
 //! [`Auditor::compare`] holds a whole state against it. What it cannot know (which free place a new
 //! handle takes, how much work fits one Step) it takes from the record, and checks that it is allowed.
 
+mod bands;
 mod cash;
 mod compare;
 mod feeds;
+mod groups;
+mod holds;
 mod judge;
+mod liability;
 mod lines;
+mod own_limits;
 mod place;
+mod prices;
 mod rules;
 mod settle;
 mod steps;
@@ -32,9 +38,13 @@ use betring_core::wire::{Header, Minor, Name, SLOT, Slot, WirePrice};
 use betring_pricing::{LegNumbers, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
-use feeds::Says;
+use feeds::{Message, Says};
+use groups::Group;
+use holds::Hold;
 pub use judge::OpenBet;
 use lines::{ALL_ODDS, Lines, OfOdds};
+use own_limits::OwnLimits;
+use prices::{Pin, Quote};
 pub use rules::OwnRules;
 
 /// Which ring brought a command.
@@ -62,7 +72,13 @@ struct Suspended {
 
 #[derive(Clone, Debug)]
 struct Feed {
-    up: bool,
+    status: FeedStatus,
+    /// The adapter's number of its last request to send everything.
+    request: u64,
+    /// The version that its messages have to say; 0: any.
+    schema: u32,
+    /// Whether its messages take longer than they may.
+    slow: bool,
     generation: u32,
     last_number: u64,
     heard: Option<i64>,
@@ -88,16 +104,23 @@ struct Account {
     balance: i128,
     bonus: i128,
     blocked: bool,
+    external: bool,
+    synthetic: bool,
+    excluded_until: i64,
+    own: Option<OwnLimits>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Runner {
-    price: WirePrice,
-    version: u64,
-    received: i64,
-    as_of: i64,
-    delay: i64,
-    generation: u32,
+    /// Of the market's feed, and of the one that stands by.
+    quotes: [Quote; 2],
+    pin: Option<Pin>,
+    /// Whether the feeds are further apart on it than they may be.
+    over: bool,
+    /// The band that its liability is in, and by how many its prices are shortened.
+    band: u8,
+    steps: u8,
+    suspended: Suspended,
     out: bool,
     /// Whether its withdrawal takes something from winnings, since when, and by which price.
     deducts: bool,
@@ -120,6 +143,12 @@ struct Market {
     name: String,
     status: MarketStatus,
     feed: u16,
+    /// 0: none.
+    group: u16,
+    tier: u8,
+    canary: bool,
+    /// Since when its feeds are further apart than its tier allows.
+    drift_since: i64,
     fixture: u64,
     winners: usize,
     age_bound: i64,
@@ -211,6 +240,7 @@ struct Bet {
     key: RequestKey,
     ask: Option<Ask>,
     auto: i128,
+    hold: Option<Hold>,
 }
 
 impl Bet {
@@ -247,6 +277,12 @@ const BET_STEPS: &[(&str, &str)] = &[
     ("-", "offer"),
     ("-", "delay"),
     ("-", "refer"),
+    ("-", "hold"),
+    ("Held", "accept"),
+    ("Held", "offer"),
+    ("Held", "reject"),
+    ("Held", "delay"),
+    ("Held", "refer"),
     ("Delayed", "accept"),
     ("Delayed", "offer"),
     ("Delayed", "reject"),
@@ -307,8 +343,9 @@ impl Hits {
     /// is. One that is asked for singles alone makes nothing wait, buys nothing back, and takes no result back.
     pub(crate) fn never_in_turn(&self, singles: bool) -> Vec<String> {
         self.missing(|from, step| {
-            let many = ["Delayed", "Referred", "CashingOut", "CashedOut", "Partial", "Rejected"];
-            let more = ["delay", "refer", "partial", "cash out", "rollback"];
+            let many =
+                ["Held", "Delayed", "Referred", "CashingOut", "CashedOut", "Partial", "Rejected"];
+            let more = ["hold", "delay", "refer", "partial", "cash out", "rollback"];
             let settles = from == "Settling" && step != "settle end";
             !settles && !(singles && (many.contains(&from) || more.contains(&step)))
         })
@@ -332,7 +369,7 @@ impl Hits {
     /// Bets that were placed, offered at another price, or made to wait.
     pub fn placed(&self) -> u64 {
         let times = |step: &str| self.bets.get(&("-".to_owned(), step.to_owned())).copied();
-        ["place", "offer", "delay", "refer"].into_iter().filter_map(times).sum()
+        ["place", "offer", "delay", "refer", "hold"].into_iter().filter_map(times).sum()
     }
 
     /// Adds another count.
@@ -387,6 +424,10 @@ pub struct Auditor {
     actors: Vec<String>,
     feeds: Vec<Feed>,
     feed_names: Vec<String>,
+    groups: Vec<Group>,
+    tiers: BTreeMap<u8, SetTier>,
+    /// By scope and number: what the largest stake is scaled by, in percent.
+    factors: BTreeMap<(u8, u64), u32>,
     fixtures: BTreeMap<u64, Fixture>,
     fixture_names: BTreeMap<String, u64>,
     accounts: BTreeMap<u64, Account>,
@@ -413,6 +454,10 @@ pub struct Auditor {
     timers: BTreeSet<(i64, u64, u64)>,
     /// Whoever was overdrawn by something that may not do so.
     overdrawn: Option<u64>,
+    /// Whether what moves comes in and goes on at once.
+    passes_through: bool,
+    /// The amount that the answer to be checked names.
+    said: Option<Minor>,
     hits: Hits,
     /// What the command being decided has to have told.
     told: Vec<Event>,
@@ -453,7 +498,10 @@ impl Auditor {
             rules_version: 0,
             actors: Vec::new(),
             feeds: vec![Feed {
-                up: true,
+                status: FeedStatus::Up,
+                request: 0,
+                schema: 0,
+                slow: false,
                 generation: 1,
                 last_number: 0,
                 heard: None,
@@ -465,6 +513,9 @@ impl Auditor {
                 frozen: Suspended::default(),
             }],
             feed_names: Vec::new(),
+            groups: Vec::new(),
+            tiers: BTreeMap::new(),
+            factors: BTreeMap::new(),
             fixtures: BTreeMap::new(),
             fixture_names: BTreeMap::new(),
             accounts: BTreeMap::new(),
@@ -484,6 +535,8 @@ impl Auditor {
             rulesets: Vec::new(),
             timers: BTreeSet::new(),
             overdrawn: None,
+            passes_through: false,
+            said: None,
             hits: Hits::default(),
             told: Vec::new(),
             found: Vec::new(),
@@ -540,13 +593,14 @@ impl Auditor {
 
     /// The feed of a market.
     pub fn feed_of(&self, market: MarketId) -> Option<FeedId> {
-        self.markets.get(&market.raw()).map(|market| FeedId(market.feed))
+        self.markets.get(&market.raw()).map(|market| FeedId(self.driving(market)))
     }
 
     /// The price in force.
     pub fn price(&self, market: MarketId, selection: usize) -> Option<WirePrice> {
-        let runner = self.markets.get(&market.raw())?.runners.get(selection)?;
-        (!runner.price.is_none()).then_some(runner.price)
+        let market = self.markets.get(&market.raw())?;
+        let shown = self.on_show(market, market.runners.get(selection)?);
+        (!shown.price.is_none()).then_some(shown.price)
     }
 
     /// The bets that are in a state.
@@ -581,6 +635,52 @@ impl Auditor {
         numbers.map(|(at, feed)| (FeedId(at as u16), feed.last_number))
     }
 
+    /// Where a feed is, the number with which it was last asked to send everything, the version that its
+    /// messages have to say.
+    pub fn feed(&self, feed: FeedId) -> Option<(FeedStatus, u64, u32)> {
+        let feed = self.feeds.get(usize::from(feed.0))?;
+        Some((feed.status, feed.request, feed.schema))
+    }
+
+    /// The groups, with their primary and their backup, and which of them drives.
+    pub fn groups(&self) -> impl Iterator<Item = (GroupId, [FeedId; 2], Drives)> + '_ {
+        self.groups.iter().zip(1..).map(|(group, number)| {
+            let drives = if group.by_backup { Drives::Backup } else { Drives::Primary };
+            (GroupId(number), [FeedId(group.primary), FeedId(group.backup)], drives)
+        })
+    }
+
+    /// The feeds that may set a market's prices.
+    pub fn feeds_of(&self, market: MarketId) -> Vec<FeedId> {
+        let Some(market) = self.markets.get(&market.raw()) else { return Vec::new() };
+        let backup = self.group(market).map(|group| FeedId(group.backup));
+        std::iter::once(FeedId(market.feed)).chain(backup).collect()
+    }
+
+    /// What a feed sent of a selection, and whether what it sent last is held back.
+    pub fn quoted(
+        &self,
+        market: MarketId,
+        selection: usize,
+        feed: FeedId,
+    ) -> Option<(WirePrice, bool)> {
+        let market = self.markets.get(&market.raw())?;
+        let slot = self.slot_of(market, feed.0)?;
+        let quote = &market.runners.get(selection)?.quotes[slot];
+        Some((quote.quoted, quote.held.is_some()))
+    }
+
+    /// Whether a trader has pinned the price of a selection.
+    pub fn is_pinned(&self, market: MarketId, selection: usize) -> bool {
+        let runner = self.markets.get(&market.raw()).and_then(|m| m.runners.get(selection));
+        runner.is_some_and(|runner| runner.pin.is_some())
+    }
+
+    /// Whether an account is a probe's.
+    pub fn is_probe(&self, account: AccountId) -> bool {
+        self.accounts.get(&account.raw()).is_some_and(|account| account.synthetic)
+    }
+
     /// The fixtures.
     pub fn fixtures(&self) -> impl Iterator<Item = FixtureId> + '_ {
         self.fixtures.keys().map(|id| FixtureId::from_raw(*id))
@@ -598,24 +698,6 @@ impl Auditor {
             .takes_bets(market, selection)
             .and_then(|market| self.in_force(market, selection).map(|_| ()));
         priced.err().and_then(|no| no.reject())
-    }
-
-    /// Everybody who suspends a market, and at which level: the level, what is suspended, who does it.
-    pub fn suspensions(&self, market: MarketId) -> Vec<(Level, u64, u8)> {
-        let Some(known) = self.markets.get(&market.raw()) else { return Vec::new() };
-        let feed = &self.feeds[usize::from(known.feed)].suspended;
-        let fixture = self.fixtures.get(&known.fixture).map(|fixture| &fixture.suspended);
-        let levels = [
-            (Level::Engine, 0, Some(&self.everything)),
-            (Level::Feed, u64::from(known.feed), Some(feed)),
-            (Level::Fixture, known.fixture, fixture),
-            (Level::Market, market.raw(), Some(&known.suspended)),
-        ];
-        let owners = |(level, id, suspended): (Level, u64, Option<&Suspended>)| {
-            let owners = suspended.map_or_else(BTreeSet::new, |s| s.owners.clone());
-            owners.into_iter().map(move |owner| (level, id, owner)).collect::<Vec<_>>()
-        };
-        levels.into_iter().flat_map(owners).collect()
     }
 
     /// The actors.
@@ -828,6 +910,7 @@ impl Auditor {
                 let gone = (Fate::Archived, Minor(0));
                 let Some(bet) = self.bets.get(&answer.id) else { return vec![gone] };
                 let fate = match bet.state {
+                    BetState::Held => Fate::Held,
                     BetState::Delayed | BetState::Referred => Fate::Waiting,
                     BetState::Rejected => Fate::Rejected,
                     BetState::CashingOut => Fate::CashingOut,
@@ -903,6 +986,7 @@ impl Auditor {
             return Ok(Answer::done(seq, 0));
         }
         let given = answered.map_or(0, |answered| answered.answer.id);
+        self.said = answered.map(|answered| answered.answer.amount);
         let money_before = self.all_money();
         let decided = self.decide(&header, &command, given);
         let answer = match decided {
@@ -990,7 +1074,7 @@ impl Auditor {
                 .bets
                 .values()
                 .filter(|bet| bet.currency == *currency)
-                .filter(|bet| bet.state.in_escrow())
+                .filter(|bet| !bet.synthetic && bet.state.in_escrow())
                 .map(|bet| bet.stake)
                 .sum();
             let escrow = self.house_balance(*currency, HouseAccount::Escrow);
@@ -1000,6 +1084,7 @@ impl Auditor {
         }
         let bonus = self.accounts.iter().find(|(_, account)| account.bonus < 0);
         rule(bonus.is_none(), || format!("{bonus:?} has used more for free bets than it had"))?;
+        self.wallets_are_empty()?;
         rule(self.overdrawn.is_none(), || {
             format!("{:?} is overdrawn, and not by a reversal", self.overdrawn)
         })
@@ -1032,8 +1117,33 @@ impl Auditor {
         why: TransferWhy,
         bet: u64,
     ) {
+        // What probes do has one other side, and of that nothing needs to move. Whose money it is says whether
+        // it is theirs: a correction may name a bet of somebody else.
+        let within = [from, to].iter().all(|side| matches!(side, Side::House(_)));
+        let probes = [from, to].iter().any(|side| self.is_synthetic(*side))
+            || (within && self.bets.get(&bet).is_some_and(|bet| bet.synthetic));
+        let of_house = |side: Side| match side {
+            Side::House(_) if probes => Side::House(HouseAccount::Probes),
+            side => side,
+        };
+        let (from, to) = (of_house(from), of_house(to));
+        if let (Side::House(one), Side::House(other)) = (from, to)
+            && one == other
+        {
+            return;
+        }
         let (owed_by_one, owed_by_other) = (self.owed(from), self.owed(to));
+        let through = self.passes_through;
         let sides = [(from, owed_by_one), (to, owed_by_other)];
+        let now = self.now;
+        let placed = self.bets.get(&bet).map(|bet| bet.placed_at);
+        for (side, came) in [(from, -amount), (to, amount)] {
+            if let Side::Customer(id) | Side::Debtor(id) = side {
+                self.accounts
+                    .entry(id)
+                    .and_modify(|account| account.counts(why, came, now, placed));
+            }
+        }
         let (from, to) = (self.post(currency, from, -amount), self.post(currency, to, amount));
         self.told.push(Event::Transfer(Transfer {
             from,
@@ -1048,6 +1158,7 @@ impl Auditor {
             let after = self.owed(side);
             if let (Some((account, debt)), Some((_, was))) = (after, before)
                 && debt != was
+                && !through
             {
                 let account = AccountId::from_raw(account);
                 let debt = money(debt);
@@ -1058,6 +1169,21 @@ impl Auditor {
                     zero: [0; 6],
                 }));
             }
+        }
+        if let Side::Customer(id) | Side::Debtor(id) = sides[1].0
+            && why != TransferWhy::WalletIn
+            && !through
+        {
+            self.sweeps(currency, id, bet);
+        }
+    }
+
+    fn is_synthetic(&self, side: Side) -> bool {
+        match side {
+            Side::Customer(id) | Side::Debtor(id) | Side::Bonus(id) => {
+                self.accounts.get(&id).is_some_and(|account| account.synthetic)
+            }
+            Side::House(_) => false,
         }
     }
 
@@ -1077,7 +1203,9 @@ impl Auditor {
                 if let Some(account) = self.accounts.get_mut(&id) {
                     account.balance += amount;
                     // Only a reversal or a correction by hand may take what is not there.
-                    if account.balance < 0 && amount < 0 && matches!(side, Side::Customer(_)) {
+                    // What a wallet holds pays no debt: it is staked, or goes back there.
+                    let owes = account.balance < 0 && amount < 0 && !account.external;
+                    if owes && matches!(side, Side::Customer(_)) {
                         self.overdrawn = Some(id);
                     }
                 }
@@ -1130,8 +1258,20 @@ impl Auditor {
             Command::DefineMarket(body, names) => return self.define_market(body, *names, given),
             Command::OpenMarket(body) => self.open(body.market),
             Command::CloseMarket(body) => self.close(body.market),
-            Command::Suspend(body) => self.suspend(body.level, body.id, body.owner, true),
-            Command::Release(body) => self.suspend(body.level, body.id, body.owner, false),
+            Command::Suspend(body) => self.suspend(body, true),
+            Command::Release(body) => {
+                let Release { valid_until, reason, level, owner, selection, id, .. } = *body;
+                let same = Suspend {
+                    valid_until,
+                    reason,
+                    level,
+                    owner,
+                    selection,
+                    id,
+                    ..Suspend::default()
+                };
+                self.suspend(&same, false)
+            }
             Command::WithdrawSelection(body) => self.take_out(body),
             Command::MarketResult(body, entries) => self.result(body, *entries),
             Command::PublishRules(_, sets) => match sets.iter().next() {
@@ -1164,13 +1304,23 @@ impl Auditor {
             }
             Command::SetPrices(body, entries) => self.set_prices(header, body, *entries),
             Command::FeedHeartbeat(body) => {
-                self.feed_says(header, body.feed, body.feed_seq, body.source, Says::Alive)
+                let FeedHeartbeat { feed, feed_seq: number, source, schema, .. } = *body;
+                self.feed_says(header, &Message { feed, number, source, schema }, Says::Alive)
             }
             Command::FeedGap(body) => {
-                self.feed_says(header, body.feed, body.feed_seq, body.source, Says::Gap)
+                let FeedGap { feed, feed_seq: number, source, schema, .. } = *body;
+                let says = Says::Gap { connection: body.connection == 1 };
+                self.feed_says(header, &Message { feed, number, source, schema }, says)
             }
             Command::FeedRecovered(body) => {
-                self.feed_says(header, body.feed, body.feed_seq, body.source, Says::Recovered)
+                let FeedRecovered { feed, feed_seq: number, source, schema, request, .. } = *body;
+                let message = Message { feed, number, source, schema };
+                self.feed_says(header, &message, Says::Recovered { request })
+            }
+            Command::FeedRecovering(body) => {
+                let FeedRecovering { feed, feed_seq: number, source, schema, request, .. } = *body;
+                let message = Message { feed, number, source, schema };
+                self.feed_says(header, &message, Says::Recovering { request })
             }
             Command::OpenAccount(body) => return self.open_account(header, body, given),
             Command::Deposit(body) => self.deposit(header, body.amount),
@@ -1184,6 +1334,25 @@ impl Auditor {
             Command::AcceptOffer(body) => self.accept(header, body.bet.raw()),
             Command::DeclineOffer(body) => self.decline(header, body.bet.raw()),
             Command::Resolve(_) => Ok(Answer::of(AnswerKind::NeverPlaced, Seq(self.seq))),
+            Command::DefineGroup(body, names) => self.define_group(body, names.first()),
+            Command::SwitchFeed(body) => self.switch(body),
+            Command::SetTier(body) => self.set_tier(body),
+            Command::AssignTier(body) => self.assign_tier(body),
+            Command::SetFeedSchema(body) => self.set_schema(body),
+            Command::TraderPrice(body) => self.trader_price(body),
+            Command::SetStakeFactor(body) => self.set_factor(body),
+            Command::SetAccountLimit(body) => {
+                let of = (body.kind, body.period, body.amount);
+                self.set_own_limit(body.account.raw(), of, false)
+            }
+            Command::SetOwnLimit(body) => {
+                let of = (body.kind, body.period, body.amount);
+                self.set_own_limit(header.account, of, true)
+            }
+            Command::ExcludeAccount(body) => self.exclude(body.account.raw(), body.until),
+            Command::ExcludeSelf(body) => self.exclude(header.account, body.until),
+            Command::ConfirmHold(body) => self.confirm_hold(body),
+            Command::ReleaseHold(body) => self.release_hold(body),
         })
     }
 
@@ -1205,8 +1374,11 @@ impl Auditor {
         // Nobody knows what was missed: offers can no longer be taken, feeds have to recover.
         self.everything.last = self.seq;
         for feed in self.feeds.iter_mut().skip(1) {
-            feed.goes_down(self.seq);
-            feed.last_number = 0;
+            // What is sent in a version that nobody knows is not known after a start either.
+            let aside = feed.status == FeedStatus::Quarantined;
+            let status = if aside { feed.status } else { FeedStatus::Recovering };
+            feed.goes_down(status, self.seq);
+            (feed.last_number, feed.request) = (0, 0);
         }
         self.told.push(Event::RunBegan(RunBegan { epoch: body.epoch, zero: 0 }));
         self.done(u64::from(body.epoch.0))
@@ -1247,7 +1419,10 @@ impl Auditor {
         }
         self.feed_names.push(name.to_owned());
         self.feeds.push(Feed {
-            up: false,
+            status: FeedStatus::Recovering,
+            request: 0,
+            schema: body.schema,
+            slow: false,
             generation: 1,
             last_number: 0,
             heard: None,
@@ -1301,6 +1476,14 @@ impl Auditor {
         if self.feeds.len() <= usize::from(body.feed.0) {
             return Ok(Err(self.no(Reject::FeedUnknown)));
         }
+        if body.group != GroupId::NONE {
+            let Some(group) = self.groups.get(usize::from(body.group.0) - 1) else {
+                return Ok(Err(self.no(Reject::GroupUnknown)));
+            };
+            if group.primary != body.feed.0 {
+                return Ok(Err(self.no(Reject::FeedMismatch)));
+            }
+        }
         if body.kind != MarketKind::Fixed as u8 {
             return Ok(Err(self.no(Reject::NotAllowed)));
         }
@@ -1331,6 +1514,10 @@ impl Auditor {
                 name: name.to_owned(),
                 status: MarketStatus::Defined,
                 feed: body.feed.0,
+                group: body.group.0,
+                tier: body.tier,
+                canary: body.canary == 1,
+                drift_since: 0,
                 fixture,
                 winners: usize::from(body.winners),
                 age_bound,
@@ -1362,7 +1549,10 @@ impl Auditor {
             feed: body.feed,
             selections: body.selections,
             winners: body.winners,
-            zero: 0,
+            group: body.group,
+            tier: body.tier,
+            canary: body.canary,
+            zero: [0; 6],
         }));
         Ok(Ok(self.done(given)))
     }
@@ -1426,63 +1616,9 @@ impl Auditor {
         Ok(self.start_job(id, JobKind::Archive))
     }
 
-    /// Who suspends a level, and who freezes its cash-outs.
-    fn level(&mut self, level: u8, id: u64) -> Result<[&mut Suspended; 2], Answer> {
-        let unknown = |reject| Err(Answer::refused(reject, Seq(self.seq)));
-        match Level::from_code(level) {
-            Some(Level::Engine) => Ok([&mut self.everything, &mut self.all_frozen]),
-            Some(Level::Feed) => {
-                let at = usize::try_from(id).unwrap_or(usize::MAX);
-                match self.feeds.get_mut(at) {
-                    Some(feed) if at != 0 => Ok([&mut feed.suspended, &mut feed.frozen]),
-                    _ => unknown(Reject::FeedUnknown),
-                }
-            }
-            Some(Level::Fixture) => match self.fixtures.get_mut(&id) {
-                Some(fixture) => Ok([&mut fixture.suspended, &mut fixture.frozen]),
-                None => unknown(Reject::FixtureUnknown),
-            },
-            Some(Level::Market) | None => match self.markets.get_mut(&id) {
-                Some(market) => Ok([&mut market.suspended, &mut market.frozen]),
-                None => unknown(Reject::MarketUnknown),
-            },
-        }
-    }
-
-    fn suspend(&mut self, level: u8, id: u64, owner: u8, on: bool) -> Decided {
-        let seq = self.seq;
-        let [suspended, _] = self.level(level, id)?;
-        if on {
-            suspended.owners.insert(owner);
-            suspended.last = seq;
-        } else {
-            suspended.owners.remove(&owner);
-        }
-        let owners = suspended.owners.iter().fold(0, |bits, owner| bits | 1 << owner);
-        self.told.push(if on {
-            Event::LevelSuspended(LevelSuspended { id, level, owner, owners, zero: [0; 5] })
-        } else {
-            Event::LevelReleased(LevelReleased { id, level, owner, owners, zero: [0; 5] })
-        });
-        Ok(self.done(id))
-    }
-
-    fn freeze(&mut self, body: &FreezeCashOut) -> Decided {
-        let (id, level, owner, frozen) = (body.id, body.level, body.owner, body.frozen);
-        let [_, by] = self.level(level, id)?;
-        if frozen == 1 {
-            by.owners.insert(owner);
-        } else {
-            by.owners.remove(&owner);
-        }
-        let owners = by.owners.iter().fold(0, |bits, owner| bits | 1 << owner);
-        let told = CashOutFrozen { id, level, owner, owners, frozen, zero: [0; 4] };
-        self.told.push(Event::CashOutFrozen(told));
-        Ok(self.done(id))
-    }
-
     fn take_out(&mut self, body: &WithdrawSelection) -> Decided {
         use MarketStatus::*;
+        let shown = self.price(body.market, usize::from(body.selection.0)).unwrap_or_default();
         let Some(market) = self.markets.get_mut(&body.market.raw()) else {
             return Err(self.no(Reject::MarketUnknown));
         };
@@ -1493,7 +1629,7 @@ impl Auditor {
             return Err(self.no(Reject::NotAllowed));
         }
         let again = runner.out == (body.withdrawn == 1);
-        let before = if again { runner.withdrawn_at } else { runner.price };
+        let before = if again { runner.withdrawn_at } else { shown };
         if body.deduct == 1 && body.price.is_none() && before.is_none() {
             return Err(self.no(Reject::NoPrice));
         }
@@ -1505,7 +1641,7 @@ impl Auditor {
         if !body.price.is_none() {
             runner.withdrawn_at = body.price;
         } else if !again {
-            runner.withdrawn_at = runner.price;
+            runner.withdrawn_at = shown;
         }
         let price = runner.withdrawn_at;
         market.deducts |= body.deduct == 1;
@@ -1518,6 +1654,8 @@ impl Auditor {
             zero: [0; 4],
             price,
         }));
+        // What does not run is in no feed's prices any more.
+        self.compares_feeds(body.market, usize::from(body.selection.0));
         Ok(self.done(body.market.raw()))
     }
 
@@ -1577,13 +1715,25 @@ impl Auditor {
         self.use_currency(body.currency);
         self.fresh('A', given)?;
         let (reference, currency) = (body.reference, body.currency);
-        self.accounts
-            .insert(given, Account { reference, currency, balance: 0, bonus: 0, blocked: false });
+        let account = Account {
+            reference,
+            currency,
+            balance: 0,
+            bonus: 0,
+            blocked: false,
+            external: body.purse == Purse::External as u8,
+            synthetic: body.synthetic == 1,
+            excluded_until: i64::MIN,
+            own: None,
+        };
+        self.accounts.insert(given, account);
         self.told.push(Event::AccountOpened(AccountOpened {
             account: AccountId::from_raw(given),
             reference,
             currency,
-            zero: [0; 6],
+            purse: body.purse,
+            synthetic: body.synthetic,
+            zero: [0; 4],
         }));
         Ok(Ok(self.done(given)))
     }
@@ -1595,6 +1745,11 @@ impl Auditor {
         if account.blocked {
             return Err(self.no(Reject::AccountBlocked));
         }
+        self.excluded(account)?;
+        if account.external {
+            return Err(self.no(Reject::AccountKind));
+        }
+        self.within_own(account, &[LimitKind::Deposit], i128::from(amount.0), 0)?;
         let too_much = i128::from(Money::MAX.minor()) < account.balance + i128::from(amount.0);
         if too_much || !self.has_room_for(header.account, i128::from(amount.0)) {
             return Err(self.no(Reject::BalanceLimit));
@@ -1625,6 +1780,9 @@ impl Auditor {
         };
         if account.blocked {
             return Err(self.no(Reject::AccountBlocked));
+        }
+        if account.external {
+            return Err(self.no(Reject::AccountKind));
         }
         if account.balance < i128::from(amount.0) {
             return Err(self.no(Reject::FundsInsufficient));
@@ -1711,7 +1869,7 @@ mod tests {
     #[test]
     fn the_steps_that_have_to_be_taken_are_those_that_the_tables_of_the_core_allow() {
         let mut bets: BTreeSet<(String, &str)> =
-            ["place", "offer", "delay", "refer"].map(|step| ("-".to_owned(), step)).into();
+            ["place", "offer", "delay", "refer", "hold"].map(|step| ("-".to_owned(), step)).into();
         for state in BetState::ALL {
             for step in BetStep::ALL.iter().filter(|step| state.after(**step).is_some()) {
                 let names: &[&str] = match step {
@@ -1733,6 +1891,8 @@ mod tests {
                     BetStep::AskCashOut => &["cash out"],
                     BetStep::KeepOpen => &["keep open"],
                     BetStep::CashOut => &["sold"],
+                    BetStep::Delay => &["delay"],
+                    BetStep::Refer => &["refer"],
                     BetStep::Archive => &["archive"],
                 };
                 bets.extend(names.iter().map(|name| (state.to_string(), *name)));

@@ -47,12 +47,12 @@ fn shorten_by(
     // What was done behind the input that broke was never done.
     first.inputs.truncate(failure.step + 1);
     let class = class_of(&failure.what);
-    let Failure { seed, whole, .. } = *failure;
+    let Failure { seed, whole, wallets, .. } = *failure;
     let again = |fewer: &[Input]| {
         let (step, what) = replay(fewer).err()?;
         let mut inputs = fewer.to_vec();
         inputs.truncate(step + 1);
-        (class_of(&what) == class).then_some(Failure { seed, step, what, inputs, whole })
+        (class_of(&what) == class).then_some(Failure { seed, step, what, inputs, whole, wallets })
     };
     // What was published at once may break one by one, and then all but one of it can be left out.
     let apart = |input: &Input| match input {
@@ -327,7 +327,7 @@ impl Lines {
         let _ = write!(
             head,
             " accounts {} markets {} selections {} bets {} keys {} feeds {} fixtures {} actors {} \
-             currencies {} legs {}\nmanual steps\n",
+             currencies {} legs {} groups {} limited {}\nmanual steps\n",
             room.accounts,
             room.markets,
             room.selections,
@@ -338,7 +338,9 @@ impl Lines {
             // The script's own trader is the first.
             room.actors + 1,
             room.currencies,
-            room.legs
+            room.legs,
+            room.groups,
+            room.limited
         );
         Lines {
             head,
@@ -463,13 +465,16 @@ impl Lines {
         match (answer.kind(), answer.reject()) {
             (AnswerKind::Accepted, _) => {
                 let (price, returns) = (answer.price, answer.amount);
-                format!("{} at {price} returns {returns}", self.bet(answer.id))
+                // A ticket of several legs has as many prices.
+                let at = if price.is_none() { String::new() } else { format!(" at {price}") };
+                format!("{}{at} returns {returns}", self.bet(answer.id))
             }
             (AnswerKind::Offered, _) => {
                 format!("offer {} at {}", self.bet(answer.id), answer.price)
             }
             (AnswerKind::Pending, _) => format!("pending {}", self.bet(answer.id)),
             (AnswerKind::Started, _) => "started".to_owned(),
+            (_, Some(Reject::SelfExcluded)) => format!("SelfExcluded {}", until(answer.until())),
             (_, Some(reject @ (Reject::AccountExists | Reject::NameTaken))) => {
                 reject.name().to_owned()
             }
@@ -482,6 +487,22 @@ impl Lines {
         let known = self.selections.get(&market.raw());
         let sign = if known.is_some_and(|(_, many)| selection.0 < *many) { 's' } else { '+' };
         format!("{sign}{}", selection.0 + 1)
+    }
+
+    fn level(&self, level: u8, id: u64, selection: SelectionIndex, owner: u8) -> String {
+        let what = match Level::from_code(level) {
+            Some(Level::Engine) | None => "all".to_owned(),
+            Some(Level::Feed) => format!("F{id}"),
+            Some(Level::Fixture) => label('X', id),
+            Some(Level::Market) => label('M', id),
+            Some(Level::Group) => format!("G{id}"),
+            Some(Level::Selection) => {
+                let selection = self.selection(MarketId::from_raw(id), selection);
+                format!("{}/{selection}", label('M', id))
+            }
+        };
+        let owner = Owner::from_code(owner);
+        format!("{what} {}", owner.map_or_else(String::new, |o| o.to_string().to_lowercase()))
     }
 
     /// What a feed's own clock shows, as if it had begun with the script.
@@ -578,6 +599,7 @@ impl Lines {
             | Command::RollbackResult(RollbackResult { source, .. }) => self.source(at, *source),
             Command::FeedHeartbeat(FeedHeartbeat { source, .. })
             | Command::FeedGap(FeedGap { source, .. })
+            | Command::FeedRecovering(FeedRecovering { source, .. })
             | Command::FeedRecovered(FeedRecovered { source, .. }) => self.source(at, *source),
             _ => String::new(),
         };
@@ -614,11 +636,12 @@ impl Lines {
                 format!("actor {} key {key}{reason}{own}", names.first())
             }
             Command::DefineFeed(body, names) => format!(
-                "feed F{} named \"{}\" silence {} delay {}{}",
+                "feed F{} named \"{}\" silence {} delay {} schema {}{}",
                 made.min(900_000),
                 names.first(),
                 body.silence_bound,
                 body.delay_bound,
+                body.schema,
                 control(body.valid_until, body.reason)
             ),
             Command::DefineFixture(body, names) => format!(
@@ -642,6 +665,22 @@ impl Lines {
                 if body.kind == MarketKind::Exchange as u8 {
                     line.push_str(" exchange");
                 }
+                if body.group != GroupId::NONE {
+                    let _ = write!(line, " group G{}", body.group.0);
+                }
+                if body.tier != 0 {
+                    let _ = write!(line, " tier {}", body.tier);
+                }
+                if body.canary == 1 {
+                    line.push_str(" canary");
+                }
+                let (places, num, den) = (body.places, body.place_num, body.place_den);
+                let _ = match EachWayOffer::from_code(body.each_way) {
+                    Some(EachWayOffer::ByTable) => write!(line, " each-way table"),
+                    Some(EachWayOffer::Handicap) => write!(line, " each-way handicap"),
+                    Some(EachWayOffer::Own) => write!(line, " each-way {places}@{num}/{den}"),
+                    Some(EachWayOffer::No) | None => Ok(()),
+                };
                 if body.fixture != FixtureId::NONE {
                     let _ = write!(line, " fixture {}", label('X', body.fixture.raw()));
                 }
@@ -666,11 +705,11 @@ impl Lines {
                 format!("archive {}{}", market(body.market), control(body.valid_until, body.reason))
             }
             Command::Suspend(body) => {
-                let what = level(body.level, body.id, body.owner);
+                let what = self.level(body.level, body.id, body.selection, body.owner);
                 format!("suspend {what}{}", control(body.valid_until, body.reason))
             }
             Command::Release(body) => {
-                let what = level(body.level, body.id, body.owner);
+                let what = self.level(body.level, body.id, body.selection, body.owner);
                 format!("release {what}{}", control(body.valid_until, body.reason))
             }
             Command::WithdrawSelection(body) => {
@@ -729,6 +768,9 @@ impl Lines {
                     let _ = write!(line, " {selection} {}", price(entry.price));
                 }
                 let _ = write!(line, " feed {} seq {}{moved}", feed(body.feed), body.feed_seq);
+                if body.schema != 0 {
+                    let _ = write!(line, " schema {}", body.schema);
+                }
                 if body.as_of.0 != 0 {
                     let _ = write!(line, " as-of {}", span(body.as_of));
                 }
@@ -736,19 +778,25 @@ impl Lines {
             }
             Command::FeedHeartbeat(body) => {
                 let own = control(at, body.reason);
-                format!("heartbeat {} seq {}{moved}{own}", feed(body.feed), body.feed_seq)
+                let of = (body.feed_seq, 0, body.schema);
+                format!("heartbeat {}{}{moved}{own}", feed(body.feed), of_message(of))
             }
             Command::FeedGap(body) => {
                 let own = control(at, body.reason);
-                format!("gap {} seq {}{moved}{own}", feed(body.feed), body.feed_seq)
+                let lost = if body.connection == 1 { " connection" } else { "" };
+                let of = (body.feed_seq, 0, body.schema);
+                format!("gap {}{lost}{}{moved}{own}", feed(body.feed), of_message(of))
             }
             Command::FeedRecovered(body) => {
                 let own = control(at, body.reason);
-                format!("recovered {} seq {}{moved}{own}", feed(body.feed), body.feed_seq)
+                let of = (body.feed_seq, body.request, body.schema);
+                format!("recovered {}{}{moved}{own}", feed(body.feed), of_message(of))
             }
             Command::OpenAccount(body) => {
+                let wallet = if body.purse == Purse::External as u8 { " wallet" } else { "" };
+                let probe = if body.synthetic == 1 { " probe" } else { "" };
                 format!(
-                    "account {} {} reference {} key {key}{}",
+                    "account {} {} reference {}{wallet}{probe} key {key}{}",
                     label('A', made),
                     currency(body.currency),
                     body.reference,
@@ -834,7 +882,7 @@ impl Lines {
                 let (market, delay) = (market(body.market), body.delay);
                 let delay = match body.in_play {
                     1 => delay.to_string(),
-                    _ => "off".to_owned(),
+                    _ => format!("off {delay}"),
                 };
                 format!("in-play {market} {delay}{}", control(body.valid_until, body.reason))
             }
@@ -855,7 +903,7 @@ impl Lines {
             }
             Command::FreezeCashOut(body) => {
                 let verb = if body.frozen == 1 { "freeze" } else { "unfreeze" };
-                let what = level(body.level, body.id, body.owner);
+                let what = self.level(body.level, body.id, SelectionIndex(0), body.owner);
                 format!("{verb} {what}{}", control(body.valid_until, body.reason))
             }
             Command::CancelBets(body) => {
@@ -887,6 +935,87 @@ impl Lines {
                 };
                 let (bet, leg) = (self.bet(body.bet.raw()), u32::from(body.leg) + 1);
                 format!("correct {bet} {to} leg {leg}{}", control(body.valid_until, body.reason))
+            }
+            Command::DefineGroup(body, names) => format!(
+                "group G{} named \"{}\" {} {}{}",
+                made.min(900_000),
+                names.first(),
+                feed(body.primary),
+                feed(body.backup),
+                control(body.valid_until, body.reason)
+            ),
+            Command::SwitchFeed(body) => {
+                let to = match Drives::from_code(body.to) {
+                    Some(Drives::Backup) => "backup",
+                    Some(Drives::Primary) | None => "primary",
+                };
+                let own = control(body.valid_until, body.reason);
+                format!("switch G{} {to}{own}", body.group.0)
+            }
+            Command::SetTier(body) => tier(body) + &control(body.valid_until, body.reason),
+            Command::AssignTier(body) => {
+                let own = control(body.valid_until, body.reason);
+                format!("assign {} {}{own}", market(body.market), body.tier)
+            }
+            Command::SetFeedSchema(body) => {
+                let own = control(body.valid_until, body.reason);
+                format!("schema {} {}{own}", feed(body.feed), body.schema)
+            }
+            Command::TraderPrice(body) => {
+                let which = self.selection(body.market, body.selection);
+                let target = format!("{}/{which}", market(body.market));
+                let line = match TraderPriceAct::from_code(body.act) {
+                    Some(TraderPriceAct::Pin) => format!("pin {target} {}", price(body.price)),
+                    Some(TraderPriceAct::Unpin) => format!("unpin {target}"),
+                    Some(TraderPriceAct::TakeHeld) | None => format!("take {target}"),
+                };
+                line + &control(body.valid_until, body.reason)
+            }
+            Command::SetStakeFactor(body) => {
+                let of = match FactorScope::from_code(body.scope) {
+                    Some(FactorScope::Engine) | None => "all".to_owned(),
+                    Some(FactorScope::Feed) => {
+                        u16::try_from(body.id).map_or("F900000".to_owned(), |id| feed(FeedId(id)))
+                    }
+                    Some(FactorScope::Fixture) => label('X', body.id),
+                    Some(FactorScope::Market) => label('M', body.id),
+                    Some(FactorScope::Tier) => format!("tier {}", body.id),
+                    Some(FactorScope::Account) => label('A', body.id),
+                };
+                let own = control(body.valid_until, body.reason);
+                format!("factor {of} {}%{own}", body.percent)
+            }
+            Command::SetAccountLimit(body) => {
+                let own = control(body.valid_until, body.reason);
+                let limit = own_limit(body.kind, body.period, body.amount);
+                format!("limit {} {limit}{own}", label('A', body.account.raw()))
+            }
+            Command::SetOwnLimit(body) => {
+                let limit = own_limit(body.kind, body.period, body.amount);
+                format!("own-limit {key} {customer} {limit}{}", own(body.valid_until))
+            }
+            Command::ExcludeAccount(body) => {
+                let account = label('A', body.account.raw());
+                let own = control(body.valid_until, body.reason);
+                format!("exclude {account} {}{own}", until(body.until))
+            }
+            Command::ExcludeSelf(body) => {
+                let own = own(body.valid_until);
+                format!("exclude-self {key} {customer} {}{own}", until(body.until))
+            }
+            Command::ConfirmHold(body) => {
+                let (bet, own) = (self.bet(body.bet.raw()), control(body.valid_until, body.reason));
+                let reference = body.reference;
+                format!("confirm {bet} {} reference {reference}{own}", amount(body.amount))
+            }
+            Command::ReleaseHold(body) => {
+                let bet = self.bet(body.bet.raw());
+                format!("release-hold {bet}{}", control(body.valid_until, body.reason))
+            }
+            Command::FeedRecovering(body) => {
+                let own = control(at, body.reason);
+                let of = (body.feed_seq, body.request, body.schema);
+                format!("recovering {}{}{moved}{own}", feed(body.feed), of_message(of))
             }
             Command::Adjust(body) => {
                 let account = label('A', body.account.raw());
@@ -927,14 +1056,27 @@ fn rules(set: &Ruleset) -> Option<String> {
     for (is, word) in [
         (set.rounding_place == RoundingPlace::Line as u8, " by-line"),
         (set.payout_cap == PayoutCap::Pay as u8, " pay-the-cap"),
-        (set.price_failure == PriceFailure::Offer as u8, " on-failure offer"),
         (set.lucky != [[0; 2]; 3], " lucky betfred"),
     ] {
         line.push_str(if is { word } else { "" });
     }
+    let offers = set.price_failure == PriceFailure::Offer as u8;
+    let _ = write!(line, " on-failure {}", if offers { "offer" } else { "refuse" });
     let _ = write!(line, " lines {} legs {}", set.lines_max, set.legs_max);
     let _ = write!(line, " refer {}% refer-ttl {}", set.refer_percent, set.refer_ttl);
     let _ = write!(line, " ttl {} cash-out-age {}", set.offer_ttl, set.cash_out_age);
+    let bind = if set.hold_bind == HoldBind::AtPlace as u8 { "place" } else { "confirm" };
+    let _ = write!(line, " hold {bind} hold-ttl {}", set.hold_ttl);
+    let terms = |[places, num, den]: [u8; 3]| match places {
+        0 => "-".to_owned(),
+        _ => format!("{places}@{num}/{den}"),
+    };
+    let bands = set.places.iter().filter(|row| row.from != 0);
+    let bands: Vec<String> = bands
+        .map(|row| format!("{}:{}|{}", row.from, terms(row.plain), terms(row.handicap)))
+        .collect();
+    let bands = if bands.is_empty() { "none".to_owned() } else { bands.join(",") };
+    let _ = write!(line, " places {bands}");
     if set.cash_out_margin != 0 {
         let (whole, part) = (set.cash_out_margin / 10_000, set.cash_out_margin % 10_000);
         let _ = write!(line, " margin {whole}.{part:04}%");
@@ -964,24 +1106,63 @@ fn outcome(entry: &ResultEntry) -> String {
     }
 }
 
-fn level(level: u8, id: u64, owner: u8) -> String {
-    let what = match Level::from_code(level) {
-        Some(Level::Engine) | None => "all".to_owned(),
-        Some(Level::Feed) => format!("F{id}"),
-        Some(Level::Fixture) => label('X', id),
-        Some(Level::Market) => label('M', id),
+/// What a message of a feed says beside what it is.
+fn of_message((feed_seq, request, schema): (u64, u64, u32)) -> String {
+    let mut words = format!(" seq {feed_seq}");
+    for (word, number) in [("request", request), ("schema", schema.into())] {
+        if number != 0 {
+            let _ = write!(words, " {word} {number}");
+        }
+    }
+    words
+}
+
+fn tier(body: &SetTier) -> String {
+    let mut line = format!("tier {}", body.tier);
+    for (word, span) in
+        [("age", body.age_bound), ("cash-out-age", body.cash_out_age), ("dwell", body.drift_dwell)]
+    {
+        if span != Nanos::ZERO {
+            let _ = write!(line, " {word} {span}");
+        }
+    }
+    for (word, band) in [("drift", body.drift_band), ("band", body.price_band)] {
+        if band != 0 {
+            let _ = write!(line, " {word} {}.{:04}%", band / 10_000, band % 10_000);
+        }
+    }
+    let SetTier { band, ticks, steps, .. } = body;
+    let _ = match LiabilityAct::from_code(body.act) {
+        Some(LiabilityAct::Step) => {
+            write!(line, " liability step {band}% {ticks} ticks {steps} steps")
+        }
+        Some(LiabilityAct::Suspend) => write!(line, " liability suspend {band}%"),
+        Some(LiabilityAct::No) | None => Ok(()),
     };
-    let owner = Owner::from_code(owner).map_or_else(String::new, |o| o.to_string().to_lowercase());
-    format!("{what} {owner}")
+    line
+}
+
+fn own_limit(kind: u8, period: u8, most: Minor) -> String {
+    let kind = LimitKind::from_code(kind).map_or_else(String::new, |kind| kind.to_string());
+    let period = Period::from_code(period).map_or_else(String::new, |period| period.to_string());
+    let most = if most.0 == 0 { "none".to_owned() } else { amount(most) };
+    format!("{} {} {most}", kind.to_lowercase(), period.to_lowercase())
+}
+
+fn until(at: Timestamp) -> String {
+    if at == Timestamp::MAX { "forever".to_owned() } else { format!("until @{}", span(at)) }
 }
 
 fn limits(limits: Limits) -> String {
     format!(
-        " min {} max {} payout {} liability {}",
+        " min {} max {} payout {} liability {} customer {} selection {} event {}",
         amount(limits.min_stake),
         amount(limits.max_stake),
         amount(limits.max_payout),
-        amount(limits.max_liability)
+        amount(limits.max_liability),
+        amount(limits.max_customer),
+        amount(limits.max_selection),
+        amount(limits.max_event)
     )
 }
 
@@ -1043,7 +1224,7 @@ mod tests {
         let broken = (0..100).find_map(|seed| {
             let inputs = inputs_of(seed, 600);
             let (step, what) = replay(machine(seed), &inputs).err()?;
-            Some(Failure { seed, step, what, inputs, whole: false })
+            Some(Failure { seed, step, what, inputs, whole: false, wallets: false })
         });
         let failure = broken.expect("somebody stakes more than 5.00");
         let seed = failure.seed;

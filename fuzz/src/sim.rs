@@ -17,6 +17,7 @@
 pub(crate) mod crowd;
 pub mod house;
 pub mod snapshots;
+pub mod wallets;
 pub mod whole;
 
 use crate::auditor::{Auditor, Hits, Ring, Violation};
@@ -32,6 +33,7 @@ use betring_pricing::RoundingMode;
 use house::{Found, House, Kept, NotTaken, Said, Seat, Seen, Setup};
 use snapshots::{Made, Shelf, Spoil};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use wallets::HoldCounts;
 use zerocopy::FromBytes;
 
 /// When every night starts: 2026-01-01 00:00 UTC.
@@ -206,6 +208,8 @@ pub struct Counts {
     pub rewound_refused: u64,
     /// What was done to the disks.
     pub disk: DiskCounts,
+    /// What became of stakes that external wallets were asked to hold, in what is left of each night.
+    pub holds: HoldCounts,
     /// How often which step of a life cycle was taken.
     pub hits: Hits,
 }
@@ -246,6 +250,7 @@ impl Counts {
             spoiled,
             rewound_refused,
             disk,
+            holds,
             hits,
         } = other;
         self.nights += nights;
@@ -280,6 +285,7 @@ impl Counts {
         self.spoiled += spoiled;
         self.rewound_refused += rewound_refused;
         self.disk.add(disk);
+        self.holds.add(holds);
         self.hits.add(hits);
     }
 }
@@ -350,6 +356,7 @@ impl std::fmt::Display for Counts {
             self.fell_through,
             self.rewound_refused
         )?;
+        writeln!(f, "{}", self.holds)?;
         write!(
             f,
             "{} lies ({} flips, {} misdirected or lost, {} stale reads): {} refused, {} harmless, {} in the \
@@ -1038,6 +1045,9 @@ impl Machine {
             }
         }
         self.auditor.nothing_is_left()?;
+        let records = self.history.iter();
+        let records = records.map(|e| (e.command.as_slice(), e.events.as_slice()));
+        self.counts.holds = wallets::check(records)?;
         let Some(house) = &self.house else { return Ok(()) };
         self.auditor.compare_requests(house.state())?;
         let (digest, last) = (house.state().digest(), house.state().seq().0);
@@ -1132,6 +1142,8 @@ pub fn setup_of(seed: u64) -> Setup {
     let mut rng = Rng::new(seed ^ 0x5e70);
     let tight = rng.permille(300);
     let customer = |level, credit| Seat { ring: Ring::Bets, level, credit };
+    let unlimited = Limits::UNLIMITED.max_liability;
+    let of_limit = |rng: &mut Rng| rng.pick(&[unlimited, unlimited, Minor(25_000)]);
     Setup {
         genesis: Genesis {
             window: Nanos::from_secs(rng.pick(&[5, 20, 60])),
@@ -1146,6 +1158,9 @@ pub fn setup_of(seed: u64) -> Setup {
                 max_stake: Minor(rng.pick(&[3_000, 20_000])),
                 max_payout: Minor(rng.pick(&[20_000, 100_000])),
                 max_liability: Minor(rng.pick(&[10_000, 60_000])),
+                max_customer: of_limit(&mut rng),
+                max_selection: of_limit(&mut rng),
+                max_event: of_limit(&mut rng),
             },
             ..Genesis::default()
         },
@@ -1155,12 +1170,14 @@ pub fn setup_of(seed: u64) -> Setup {
             selections: if tight { 8 } else { 48 },
             bets: if tight { 6 } else { 64 },
             keys: if tight { 40 } else { 512 },
-            feeds: 2,
+            feeds: 3,
             fixtures: 2,
             actors: 3,
             currencies: if tight { 1 } else { 2 },
             quarantined: 2,
             legs: if tight { 12 } else { 160 },
+            groups: 2,
+            limited: 3,
         },
         segment_bytes: rng.pick(&[16 << 10, 20 << 10, 32 << 10, 64 << 10]),
         ring_slots: rng.pick(&[16, 64]),
@@ -1188,23 +1205,31 @@ pub struct Failure {
     pub inputs: Vec<Input>,
     /// Whether it was played with the whole engine.
     pub whole: bool,
+    /// Whether its customers' money was in external wallets.
+    pub wallets: bool,
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "seed {:#x}, step {}: {}", self.seed, self.step, self.what)?;
-        let with = if self.whole { "--engine" } else { "--bare" };
+        let with = match (self.whole, self.wallets) {
+            (true, false) => "--engine",
+            (true, true) => "--engine --wallets",
+            (false, false) => "--bare",
+            (false, true) => "--bare --wallets",
+        };
         write!(f, "again: cargo sim {:#x} --runs 1 --steps {} {with}", self.seed, self.step.max(1))
     }
 }
 
-/// Plays the night of a seed for so many inputs, then lets everything come to its end.
+/// Plays the night of a seed for so many inputs, then lets everything come to its end. With `wallets` most
+/// money is in external wallets, whose answers are slow, lost, doubled and late.
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub fn night_of(seed: u64, steps: usize) -> Result<Counts, Box<Failure>> {
+pub fn night_of(seed: u64, steps: usize, wallets: bool) -> Result<Counts, Box<Failure>> {
     let mut machine = Machine::new(seed);
-    let mut crowd = crowd::Crowd::new(seed);
+    let mut crowd = crowd::Crowd::new(seed).with_wallets(wallets);
     let mut inputs = Vec::with_capacity(steps);
     let mut broken = None;
     for _ in 0..steps {
@@ -1222,7 +1247,7 @@ pub fn night_of(seed: u64, steps: usize) -> Result<Counts, Box<Failure>> {
     match broken {
         None => Ok(machine.counts()),
         Some(what) => {
-            Err(Box::new(Failure { seed, step: inputs.len(), what, inputs, whole: false }))
+            Err(Box::new(Failure { seed, step: inputs.len(), what, inputs, whole: false, wallets }))
         }
     }
 }

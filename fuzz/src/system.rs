@@ -4,7 +4,7 @@
 use crate::auditor::Ring;
 use crate::sim::house::{Setup, split};
 use crate::world::Disk;
-use betring::{Client, Clock, Config, Control, Engine, Layout, WaitStrategy};
+use betring::{Client, Clock, Config, Control, Engine, Intake, Layout, WaitStrategy};
 use betring_core::answer::{Answer, AnswerKind, Basis, Reply};
 use betring_core::command::*;
 use betring_core::event::Events;
@@ -209,6 +209,7 @@ impl<R: Rules> Betring<R> {
         let config = Config::at("nowhere")
             .layout(self.layout)
             .wait(WaitStrategy::Park)
+            .intake(Intake::open())
             .clock(self.clock.clone())
             // The handle of the traders registers itself, under a key.
             .capacities(Capacities {
@@ -631,7 +632,21 @@ fn command_json(at: Timestamp, bytes: &[u8]) -> Option<Value> {
         | Command::GrantBonus(_)
         | Command::PlaceTicket(..)
         | Command::CashOut(_)
-        | Command::SetAutoCashOut(_) => return None,
+        | Command::SetAutoCashOut(_)
+        | Command::DefineGroup(..)
+        | Command::SwitchFeed(_)
+        | Command::SetTier(_)
+        | Command::AssignTier(_)
+        | Command::SetFeedSchema(_)
+        | Command::TraderPrice(_)
+        | Command::SetStakeFactor(_)
+        | Command::SetAccountLimit(_)
+        | Command::ExcludeAccount(_)
+        | Command::ConfirmHold(_)
+        | Command::ReleaseHold(_)
+        | Command::FeedRecovering(_)
+        | Command::SetOwnLimit(_)
+        | Command::ExcludeSelf(_) => return None,
     }
     Some(out)
 }

@@ -992,7 +992,9 @@ impl NightCrowd {
     fn show(&mut self, level: Level, place: usize, showing: Showing) {
         for (market, plan) in self.night.markets.iter().enumerate() {
             let covered = match level {
-                Level::Market => market == place,
+                // A selection is a part of its market, and nothing of this night has groups.
+                Level::Market | Level::Selection => market == place,
+                Level::Group => false,
                 Level::Fixture => plan.fixture == place,
                 Level::Feed => plan.feed == place,
                 Level::Engine => true,

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 const DOC: &str = include_str!("../../docs/json-lines.md");
 
-/// What the harness does not ask over the pipe yet: it plays singles there.
-const UNSPOKEN: [Kind; 13] = [
+/// What the harness does not ask over the pipe yet: it plays singles there, at one feed a market and from
+/// balances that are kept here.
+const UNSPOKEN: [Kind; 27] = [
     Kind::PlaceTicket,
     Kind::CashOut,
     Kind::SetAutoCashOut,
@@ -22,6 +23,20 @@ const UNSPOKEN: [Kind; 13] = [
     Kind::CorrectPrice,
     Kind::Adjust,
     Kind::GrantBonus,
+    Kind::DefineGroup,
+    Kind::SwitchFeed,
+    Kind::SetFeedSchema,
+    Kind::FeedRecovering,
+    Kind::SetTier,
+    Kind::AssignTier,
+    Kind::TraderPrice,
+    Kind::ConfirmHold,
+    Kind::ReleaseHold,
+    Kind::SetAccountLimit,
+    Kind::SetOwnLimit,
+    Kind::SetStakeFactor,
+    Kind::ExcludeAccount,
+    Kind::ExcludeSelf,
 ];
 
 /// What `jsonl` answers to these lines, in order.

@@ -144,7 +144,7 @@ impl FileCheck {
 
     fn leave_out(&mut self, error: &LineError) {
         self.unread_lines += 1;
-        *self.unread_by_reason.entry(error.reason.kind()).or_default() += 1;
+        *self.unread_by_reason.entry(error.kind().words()).or_default() += 1;
         if self.errors.len() < ERRORS_SHOWN_MAX {
             self.errors.push(error.to_string());
         }

@@ -136,20 +136,107 @@ pub enum Reason {
     },
 }
 
-impl Reason {
-    /// The reason in two or three words, for counting.
-    pub const fn kind(&self) -> &'static str {
+/// What can be wrong with a line, as far as it is counted: by feed and kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum ErrorKind {
+    /// It does not follow JSON's grammar.
+    NotJson = 1,
+    /// The recording was cut inside it.
+    CutInsideLine = 2,
+    /// JSON of another shape.
+    WrongShape = 3,
+    /// A message of a kind that a recording does not hold.
+    UnknownOp = 4,
+    /// Longer than any line.
+    TooLong = 5,
+    /// More than there is room for.
+    TooMany = 6,
+    /// A publish time far ahead.
+    TimeLeap = 7,
+    /// Compressed data that is damaged.
+    CorruptBz2 = 8,
+    /// Compressed data without its end.
+    CutBz2 = 9,
+    /// The system could not read on.
+    Io = 10,
+}
+
+impl ErrorKind {
+    /// Every one.
+    pub const ALL: &'static [ErrorKind] = &[
+        ErrorKind::NotJson,
+        ErrorKind::CutInsideLine,
+        ErrorKind::WrongShape,
+        ErrorKind::UnknownOp,
+        ErrorKind::TooLong,
+        ErrorKind::TooMany,
+        ErrorKind::TimeLeap,
+        ErrorKind::CorruptBz2,
+        ErrorKind::CutBz2,
+        ErrorKind::Io,
+    ];
+
+    /// The name that counters have: lower case, with underscores.
+    pub const fn name(self) -> &'static str {
         match self {
-            Reason::NotJson { .. } => "not JSON",
-            Reason::CutInsideLine { .. } => "cut inside a line",
-            Reason::WrongShape { .. } => "wrong shape",
-            Reason::UnknownOp { .. } => "unknown op",
-            Reason::TooLong { .. } => "line too long",
-            Reason::TooMany { .. } => "too many entries",
-            Reason::TimeLeap { .. } => "leap in time",
-            Reason::CorruptBz2 => "corrupt bz2",
-            Reason::CutBz2 => "cut bz2",
-            Reason::Io { .. } => "cannot be read",
+            ErrorKind::NotJson => "not_json",
+            ErrorKind::CutInsideLine => "cut_inside_line",
+            ErrorKind::WrongShape => "wrong_shape",
+            ErrorKind::UnknownOp => "unknown_op",
+            ErrorKind::TooLong => "too_long",
+            ErrorKind::TooMany => "too_many",
+            ErrorKind::TimeLeap => "time_leap",
+            ErrorKind::CorruptBz2 => "corrupt_bz2",
+            ErrorKind::CutBz2 => "cut_bz2",
+            ErrorKind::Io => "io",
+        }
+    }
+
+    /// The same in two or three words, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            ErrorKind::NotJson => "not JSON",
+            ErrorKind::CutInsideLine => "cut inside a line",
+            ErrorKind::WrongShape => "wrong shape",
+            ErrorKind::UnknownOp => "unknown op",
+            ErrorKind::TooLong => "line too long",
+            ErrorKind::TooMany => "too many entries",
+            ErrorKind::TimeLeap => "leap in time",
+            ErrorKind::CorruptBz2 => "corrupt bz2",
+            ErrorKind::CutBz2 => "cut bz2",
+            ErrorKind::Io => "cannot be read",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl LineError {
+    /// What is wrong, as one of a closed list: for counting, by feed and kind.
+    pub const fn kind(&self) -> ErrorKind {
+        self.reason.kind()
+    }
+}
+
+impl Reason {
+    /// The kind that it is counted as.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Reason::NotJson { .. } => ErrorKind::NotJson,
+            Reason::CutInsideLine { .. } => ErrorKind::CutInsideLine,
+            Reason::WrongShape { .. } => ErrorKind::WrongShape,
+            Reason::UnknownOp { .. } => ErrorKind::UnknownOp,
+            Reason::TooLong { .. } => ErrorKind::TooLong,
+            Reason::TooMany { .. } => ErrorKind::TooMany,
+            Reason::TimeLeap { .. } => ErrorKind::TimeLeap,
+            Reason::CorruptBz2 => ErrorKind::CorruptBz2,
+            Reason::CutBz2 => ErrorKind::CutBz2,
+            Reason::Io { .. } => ErrorKind::Io,
         }
     }
 

@@ -39,7 +39,7 @@ pub use check::{
     ERRORS_SHOWN_MAX, EXAMPLES_MAX, FeedCheck, FileCheck, MARKETS_MAX, MarketReport, VERSIONS_MAX,
 };
 pub use decimal::{DIGITS_MAX, Decimal, DecimalError, SCALE_MAX};
-pub use error::{Error, LineError, Reason};
+pub use error::{Error, ErrorKind, LineError, Reason};
 pub use merge::{Merged, MergedUpdate};
 pub use message::{
     DepthPriceSize, ENTRIES_MAX, LadderKind, MarketChange, MarketChangeMessage, MarketDefinition,

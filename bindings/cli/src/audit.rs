@@ -187,6 +187,11 @@ impl Audit {
     }
 
     /// What was counted on the way.
+    /// How many findings there are.
+    pub(crate) fn findings_count(&self) -> u64 {
+        self.broken.iter().sum()
+    }
+
     pub(crate) fn counts(&self) -> &Counts {
         &self.counts
     }
@@ -224,6 +229,18 @@ impl Audit {
                 Count(c.by_trader),
                 Count(c.sold),
                 describe::counted(c.reversed, "settlement"),
+            ));
+        }
+        if 0 < c.held {
+            lines.push(format!(
+                "  {} held by an external wallet",
+                describe::counted(c.held, "stake")
+            ));
+        }
+        if 0 < c.synthetic {
+            lines.push(format!(
+                "  {} of probes beside them, proved as well and in no number above",
+                describe::counted(c.synthetic, "bet")
             ));
         }
         let mut row = |broken: u64, name: &str, sentence: &str| {

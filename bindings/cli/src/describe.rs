@@ -4,8 +4,9 @@ use crate::fold::Entry;
 use betring_benches::recorder::Count;
 use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::{
-    Command, Kind, Level, LimitScope, Owner, PlaceTicket, PricePolicy, ReferralAnswer, ResultEntry,
-    ResultForm, StakeKind, decode, rounding_mode,
+    Command, Drives, FactorScope, HoldBind, Kind, Level, LiabilityAct, LimitKind, LimitScope,
+    Owner, Period, PlaceTicket, PricePolicy, Purse, ReferralAnswer, ResultEntry, ResultForm,
+    SetTier, StakeKind, TraderPriceAct, decode, rounding_mode,
 };
 use betring_core::event::*;
 use betring_core::id::*;
@@ -60,6 +61,8 @@ impl<'a> Told<'a> {
             || matches!(self.command, Command::DeclineOffer(body) if body.bet == bet)
             || matches!(self.command, Command::CashOut(body) if body.bet == bet)
             || matches!(self.command, Command::AnswerReferral(body, _) if body.bet == bet)
+            || matches!(self.command, Command::ConfirmHold(body) if body.bet == bet)
+            || matches!(self.command, Command::ReleaseHold(body) if body.bet == bet)
     }
 
     /// One sentence: who asks for what, and what came of it.
@@ -107,31 +110,96 @@ impl<'a> Told<'a> {
                 format!("request {} of {} is set aside", body.key, party(body.account))
             }
             Command::RegisterActor(_, names) => format!("\"{}\" registers as actor", names.first()),
-            Command::DefineFeed(body, names) => format!(
-                "{actor} defines feed \"{}\", silent after {}",
+            Command::DefineFeed(body, names) => {
+                let schema = match body.schema {
+                    0 => String::new(),
+                    schema => format!(", its messages of version {schema}"),
+                };
+                format!(
+                    "{actor} defines feed \"{}\", silent after {}{schema}",
+                    names.first(),
+                    span(body.silence_bound)
+                )
+            }
+            Command::DefineGroup(body, names) => format!(
+                "{actor} defines group \"{}\", priced by {}, {} stands by",
                 names.first(),
-                span(body.silence_bound)
+                feed(body.primary),
+                feed(body.backup)
             ),
+            Command::SwitchFeed(body) => {
+                let to = match Drives::from_code(body.to) {
+                    Some(Drives::Backup) => "backup",
+                    Some(Drives::Primary) | None => "primary",
+                };
+                format!("{actor} lets the {to} feed price {}", body.group)
+            }
+            Command::SetTier(body) => format!("{actor} sets tier {}{}", body.tier, tier(body)),
+            Command::AssignTier(body) => {
+                format!("{actor} puts {} into tier {}", body.market, body.tier)
+            }
+            Command::SetFeedSchema(body) => match body.schema {
+                0 => format!("{actor} lets {} send any version", feed(body.feed)),
+                schema => format!("{actor} expects version {schema} of {}", feed(body.feed)),
+            },
+            Command::TraderPrice(body) => {
+                let of = format!("{} {}", body.market, body.selection);
+                match TraderPriceAct::from_code(body.act) {
+                    Some(TraderPriceAct::Pin) => format!("{actor} pins {of} at {}", body.price),
+                    Some(TraderPriceAct::Unpin) => format!("{actor} gives {of} back to its feed"),
+                    Some(TraderPriceAct::TakeHeld) | None => {
+                        format!("{actor} takes the price of {of} that was held back")
+                    }
+                }
+            }
+            Command::SetStakeFactor(body) => format!(
+                "{actor} scales the largest stake {} to {} %",
+                scope(body.scope, body.id),
+                body.percent
+            ),
+            Command::SetAccountLimit(body) => format!(
+                "{actor} limits {}: {}",
+                body.account,
+                own_limit(body.kind, body.period, body.amount)
+            ),
+            Command::SetOwnLimit(body) => format!(
+                "{account} sets its own limit: {}",
+                own_limit(body.kind, body.period, body.amount)
+            ),
+            Command::ExcludeAccount(body) => {
+                format!("{actor} excludes {} {}", body.account, until(body.until))
+            }
+            Command::ExcludeSelf(body) => {
+                format!("{account} excludes itself {}", until(body.until))
+            }
+            Command::ConfirmHold(body) => format!(
+                "{actor} says that the wallet holds {} for {}, its number {}",
+                body.amount, body.bet, body.reference
+            ),
+            Command::ReleaseHold(body) => {
+                format!("{actor} says that the wallet does not hold the stake of {}", body.bet)
+            }
             Command::DefineFixture(_, names) => {
                 format!("{actor} defines fixture \"{}\"", names.first())
             }
             Command::DefineMarket(body, names) => format!(
-                "{actor} defines market \"{}\" with {} selections, priced by {}",
+                "{actor} defines market \"{}\" with {} selections, priced by {}{}",
                 names.first(),
                 body.selections,
-                feed(body.feed)
+                feed(body.feed),
+                kept_in(body.group, body.tier, body.canary)
             ),
             Command::OpenMarket(body) => format!("{actor} opens {}", body.market),
             Command::CloseMarket(body) => format!("{actor} closes {}", body.market),
             Command::ArchiveMarket(body) => format!("{actor} archives {}", body.market),
             Command::Suspend(body) => format!(
                 "{actor} suspends {} for the {}",
-                level(body.level, body.id),
+                level(body.level, body.id, body.selection),
                 owner(body.owner)
             ),
             Command::Release(body) => format!(
                 "{actor} releases {} for the {}",
-                level(body.level, body.id),
+                level(body.level, body.id, body.selection),
                 owner(body.owner)
             ),
             Command::WithdrawSelection(body) => {
@@ -165,12 +233,16 @@ impl<'a> Told<'a> {
                     Some(LimitScope::Currency) | None => "every market".into(),
                 };
                 format!(
-                    "{actor} limits {scope} in {}: stakes {} to {}, payout {}, liability {}",
+                    "{actor} limits {scope} in {}: stakes {} to {}, payout {}, liability {}, of a \
+                     selection {}, of an event {}, to a customer {}",
                     currency(body.currency),
                     body.limits.min_stake,
                     body.limits.max_stake,
                     body.limits.max_payout,
-                    body.limits.max_liability
+                    body.limits.max_liability,
+                    body.limits.max_selection,
+                    body.limits.max_event,
+                    body.limits.max_customer
                 )
             }
             Command::BlockAccount(body) => {
@@ -192,15 +264,23 @@ impl<'a> Told<'a> {
                 format!("{who} prices {}: {}{more}", body.market, prices.join(", "))
             }
             Command::FeedHeartbeat(body) => format!("{} is alive", feed(body.feed)),
-            Command::FeedGap(body) => format!("{} has missed something", feed(body.feed)),
+            Command::FeedGap(body) => match body.connection {
+                1 => format!("the connection of {} was lost", feed(body.feed)),
+                _ => format!("{} has missed something", feed(body.feed)),
+            },
             Command::FeedRecovered(body) => {
-                format!("{} has sent everything again", feed(body.feed))
+                format!("{} has sent everything again{}", feed(body.feed), request(body.request))
+            }
+            Command::FeedRecovering(body) => {
+                let request = request(body.request);
+                format!("{} was asked to send everything again{request}", feed(body.feed))
             }
             Command::OpenAccount(body) => {
                 format!(
-                    "customer {} opens an account in {}",
+                    "customer {} opens an account in {}{}",
                     body.reference,
-                    currency(body.currency)
+                    currency(body.currency),
+                    purse(body.purse, body.synthetic)
                 )
             }
             Command::Deposit(body) => format!("{account} deposits {}", body.amount),
@@ -283,7 +363,7 @@ impl<'a> Told<'a> {
                 let what = if body.frozen == 1 { "freezes" } else { "allows" };
                 format!(
                     "{actor} {what} cash-outs of {} for the {}",
-                    level(body.level, body.id),
+                    level(body.level, body.id, SelectionIndex(0)),
                     owner(body.owner)
                 )
             }
@@ -374,6 +454,7 @@ impl<'a> Told<'a> {
                         said.push(event_words(event));
                     }
                 }
+                Event::PriceSet(price) if price.held == 1 => said.push(event_words(event)),
                 Event::PriceSet(price) => {
                     confirmed += 1;
                     if confirmed == 1 {
@@ -429,6 +510,9 @@ pub(crate) fn bet_of(event: &Event) -> Option<BetId> {
         Event::AutoCashOutSet(e) => e.bet,
         Event::PriceCorrected(e) => e.bet,
         Event::BetCancelled(e) => e.bet,
+        Event::HoldRequested(e) => e.bet,
+        Event::HoldConfirmed(e) => e.bet,
+        Event::HoldEnded(e) => e.bet,
         _ => return None,
     };
     (bet != BetId::NONE).then_some(bet)
@@ -516,6 +600,7 @@ pub(crate) fn event_words(event: &Event) -> String {
             let why = match PendingWhy::from_code(e.why) {
                 Some(PendingWhy::Delay) => "the end of the delay",
                 Some(PendingWhy::Referral) => "a trader",
+                Some(PendingWhy::Wallet) => "its wallet",
                 Some(PendingWhy::CashOut) | None => "its decision",
             };
             format!(
@@ -600,7 +685,7 @@ pub(crate) fn event_words(event: &Event) -> String {
             let what = if e.frozen == 1 { "frozen" } else { "allowed" };
             format!(
                 "cash-outs of {} are {what} for the {}, frozen by {}",
-                level(e.level, e.id),
+                level(e.level, e.id, SelectionIndex(0)),
                 owner(e.owner),
                 owners(e.owners)
             )
@@ -617,13 +702,15 @@ pub(crate) fn event_words(event: &Event) -> String {
             format!("{} {code} from {} to {} ({why}{bet})", e.amount, e.from, e.to)
         }
         Event::AccountOpened(e) => {
-            format!("{} of customer {} is open in {}", e.account, e.reference, currency(e.currency))
+            let (code, purse) = (currency(e.currency), purse(e.purse, e.synthetic));
+            format!("{} of customer {} is open in {code}{purse}", e.account, e.reference)
         }
         Event::AccountChanged(e) => {
             format!("{} is {}", e.account, if e.blocked == 1 { "blocked" } else { "let in" })
         }
         Event::MarketDefined(e) => {
-            format!("{} exists, {} selections, {}", e.market, e.selections, feed(e.feed))
+            let kept = kept_in(e.group, e.tier, e.canary);
+            format!("{} exists, {} selections, {}{kept}", e.market, e.selections, feed(e.feed))
         }
         Event::MarketChanged(e) => {
             let status = MarketStatus::from_code(e.status).map_or("changed".into(), |s| lower(&s));
@@ -631,30 +718,106 @@ pub(crate) fn event_words(event: &Event) -> String {
         }
         Event::LevelSuspended(e) => format!(
             "{} is suspended for the {}, held by {}",
-            level(e.level, e.id),
+            level(e.level, e.id, e.selection),
             owner(e.owner),
             owners(e.owners)
         ),
         Event::LevelReleased(e) => format!(
             "{} is released for the {}, held by {}",
-            level(e.level, e.id),
+            level(e.level, e.id, e.selection),
             owner(e.owner),
             owners(e.owners)
         ),
         Event::PriceSet(e) => {
-            format!(
-                "{} {} is at {} ({}) by {}",
+            let of = format!("{} {}", e.market, e.selection);
+            let by = if e.drives == 1 { "" } else { ", which stands by" };
+            let feed = feed(e.feed);
+            match (e.held, e.steps) {
+                (1, _) => format!("{of} at {} by {feed} is held back: not plausible", e.quoted),
+                (_, 0) => format!("{of} is at {} ({}) by {feed}{by}", e.price, e.version),
+                (_, steps) => format!(
+                    "{of} is at {} ({}) by {feed}{by}, which sent {}: shortened by {} of liability",
+                    e.price,
+                    e.version,
+                    e.quoted,
+                    counted(steps.into(), "band")
+                ),
+            }
+        }
+        Event::FeedChanged(e) => {
+            let status = FeedStatus::from_code(e.status).map_or("changed".into(), |s| lower(&s));
+            format!("{} is {status}: it {}", feed(e.feed), feed_why(e.why))
+        }
+        Event::GroupDefined(e) => {
+            format!("{} is priced by {}, {} stands by", e.group, feed(e.primary), feed(e.backup))
+        }
+        Event::FeedSwitched(e) => format!("{} is priced by {}", e.group, feed(e.feed)),
+        Event::TierSet(e) => format!("tier {} is set", e.tier),
+        Event::TierAssigned(e) => format!("{} is in tier {}", e.market, e.tier),
+        Event::PricePinned(e) => {
+            let what = if e.pinned == 1 { "pinned" } else { "its feed's again" };
+            format!("{} {} is {what}, at {} ({})", e.market, e.selection, e.price, e.version)
+        }
+        Event::DriftChanged(e) => match e.over {
+            1 => format!(
+                "the feeds of {} are too far apart: {} by {} ppm",
+                e.market,
+                e.selection,
+                Count(e.ppm.into())
+            ),
+            _ => format!("the feeds of {} are together again", e.market),
+        },
+        Event::PriceStepped(e) => match e.steps {
+            0 => format!(
+                "{} {} is at {} ({}) by {}, not shortened any more",
                 e.market,
                 e.selection,
                 e.price,
                 e.version,
                 feed(e.feed)
+            ),
+            steps => format!(
+                "{} {} is at {} ({}) by {}, shortened by {} of liability",
+                e.market,
+                e.selection,
+                e.price,
+                e.version,
+                feed(e.feed),
+                counted(steps.into(), "band")
+            ),
+        },
+        Event::StakeFactorChanged(e) => {
+            format!("the largest stake {} is scaled to {} %", scope(e.scope, e.id), e.percent)
+        }
+        Event::AccountLimitChanged(e) => format!(
+            "{} has a limit from {} on: {}",
+            e.account,
+            utc(e.from),
+            own_limit(e.kind, e.period, e.amount)
+        ),
+        Event::AccountExcluded(e) => format!("{} is excluded {}", e.account, until(e.until)),
+        Event::HoldRequested(e) => {
+            let bind = match HoldBind::from_code(e.bind) {
+                Some(HoldBind::AtPlace) => "bound now",
+                Some(HoldBind::AtConfirm) | None => "bound when it is confirmed",
+            };
+            let (code, until) = (currency(e.currency), utc(e.until));
+            format!(
+                "the wallet is asked to hold {} {code} for {} until {until}, {bind}",
+                e.amount, e.bet
             )
         }
-        Event::FeedChanged(e) => {
-            let status = FeedStatus::from_code(e.status).map_or("changed".into(), |s| lower(&s));
-            let why = FeedWhy::from_code(e.why).map_or("unknown".into(), |why| lower(&why));
-            format!("{} is {status} ({why})", feed(e.feed))
+        Event::HoldConfirmed(e) => {
+            format!("the wallet holds {} for {}, its number {}", e.amount, e.bet, e.reference)
+        }
+        Event::HoldEnded(e) => {
+            let why = match HoldEnd::from_code(e.why) {
+                Some(HoldEnd::TimedOut) => "the wallet did not answer in time",
+                Some(HoldEnd::Released) => "the wallet does not hold it",
+                Some(HoldEnd::Refused) => "the bet could not be taken any more",
+                None => "it ended",
+            };
+            format!("the hold of {} for {} is over: {why}", e.amount, e.bet)
         }
         Event::FeedHeard(e) => format!("{} was heard", feed(e.feed)),
         Event::SelectionChanged(e) => {
@@ -671,6 +834,7 @@ pub(crate) fn event_words(event: &Event) -> String {
         Event::Named(e) => match Kind::from_code(e.kind) {
             Some(Kind::DefineFeed) => format!("it is F{}", e.id),
             Some(Kind::DefineFixture) => format!("it is {}", FixtureId::from_raw(e.id)),
+            Some(Kind::DefineGroup) => format!("it is {}", GroupId(e.id as u16)),
             _ => format!("it is {}", ActorId(e.id)),
         },
         Event::LimitsChanged(e) => format!("limits in {} apply", currency(e.currency)),
@@ -874,13 +1038,108 @@ fn owner(code: u8) -> String {
     Owner::from_code(code).map_or(format!("owner {code}"), |owner| lower(&owner))
 }
 
-fn level(code: u8, id: u64) -> String {
+fn level(code: u8, id: u64, selection: SelectionIndex) -> String {
     match Level::from_code(code) {
         Some(Level::Engine) => "everything".into(),
         Some(Level::Feed) => format!("all markets of F{id}"),
         Some(Level::Fixture) => format!("all markets of {}", FixtureId::from_raw(id)),
         Some(Level::Market) => MarketId::from_raw(id).to_string(),
+        Some(Level::Group) => format!("all markets of {}", GroupId(id as u16)),
+        Some(Level::Selection) => format!("{} {selection}", MarketId::from_raw(id)),
         None => format!("level {code} of {id}"),
+    }
+}
+
+/// What a feed did, or what befell it.
+pub(crate) fn feed_why(code: u8) -> &'static str {
+    match FeedWhy::from_code(code) {
+        Some(FeedWhy::Start) => "has to send everything",
+        Some(FeedWhy::Silence) => "was silent for too long",
+        Some(FeedWhy::Gap) => "has missed something",
+        Some(FeedWhy::Recovered) => "has sent everything again",
+        Some(FeedWhy::Connection) => "has lost its connection",
+        Some(FeedWhy::Schema) => "sends another version than expected",
+        Some(FeedWhy::Asked) => "was asked to send everything again",
+        Some(FeedWhy::Slow) => "takes too long with its messages",
+        Some(FeedWhy::InTime) => "is in time again",
+        Some(FeedWhy::SchemaSet) => "has a version that is expected from here on",
+        None => "changed for no known reason",
+    }
+}
+
+/// What a tier bounds, and what it does.
+fn tier(body: &SetTier) -> String {
+    let mut said = Vec::new();
+    let percent = |ppm: u32| format!("{}.{:02} %", ppm / 10_000, ppm % 10_000 / 100);
+    if body.age_bound != Nanos::ZERO {
+        said.push(format!("prices at most {} old", span(body.age_bound)));
+    }
+    if body.cash_out_age != Nanos::ZERO {
+        said.push(format!("{} for cash-outs", span(body.cash_out_age)));
+    }
+    if body.drift_band != 0 {
+        let (band, dwell) = (percent(body.drift_band), span(body.drift_dwell));
+        said.push(format!("feeds at most {band} apart for {dwell}"));
+    }
+    if body.price_band != 0 {
+        said.push(format!("a price leaps by at most {}", percent(body.price_band)));
+    }
+    match LiabilityAct::from_code(body.act) {
+        Some(LiabilityAct::Step) => said.push(format!(
+            "every {} % of liability takes {}, suspended after {}",
+            body.band,
+            counted(body.ticks.into(), "tick"),
+            body.steps
+        )),
+        Some(LiabilityAct::Suspend) => {
+            said.push(format!("suspended at {} % of liability", body.band));
+        }
+        Some(LiabilityAct::No) | None => (),
+    }
+    if said.is_empty() { " to bound nothing".into() } else { format!(": {}", said.join(", ")) }
+}
+
+/// Where a market belongs, behind what it is.
+fn kept_in(group: GroupId, tier: u8, canary: u8) -> String {
+    let group = if group == GroupId::NONE { String::new() } else { format!(", in {group}") };
+    let tier = if tier == 0 { String::new() } else { format!(", tier {tier}") };
+    format!("{group}{tier}{}", if canary == 1 { ", a canary" } else { "" })
+}
+
+fn purse(purse: u8, synthetic: u8) -> String {
+    let external = purse == Purse::External as u8;
+    let kept = if external { ", its money in an external wallet" } else { "" };
+    format!("{kept}{}", if synthetic == 1 { ", for probes" } else { "" })
+}
+
+fn request(request: u64) -> String {
+    if request == 0 { String::new() } else { format!(", request {request}") }
+}
+
+fn until(at: Timestamp) -> String {
+    if at == Timestamp::MAX { "for good".into() } else { format!("until {}", utc(at)) }
+}
+
+/// What a factor of the largest stake applies to.
+fn scope(code: u8, id: u64) -> String {
+    match FactorScope::from_code(code) {
+        Some(FactorScope::Engine) => "of everything".into(),
+        Some(FactorScope::Feed) => format!("on markets of F{id}"),
+        Some(FactorScope::Fixture) => format!("on {}", FixtureId::from_raw(id)),
+        Some(FactorScope::Market) => format!("on {}", MarketId::from_raw(id)),
+        Some(FactorScope::Tier) => format!("on markets of tier {id}"),
+        Some(FactorScope::Account) => format!("of {}", AccountId::from_raw(id)),
+        None => format!("of scope {code}, {id}"),
+    }
+}
+
+/// One of an account's own limits.
+fn own_limit(kind: u8, period: u8, amount: Minor) -> String {
+    let what = LimitKind::from_code(kind).map_or(format!("kind {kind}"), |kind| lower(&kind));
+    let by = Period::from_code(period).map_or(format!("period {period}"), |p| lower(&p));
+    match amount {
+        Minor(0) => format!("no {what} limit by the {by}"),
+        most => format!("a {what} of at most {most} by the {by}"),
     }
 }
 
@@ -890,6 +1149,7 @@ pub(crate) struct Names {
     actors: HashMap<u64, String>,
     feeds: HashMap<u64, String>,
     fixtures: HashMap<u64, String>,
+    groups: HashMap<u64, String>,
     markets: HashMap<u64, Vec<String>>,
 }
 
@@ -900,6 +1160,7 @@ impl Names {
             Command::RegisterActor(_, names)
             | Command::DefineFeed(_, names)
             | Command::DefineFixture(_, names)
+            | Command::DefineGroup(_, names)
             | Command::DefineMarket(_, names) => names,
             _ => return,
         };
@@ -909,6 +1170,7 @@ impl Names {
                     let table = match told.kind {
                         Kind::DefineFeed => &mut self.feeds,
                         Kind::DefineFixture => &mut self.fixtures,
+                        Kind::DefineGroup => &mut self.groups,
                         _ => &mut self.actors,
                     };
                     table.insert(named.id, names.first().to_owned());
@@ -940,6 +1202,12 @@ impl Names {
     pub(crate) fn fixture(&self, id: FixtureId) -> String {
         let name = self.fixtures.get(&id.raw());
         name.map_or_else(|| id.to_string(), |name| format!("\"{name}\""))
+    }
+
+    /// The group's name.
+    pub(crate) fn group(&self, id: GroupId) -> String {
+        let name = self.groups.get(&u64::from(id.0));
+        name.map_or_else(|| id.to_string(), |name| format!("group \"{name}\""))
     }
 
     /// The market's name with its handle.

@@ -1,5 +1,22 @@
-//! What has to work on a bad day, practised: a backup restored, a process killed over and
-//! over, the power cut.
+//! What has to work on a bad day, practised: feeds, customers and disks that misbehave, a backup restored, a
+//! process killed over and over, the power cut.
+
+mod broker_slow;
+mod derby_night;
+mod disk;
+mod drift;
+mod feed_gap;
+mod freeze_cash_out;
+mod hot_market;
+mod late_event;
+mod night;
+mod retry_storm;
+mod scene;
+mod slow_consumer;
+mod stale_feed;
+mod timeline;
+mod version_skew;
+mod wallet_slow;
 
 use crate::error::CliError;
 use crate::matchday::{power, rounds};
@@ -22,6 +39,9 @@ use std::time::{Duration, Instant};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
+  betring drill all                bad moments of a live night, PASS or FAIL each
+  betring drill derby-night        the whole story of one, with its timeline
+  betring drill stale-feed --exact the same every time, on a clock of its own
   betring drill restore ./book     the way back from a backup
   betring drill kill --rounds 500  kill -9, over and over: nothing told is lost
   betring drill power-cut          what reached the disk, and nothing else, is there after it")]
@@ -38,6 +58,8 @@ enum Cmd {
     Kill(rounds::Args),
     /// Cut the power of a disk in a file under a playing process, and check every promise. For root.
     PowerCut(power::Args),
+    #[command(flatten)]
+    Night(night::Drill),
 }
 
 #[derive(clap::Args)]
@@ -63,11 +85,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
         Cmd::Restore(args) => restore(&args),
         Cmd::Kill(args) => rounds::run(&args),
         Cmd::PowerCut(args) => power::run(&args),
+        Cmd::Night(drill) => night::run(drill),
     }
 }
 
 /// A directory that goes when it is dropped.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     fn beside(path: &Path) -> Result<Scratch, CliError> {
@@ -144,7 +167,7 @@ fn copy_files(from: &Path, to: &Path, copied: &mut Copied) -> Result<(), CliErro
 }
 
 /// An engine that only recovers: small rings, small segments, no threads.
-fn recovering(path: &Path) -> Config {
+pub(crate) fn recovering(path: &Path) -> Config {
     Config::at(path)
         .layout(Layout::Inline)
         .cores(Cores::Unpinned)
@@ -160,6 +183,8 @@ fn recovering(path: &Path) -> Config {
             currencies: 2,
             quarantined: 4,
             legs: 3 << 11,
+            groups: 4,
+            limited: 4,
         })
         .control_ring(256)
         .bet_ring(1024)

@@ -4,27 +4,35 @@
 //! It shares no code with the logic that decided: only the layouts of commands and events. Nothing
 //! here knows a gate, a table or a job; what was in force is what the last record said.
 //!
-//! This file folds the world: feeds, levels, markets, prices. [`bets`] proves price and basis against
-//! it, [`waiting`] what was decided later, [`settled`] every settlement and what was taken back,
-//! [`sold`] every cash-out, [`money`] every transfer, [`answers`] what customers were told.
-//! [`tickets`] counts what lines return.
+//! This file folds what happens into the [`world`]: feeds, levels, markets; [`prices`] every price of
+//! them. [`bets`] proves price and basis against it, [`waiting`] what was decided later, [`holds`] what
+//! an external wallet confirmed, [`customer`] what an account may, [`settled`] every settlement and what
+//! was taken back, [`sold`] every cash-out, [`money`] every transfer, [`answers`] what customers were
+//! told. [`tickets`] counts what lines return.
 
 mod answers;
 mod bets;
 #[cfg(test)]
 mod book;
+mod customer;
+mod holds;
 mod money;
+mod prices;
 mod settled;
 mod sold;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod waiting;
+mod world;
 
+use self::customer::Customer;
+use self::holds::Hold;
 use self::tickets::{Lines, Numbers};
+use self::world::{Feed, Group, Held, Market, Selection};
 use betring_core::answer::AnswerKind;
 use betring_core::command::{
-    Command, DefineMarket, Genesis, Level, LimitScope, Limits, ResultEntry, decode,
+    Command, DefineMarket, Genesis, Level, LimitScope, Limits, SetTier, decode,
 };
 use betring_core::event::*;
 use betring_core::id::*;
@@ -60,14 +68,20 @@ rules! {
     Order: "records follow each other without a gap, time never goes back",
     Layout: "every record is a command and its events, read to the last byte",
     Answers: "every key has one answer, and it says what the record did",
-    Prices: "every price in force stands in a command of its feed or of a person",
+    Prices: "every price in force stands in a command of its feed or of a person, shortened as its tier says",
+    Band: "no price that leaps out of its tier's band is in force unless the other feed or a trader says so, too",
     Price: "every bet has the price and the version in force",
-    Age: "every bet's price was confirmed within the bound of its market",
-    Feed: "every bet's feed was up and not silent",
+    Age: "every bet's price was confirmed within the bounds of its market and its tier",
+    Feed: "every bet's feed drove its market, was up and not silent, and of the version that is expected",
+    Drift: "no bet was made while primary and backup were too far apart for too long",
     Status: "every bet's market was open, its selection running, no level suspended",
     Policy: "every bet's price is one that its customer agreed to",
     Offer: "every offer was taken in time, as it was made, nothing suspended since",
     Waiting: "every bet that waited was decided after its delay, or by a trader in time",
+    Wallet: "every stake of an external wallet was held whole and in time, and nothing of it stays here",
+    Stake: "no stake is above the largest, whatever scales that",
+    Customer: "no stake and no deposit passes its account's own limits, none is of a blocked or excluded account",
+    Probes: "probes bet as probes, only they bet on canaries, their money meets no other",
     Returns: "every return is the stake at the exact prices, rounded as its rules say",
     Ledger: "every transfer has its cause, every cause its transfers, each currency sums to zero",
     Escrow: "after every record the escrow holds the stakes of all bets that stand or wait",
@@ -116,6 +130,7 @@ pub(crate) struct Counts {
     pub(crate) waited: u64,
     pub(crate) rejected: u64,
     pub(crate) by_trader: u64,
+    pub(crate) held: u64,
     pub(crate) settled: u64,
     pub(crate) reversed: u64,
     pub(crate) paid: u64,
@@ -125,82 +140,12 @@ pub(crate) struct Counts {
     pub(crate) prices: u64,
     pub(crate) suspensions: u64,
     pub(crate) epochs: u64,
+    /// Bets of probes: no number of bets above counts them.
+    pub(crate) synthetic: u64,
 }
 
 /// Findings kept word by word; the others are counted.
 pub(crate) const FINDINGS_MAX: usize = 100;
-
-/// A level that can be suspended: who holds it, and since when offers before it are dead.
-#[derive(Clone, Copy, Default)]
-struct Held {
-    owners: u8,
-    last: Seq,
-}
-
-struct Feed {
-    up: bool,
-    generation: u32,
-    heard: Timestamp,
-    heartbeat: Timestamp,
-    silence_bound: Nanos,
-    delay_bound: Nanos,
-    held: Held,
-}
-
-impl Feed {
-    fn new(silence_bound: Nanos, delay_bound: Nanos) -> Feed {
-        let never = Timestamp::MIN;
-        Feed {
-            up: false,
-            generation: 1,
-            heard: never,
-            heartbeat: never,
-            silence_bound,
-            delay_bound,
-            held: Held::default(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Quote {
-    price: WirePrice,
-    version: PriceVersion,
-    received: Timestamp,
-    as_of: Timestamp,
-    delay: Nanos,
-    generation: u32,
-    withdrawn: bool,
-    /// Of a withdrawal that reduces winnings: when it was, and by which price.
-    deducts: Option<(Seq, WirePrice)>,
-    result: Option<ResultEntry>,
-}
-
-struct Market {
-    feed: FeedId,
-    fixture: FixtureId,
-    age_bound: Nanos,
-    /// Its each-way terms, as it was defined.
-    terms: DefineMarket,
-    status: MarketStatus,
-    opened_in: Epoch,
-    held: Held,
-    frozen: u8,
-    /// How long its bets wait.
-    wait: Nanos,
-    version: PriceVersion,
-    /// The record of its last change of version.
-    changed: Seq,
-    quotes: Vec<Quote>,
-    /// Bets of these moments are void.
-    windows: Vec<(Timestamp, Timestamp)>,
-    /// Its bets.
-    bets: Vec<BetId>,
-    settlement: u32,
-    /// The job that is at work, and the last that was announced.
-    running: Option<JobId>,
-    announced: JobId,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
@@ -254,6 +199,8 @@ struct Bet {
     account: AccountId,
     currency: u16,
     bonus: bool,
+    /// A probe's.
+    synthetic: bool,
     single: bool,
     lines: Lines,
     legs: Vec<Leg>,
@@ -269,6 +216,8 @@ struct Bet {
     until: Timestamp,
     by_trader: bool,
     life: Life,
+    /// What an external wallet was asked for.
+    hold: Option<Hold>,
     cancelled: bool,
     /// The settlement in force: how it came out and what it paid; and how many there were.
     posted: Option<(BetOutcome, Minor)>,
@@ -287,15 +236,22 @@ pub(crate) struct Fold {
     engine: Held,
     fixtures: HashMap<u64, Held>,
     feeds: HashMap<u16, Feed>,
+    groups: HashMap<u16, Group>,
+    tiers: HashMap<u8, SetTier>,
     markets: HashMap<u64, Market>,
     bets: HashMap<u64, Bet>,
     rules: Vec<Ruleset>,
     /// By market (none: every market) and currency.
     limits: HashMap<(u64, u16), Limits>,
-    /// Who froze cash-outs: of the engine, of fixtures, of feeds.
+    /// By scope and what it is.
+    factors: HashMap<(u8, u64), u32>,
+    /// Who froze cash-outs: of the engine, of fixtures, of feeds, of groups.
     frozen: HashMap<(u8, u64), u8>,
     /// Settlements that this record takes back.
     reversed: Vec<(BetId, (BetOutcome, Minor))>,
+    /// Markets whose feeds this record brought too far apart, or back, and has not told yet.
+    drifted: Vec<DriftChanged>,
+    customers: HashMap<u64, Customer>,
     balances: HashMap<u64, (u16, i128)>,
     stakes: HashMap<u16, i128>,
     /// By account and key: where it was answered, and until when it could execute.
@@ -307,7 +263,6 @@ pub(crate) struct Fold {
 
 impl Fold {
     pub(crate) fn new() -> Fold {
-        let manual = Feed { up: true, ..Feed::new(Nanos(i64::MAX), Nanos::ZERO) };
         Fold {
             genesis: None,
             rules_id: 0,
@@ -316,19 +271,31 @@ impl Fold {
             at: Timestamp::MIN,
             engine: Held::default(),
             fixtures: HashMap::new(),
-            feeds: HashMap::from([(FeedId::MANUAL.0, manual)]),
+            feeds: HashMap::from([(FeedId::MANUAL.0, Feed::manual())]),
+            groups: HashMap::new(),
+            tiers: HashMap::new(),
             markets: HashMap::new(),
             bets: HashMap::new(),
             rules: Vec::new(),
             limits: HashMap::new(),
+            factors: HashMap::new(),
             frozen: HashMap::new(),
             reversed: Vec::new(),
+            drifted: Vec::new(),
+            customers: HashMap::new(),
             balances: HashMap::new(),
             stakes: HashMap::new(),
             keys: HashMap::new(),
             counts: Counts::default(),
             findings: Vec::new(),
             broken: [0; Rule::ALL.len()],
+        }
+    }
+
+    /// Counts what is not a probe's.
+    fn count(&mut self, synthetic: bool, count: impl FnOnce(&mut Counts)) {
+        if !synthetic {
+            count(&mut self.counts);
         }
     }
 
@@ -369,6 +336,7 @@ impl Fold {
             Err(what) => return self.broken(Rule::Layout, || what.to_string()),
         };
         let mut due = Vec::new();
+        self.heard(&header, &command, &events);
         self.command(&header, &command, &events, &mut due);
         let mut rest = &events[..];
         while let Some((event, behind)) = rest.split_first() {
@@ -377,6 +345,7 @@ impl Fold {
             rest = &behind[legs..];
         }
         self.reversals();
+        self.drift_told();
         self.answers(&command, &events);
         self.money(&events, due);
     }
@@ -394,11 +363,13 @@ impl Fold {
         );
         match command {
             Command::Deposit(body) if done => {
+                self.pays_in(header.account, body.amount);
                 due.extend(self.across(header.account, body.amount, TransferWhy::Deposit));
             }
             Command::Withdraw(body) if done => {
                 due.extend(self.across(header.account, body.amount, TransferWhy::Withdraw));
             }
+            Command::SetOwnLimit(body) if done => self.own_limit_asked(header.account, body),
             Command::Adjust(body) if done => {
                 due.extend(self.adjusted(body.account, body.amount, body.bet));
             }
@@ -420,9 +391,14 @@ impl Fold {
             Command::DefineFeed(body, _) => {
                 for event in events {
                     if let Event::Named(named) = event {
-                        let feed = Feed::new(body.silence_bound, body.delay_bound);
+                        let feed = Feed::new(body.silence_bound, body.delay_bound, body.schema);
                         self.feeds.entry(named.id as u16).or_insert(feed);
                     }
+                }
+            }
+            Command::SetFeedSchema(body) if done => {
+                if let Some(feed) = self.feeds.get_mut(&body.feed.0) {
+                    feed.schema = body.schema;
                 }
             }
             _ => (),
@@ -432,14 +408,6 @@ impl Fold {
     /// When a message was received; never after its stamp.
     fn received(&self, header: &Header) -> Timestamp {
         if header.received.0 == 0 { self.at } else { header.received.min(self.at) }
-    }
-
-    /// A message of a feed left an event: the feed was heard. One that came late leaves none.
-    fn hear(&mut self, feed: FeedId, header: &Header) -> Option<&mut Feed> {
-        let received = self.received(header);
-        let feed = self.feeds.get_mut(&feed.0)?;
-        feed.heard = feed.heard.max(received);
-        Some(feed)
     }
 
     fn event(
@@ -465,53 +433,81 @@ impl Fold {
                 for (id, feed) in &mut self.feeds {
                     if *id != FeedId::MANUAL.0 {
                         // Every feed has to recover: what was missed meanwhile is not known.
-                        feed.up = false;
-                        feed.generation += 1;
-                        feed.heartbeat = Timestamp::MIN;
-                        feed.held.last = self.seq;
+                        // A start looks into no quarantine.
+                        if feed.status != FeedStatus::Quarantined {
+                            feed.status = FeedStatus::Recovering;
+                        }
+                        feed.number = 0;
+                        feed.goes_down(feed.generation + 1, self.seq);
                     }
                 }
             }
-            Event::LevelSuspended(LevelSuspended { id, level, owners, .. }) => {
+            Event::LevelSuspended(LevelSuspended { id, level, owners, selection, .. }) => {
                 self.counts.suspensions += 1;
                 let seq = self.seq;
-                if let Some(held) = self.level(*level, *id) {
-                    *held = Held { owners: *owners, last: seq };
+                if let Some(held) = self.level(*level, *id, *selection) {
+                    held.set(*owners, seq);
+                    held.last = seq;
                 }
             }
-            Event::LevelReleased(LevelReleased { id, level, owners, .. }) => {
-                if let Some(held) = self.level(*level, *id) {
-                    held.owners = *owners;
+            Event::LevelReleased(LevelReleased { id, level, owners, selection, .. }) => {
+                let seq = self.seq;
+                if let Some(held) = self.level(*level, *id, *selection) {
+                    held.set(*owners, seq);
                 }
             }
-            Event::FeedChanged(change) => {
-                let (seq, received) = (self.seq, self.received(header));
-                let Some(feed) = self.hear(change.feed, header) else { return 0 };
-                feed.up = change.status == FeedStatus::Up as u8;
-                feed.generation = change.generation;
-                if feed.up {
-                    feed.heartbeat = feed.heartbeat.max(received);
-                } else {
-                    feed.heartbeat = Timestamp::MIN;
-                    feed.held.last = seq;
+            Event::FeedChanged(change) => self.feed_changed(header, command, change),
+            Event::GroupDefined(group) => {
+                let feeds = [group.primary, group.backup];
+                let group_of = Group { feeds, drives: 0, held: Held::default() };
+                self.groups.insert(group.group.0, group_of);
+            }
+            Event::FeedSwitched(switch) => self.feed_switched(command, switch),
+            Event::TierSet(tier) => match command {
+                Command::SetTier(body) if body.tier == tier.tier => {
+                    self.tiers.insert(tier.tier, *body);
+                }
+                _ => self.broken(Rule::Prices, || format!("nobody sets tier {}", tier.tier)),
+            },
+            Event::TierAssigned(assigned) => {
+                if let Some(market) = self.markets.get_mut(&assigned.market.raw()) {
+                    market.tier = assigned.tier;
                 }
             }
+            Event::PricePinned(pin) => self.pinned(command, pin),
+            Event::PriceStepped(step) => self.stepped(step),
+            Event::DriftChanged(change) => self.drift_changed(change),
+            Event::StakeFactorChanged(factor) => {
+                self.factors.insert((factor.scope, factor.id), factor.percent);
+            }
+            Event::AccountLimitChanged(limit) => self.own_limit(header, command, limit),
+            Event::AccountExcluded(excluded) => self.excluded(header, command, excluded),
+            Event::AccountChanged(change) => {
+                self.customers.entry(change.account.raw()).or_default().blocked =
+                    change.blocked == 1;
+            }
+            Event::HoldRequested(hold) => self.hold_requested(command, hold),
+            Event::HoldConfirmed(hold) => self.hold_confirmed(command, hold, due),
+            Event::HoldEnded(hold) => self.hold_ended(hold),
             Event::FeedHeard(heard) => {
-                if let Some(feed) = self.hear(heard.feed, header)
+                if let Some(feed) = self.feeds.get_mut(&heard.feed.0)
                     && feed.generation == heard.generation
                 {
                     feed.heartbeat = feed.heartbeat.max(heard.heard);
                 }
             }
             Event::MarketDefined(market) => {
-                let MarketDefined { feed, fixture, age_bound, .. } = *market;
+                let MarketDefined { feed, fixture, age_bound, group, tier, canary, .. } = *market;
                 let terms = match command {
                     Command::DefineMarket(body, _) => *body,
                     _ => DefineMarket { winners: market.winners, ..DefineMarket::default() },
                 };
-                let quotes = vec![Quote::default(); usize::from(market.selections)];
+                let selections = vec![Selection::default(); usize::from(market.selections)];
                 let fold = Market {
                     feed,
+                    group,
+                    tier,
+                    canary: canary == 1,
                     fixture,
                     age_bound,
                     terms,
@@ -522,7 +518,8 @@ impl Fold {
                     wait: Nanos::ZERO,
                     version: PriceVersion(0),
                     changed: Seq(0),
-                    quotes,
+                    selections,
+                    apart_since: None,
                     windows: Vec::new(),
                     bets: Vec::new(),
                     settlement: 0,
@@ -550,13 +547,20 @@ impl Fold {
             }
             Event::SelectionChanged(change) => {
                 let seq = self.seq;
-                if let Some(quote) = self.quote(change.market, change.selection) {
-                    quote.withdrawn = change.withdrawn != 0;
-                    quote.deducts = (change.deducts != 0).then_some((seq, change.price));
+                if let Some(selection) = self.selection(change.market, change.selection) {
+                    let withdrawn = change.withdrawn != 0;
+                    // Said again, it happened when it was first said.
+                    if selection.withdrawn != withdrawn {
+                        (selection.withdrawn, selection.since) = (withdrawn, seq);
+                    }
+                    let since = selection.since;
+                    selection.deducts = (change.deducts != 0).then_some((since, change.price));
                 }
                 if let Some(market) = self.markets.get_mut(&change.market.raw()) {
                     market.held.last = seq;
                 }
+                // What does not run is in no feed's prices any more.
+                self.compare(change.market, change.selection);
             }
             Event::PriceSet(price) => self.price_set(header, command, price),
             Event::BetOpened(bet) => self.opened(header, command, bet, due),
@@ -570,8 +574,8 @@ impl Fold {
                     if let Command::MarketResult(_, entries) = command {
                         for entry in entries.iter() {
                             let at = usize::from(entry.selection.0);
-                            if let Some(quote) = market.quotes.get_mut(at) {
-                                quote.result = Some(entry);
+                            if let Some(selection) = market.selections.get_mut(at) {
+                                selection.result = Some(entry);
                             }
                         }
                     }
@@ -581,7 +585,7 @@ impl Fold {
                 if let Some(market) = self.markets.get_mut(&result.market.raw()) {
                     market.settlement = result.settlement;
                     market.announced = result.job;
-                    market.quotes.iter_mut().for_each(|quote| quote.result = None);
+                    market.selections.iter_mut().for_each(|of| of.result = None);
                 }
             }
             Event::WindowChanged(window) => {
@@ -646,6 +650,7 @@ impl Fold {
                 }
             }
             Event::AccountOpened(account) => {
+                self.customers.insert(account.account.raw(), Customer::opened(account));
                 for ledger in [
                     LedgerAccount::customer(account.account),
                     LedgerAccount::bonus(account.account),
@@ -657,64 +662,10 @@ impl Fold {
                 self.broken(Rule::Layout, || format!("a leg of {} without its ticket", leg.bet));
             }
             // Kept as evidence, proved by replay: they take part in no price and no money.
-            Event::Answered(_) | Event::Transfer(_) | Event::AccountChanged(_) => (),
+            Event::Answered(_) | Event::Transfer(_) => (),
             Event::Named(_) | Event::KeysForgotten(_) | Event::ResultNoted(_) => (),
             Event::QuarantineChanged(_) | Event::EventHash(_) | Event::DebtChanged(_) => (),
         }
         0
-    }
-
-    fn level(&mut self, level: u8, id: u64) -> Option<&mut Held> {
-        match Level::from_code(level)? {
-            Level::Engine => Some(&mut self.engine),
-            Level::Feed => self.feeds.get_mut(&(id as u16)).map(|feed| &mut feed.held),
-            Level::Fixture => Some(self.fixtures.entry(id).or_default()),
-            Level::Market => self.markets.get_mut(&id).map(|market| &mut market.held),
-        }
-    }
-
-    fn quote(&mut self, market: MarketId, selection: SelectionIndex) -> Option<&mut Quote> {
-        self.markets.get_mut(&market.raw())?.quotes.get_mut(usize::from(selection.0))
-    }
-
-    fn price_set(&mut self, header: &Header, command: &Command<'_>, set: &PriceSet) {
-        self.counts.prices += 1;
-        let (seq, received) = (self.seq, self.received(header));
-        self.hear(set.feed, header);
-        let name = || format!("{} {}", set.market, set.selection);
-        // The price has to stand in the command, for this market and selection, from its feed.
-        let said = match command {
-            Command::SetPrices(body, entries) => {
-                (body.market, body.feed) == (set.market, set.feed)
-                    && body.as_of.min(received) == set.as_of
-                    && received == set.received
-                    && entries.iter().any(|e| (e.selection, e.price) == (set.selection, set.price))
-            }
-            _ => false,
-        };
-        self.must(Rule::Prices, said, || format!("no command sets {} to {}", name(), set.price));
-        let generation = self.feeds.get(&set.feed.0).map(|feed| feed.generation);
-        let Some(market) = self.markets.get_mut(&set.market.raw()) else {
-            return self.broken(Rule::Prices, || format!("{} has a price and is unknown", name()));
-        };
-        let known = (Some(set.feed), Some(set.generation)) == (Some(market.feed), generation);
-        let Some(quote) = market.quotes.get_mut(usize::from(set.selection.0)) else {
-            return self.broken(Rule::Prices, || format!("{} has a price and is unknown", name()));
-        };
-        // Whatever changes in one record has the market's next version; what does not keeps its own.
-        let version = if quote.price == set.price {
-            quote.version
-        } else {
-            if market.changed != seq {
-                (market.changed, market.version.0) = (seq, market.version.0 + 1);
-            }
-            market.version
-        };
-        let PriceSet { price, received, as_of, delay, generation, .. } = *set;
-        *quote = Quote { price, version, received, as_of, delay, generation, ..*quote };
-        self.must(Rule::Prices, known, || format!("{} is not priced by this feed", name()));
-        self.must(Rule::Prices, set.version == version, || {
-            format!("{} is set as version {}, it is {version}", name(), set.version)
-        });
     }
 }

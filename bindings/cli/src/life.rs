@@ -63,9 +63,10 @@ pub(crate) fn of(dir: &Path, bet: BetId) -> Result<Life, CliError> {
         bet,
         names: Names::default(),
         on: HashMap::new(),
+        groups: HashMap::new(),
         code: String::new(),
         reference: None,
-        set_at: vec![(PriceVersion(0), Seq(0)); about.legs.len()],
+        set_at: vec![VecDeque::new(); about.legs.len()],
         prices: about.legs.iter().map(|_| Around::new(PRICES_AFTER_MAX)).collect(),
         levels: Around::new(LEVELS_AFTER_MAX),
         own: Vec::new(),
@@ -117,6 +118,15 @@ fn find(dir: &Path, bet: BetId) -> Result<About, CliError> {
     ))
 }
 
+/// What a market is on, and who prices it.
+#[derive(Clone, Copy)]
+struct On {
+    fixture: FixtureId,
+    group: GroupId,
+    feeds: [FeedId; 2],
+    tier: u8,
+}
+
 /// Lines around the moment at which the bet was asked for: the last before it, the first after it.
 struct Around {
     before: VecDeque<Line>,
@@ -151,12 +161,15 @@ struct Teller {
     bet: BetId,
     about: About,
     names: Names,
-    /// The fixture and the feed of each of its markets.
-    on: HashMap<u64, (FixtureId, FeedId)>,
+    /// What each of its markets is on.
+    on: HashMap<u64, On>,
+    /// The feeds of the groups so far, and which of them prices.
+    groups: HashMap<u16, [FeedId; 2]>,
     code: String,
     reference: Option<u64>,
-    /// Of each leg: the version of the price in force, and the record that set it.
-    set_at: Vec<(PriceVersion, Seq)>,
+    /// Of each leg: the versions of its last prices, and the records that set them. With two feeds
+    /// and a trader there may be three that matter.
+    set_at: Vec<VecDeque<(PriceVersion, Seq)>>,
     prices: Vec<Around>,
     levels: Around,
     own: Vec<Line>,
@@ -188,7 +201,9 @@ impl Teller {
                 self.code = currency(e.currency);
             }
             Event::MarketDefined(e) if self.about.has(e.market) => {
-                self.on.insert(e.market.raw(), (e.fixture, e.feed));
+                let feeds = self.groups.get(&e.group.0).copied().unwrap_or([e.feed; 2]);
+                let (fixture, group, tier) = (e.fixture, e.group, e.tier);
+                self.on.insert(e.market.raw(), On { fixture, group, feeds, tier });
                 let bound = match e.age_bound.0 {
                     0 => "prices of any age".into(),
                     _ => format!("no price older than {}", span(e.age_bound)),
@@ -198,7 +213,14 @@ impl Teller {
                     fixture => format!(" on {}", self.names.fixture(fixture)),
                 };
                 let (market, feed) = (self.names.market(e.market), self.names.feed(e.feed));
-                let text = format!("{market}{on} is defined: priced by {feed}, {bound}");
+                let mut by = match e.group {
+                    GroupId::NONE => String::new(),
+                    group => format!(" for {}", self.names.group(group)),
+                };
+                if e.tier != 0 {
+                    by.push_str(&format!(", tier {}", e.tier));
+                }
+                let text = format!("{market}{on} is defined: priced by {feed}{by}, {bound}");
                 self.levels.push(asked, Self::line(told, text));
             }
             Event::MarketChanged(e) if self.about.has(e.market) && !self.over => {
@@ -208,10 +230,7 @@ impl Teller {
                 self.levels.push(asked, Self::line(told, text));
             }
             Event::PriceSet(e) if !self.over => {
-                let leg = (e.market, e.selection);
-                let Some(at) = self.about.legs.iter().position(|other| *other == leg) else {
-                    return;
-                };
+                let Some(at) = self.leg_of(e.market, e.selection) else { return };
                 let who = match &told.command {
                     Command::SetPrices(body, _) if body.feed == FeedId::MANUAL => {
                         self.names.actor(told.header.account)
@@ -219,33 +238,82 @@ impl Teller {
                     _ => self.names.feed(e.feed),
                 };
                 let name = self.leg(at);
-                let text = if self.set_at[at].0 == e.version {
-                    format!("{who} confirms {name} at {} ({})", e.price, e.version)
+                let by = if e.drives == 1 { "" } else { ", which does not price it now" };
+                let known = self.set_at[at].iter().any(|(version, _)| *version == e.version);
+                let text = if e.held == 1 {
+                    format!("{who} sends {} for {name}: it is held back as not plausible", e.quoted)
+                } else if known {
+                    format!("{who}{by} confirms {name} at {} ({})", e.price, e.version)
                 } else {
-                    self.set_at[at] = (e.version, told.seq);
-                    format!("{who} sets {name} to {} ({})", e.price, e.version)
+                    self.set(at, e.version, told.seq);
+                    let less = match e.steps {
+                        0 => String::new(),
+                        _ => format!(", shortened from {} for liability", e.quoted),
+                    };
+                    format!("{who}{by} sets {name} to {} ({}){less}", e.price, e.version)
                 };
                 self.prices[at].push(asked, Self::line(told, text));
             }
-            Event::LevelSuspended(e) if self.covers(e.level, e.id) && !self.over => {
-                let text = self.suspension(told, "suspends", e.level, e.id, e.owner, e.owners);
-                self.levels.push(asked, Self::line(told, text));
-            }
-            Event::LevelReleased(e) if self.covers(e.level, e.id) && !self.over => {
-                let text = self.suspension(told, "releases", e.level, e.id, e.owner, e.owners);
-                self.levels.push(asked, Self::line(told, text));
-            }
-            Event::FeedChanged(e)
-                if self.on.values().any(|(_, feed)| *feed == e.feed) && !self.over =>
-            {
-                let feed = self.names.feed(e.feed);
-                let why = match FeedWhy::from_code(e.why) {
-                    Some(FeedWhy::Silence) => "was silent for too long, its prices do not count",
-                    Some(FeedWhy::Gap) => "has missed something, its prices do not count",
-                    Some(FeedWhy::Recovered) => "has sent everything again, its prices count",
-                    Some(FeedWhy::Start) | None => "has to send everything again",
+            Event::PricePinned(e) if !self.over => {
+                let Some(at) = self.leg_of(e.market, e.selection) else { return };
+                let (who, name) = (self.names.actor(told.header.account), self.leg(at));
+                let text = match e.pinned {
+                    1 => {
+                        self.set(at, e.version, told.seq);
+                        format!("{who} pins {name} at {} ({})", e.price, e.version)
+                    }
+                    _ => {
+                        format!("{who} gives {name} back to its feed: {} ({})", e.price, e.version)
+                    }
                 };
-                self.levels.push(asked, Self::line(told, format!("{feed} {why}")));
+                self.prices[at].push(asked, Self::line(told, text));
+            }
+            Event::PriceStepped(e) if !self.over => {
+                let Some(at) = self.leg_of(e.market, e.selection) else { return };
+                self.set(at, e.version, told.seq);
+                let (name, by) = (self.leg(at), describe::counted(e.steps.into(), "band"));
+                let text = format!("{name} is at {} ({}) by {by} of liability", e.price, e.version);
+                self.prices[at].push(asked, Self::line(told, text));
+            }
+            Event::DriftChanged(e) if self.about.has(e.market) && !self.over => {
+                self.levels.push(asked, Self::line(told, describe::event_words(event)));
+            }
+            Event::GroupDefined(e) => {
+                self.groups.insert(e.group.0, [e.primary, e.backup]);
+            }
+            Event::FeedSwitched(e) if self.is_on(|on| on.group == e.group) && !self.over => {
+                let who = self.names.actor(told.header.account);
+                let (feed, group) = (self.names.feed(e.feed), self.names.group(e.group));
+                let text = format!("{who} lets {feed} price {group}");
+                self.levels.push(asked, Self::line(told, text));
+            }
+            Event::TierAssigned(e) if self.about.has(e.market) => {
+                if let Some(on) = self.on.get_mut(&e.market.raw()) {
+                    on.tier = e.tier;
+                }
+                let text = format!("{} is in tier {}", self.names.market(e.market), e.tier);
+                self.levels.push(asked, Self::line(told, text));
+            }
+            Event::TierSet(e) if self.is_on(|on| on.tier == e.tier) && !self.over => {
+                self.levels.push(asked, Self::line(told, told.sentence()));
+            }
+            Event::LevelSuspended(e) if self.covers(e.level, e.id, e.selection) && !self.over => {
+                let level = (e.level, e.id, e.selection);
+                let text = self.suspension(told, "suspends", level, e.owner, e.owners);
+                self.levels.push(asked, Self::line(told, text));
+            }
+            Event::LevelReleased(e) if self.covers(e.level, e.id, e.selection) && !self.over => {
+                let level = (e.level, e.id, e.selection);
+                let text = self.suspension(told, "releases", level, e.owner, e.owners);
+                self.levels.push(asked, Self::line(told, text));
+            }
+            Event::FeedChanged(e) if self.is_on(|on| on.feeds.contains(&e.feed)) && !self.over => {
+                let feed = self.names.feed(e.feed);
+                let counts =
+                    if e.status == FeedStatus::Up as u8 { "count" } else { "do not count" };
+                let why = describe::feed_why(e.why);
+                let text = format!("{feed} {why}, its prices {counts}");
+                self.levels.push(asked, Self::line(told, text));
             }
             Event::SelectionChanged(e) if self.about.has(e.market) => {
                 let leg = (e.market, e.selection);
@@ -269,7 +337,9 @@ impl Teller {
                 let text = format!("{market} is {what}: bets wait {}", span(e.delay));
                 self.levels.push(asked, Self::line(told, text));
             }
-            Event::CashOutFrozen(e) if self.covers(e.level, e.id) && !self.over => {
+            Event::CashOutFrozen(e)
+                if self.covers(e.level, e.id, SelectionIndex(0)) && !self.over =>
+            {
                 self.levels.push(asked, Self::line(told, describe::event_words(event)));
             }
             Event::RunBegan(e) if !self.over => {
@@ -308,6 +378,28 @@ impl Teller {
             _ if bet_of(event) == Some(self.bet) => self.of_the_bet(told, event),
             _ => (),
         }
+    }
+
+    fn leg_of(&self, market: MarketId, selection: SelectionIndex) -> Option<usize> {
+        self.about.legs.iter().position(|leg| *leg == (market, selection))
+    }
+
+    fn is_on(&self, is: impl Fn(&On) -> bool) -> bool {
+        self.on.values().any(is)
+    }
+
+    fn set(&mut self, at: usize, version: PriceVersion, seq: Seq) {
+        const VERSIONS_KEPT: usize = 64;
+        if self.set_at[at].len() == VERSIONS_KEPT {
+            self.set_at[at].pop_front();
+        }
+        self.set_at[at].push_back((version, seq));
+    }
+
+    /// Since which record a version of a leg's price has been there.
+    fn since(&self, at: usize, version: PriceVersion) -> String {
+        let known = self.set_at[at].iter().rev().find(|(of, _)| *of == version);
+        known.map_or_else(|| "long before".to_owned(), |(_, seq)| seq.to_string())
     }
 
     /// A leg by the names of its selection and market.
@@ -373,6 +465,10 @@ impl Teller {
                 };
                 self.say(told, text);
             }
+            Event::HoldEnded(_) => {
+                self.say(told, describe::event_words(event));
+                self.over = true;
+            }
             Event::BetPending(_) => {
                 self.ask(told);
                 self.say(told, describe::event_words(event));
@@ -398,7 +494,7 @@ impl Teller {
                     PriceVersion(0) => "given by the trader".into(),
                     version => format!(
                         "{version}, in force since {}, last confirmed {} before",
-                        self.set_at[at].1,
+                        self.since(at, version),
                         span(e.price_age)
                     ),
                 };
@@ -430,6 +526,7 @@ impl Teller {
             }
             Event::BetOpened(e) => {
                 match BetState::from_code(e.from) {
+                    Some(BetState::Held) => (),
                     Some(BetState::Delayed) => self.say(told, "the delay has passed".into()),
                     Some(BetState::Referred) => {
                         let who = self.names.actor(told.header.account);
@@ -441,10 +538,15 @@ impl Teller {
                 let why = match Basis::from_code(e.basis) {
                     Some(Basis::InForce) => format!(
                         "in force since {}, last confirmed {} before",
-                        self.set_at[0].1,
+                        self.since(0, e.version),
                         span(e.price_age)
                     ),
                     Some(Basis::Offer) => format!("as offered at {}", e.placed_seq),
+                    Some(Basis::Held) => format!(
+                        "in force since {}, {} old, and held by the wallet",
+                        self.since(0, e.version),
+                        span(e.price_age)
+                    ),
                     _ => basis(e.basis),
                 };
                 let text = format!(
@@ -484,10 +586,13 @@ impl Teller {
                 self.over = true;
             }
             Event::Transfer(e) => {
+                let wallet = [TransferWhy::WalletIn as u8, TransferWhy::WalletOut as u8];
+                let wallet = wallet.contains(&e.why);
                 let place = |account: LedgerAccount| match account.owner() {
                     Ok(_) => account.to_string(),
                     Err(Some(HouseAccount::Escrow)) => "escrow".into(),
                     Err(Some(HouseAccount::House)) => "the house".into(),
+                    Err(Some(HouseAccount::World)) if wallet => "its wallet".into(),
                     Err(_) => account.to_string(),
                 };
                 let (from, to) = (place(e.from), place(e.to));
@@ -498,15 +603,18 @@ impl Teller {
         }
     }
 
-    fn covers(&self, level: u8, id: u64) -> bool {
+    fn covers(&self, level: u8, id: u64, selection: SelectionIndex) -> bool {
         match Level::from_code(level) {
             Some(Level::Engine) => true,
-            Some(Level::Feed) => self.on.values().any(|(_, feed)| id == u64::from(feed.0)),
-            Some(Level::Fixture) => self
-                .on
-                .values()
-                .any(|(fixture, _)| *fixture != FixtureId::NONE && id == fixture.raw()),
+            Some(Level::Feed) => self.is_on(|on| on.feeds.iter().any(|f| id == u64::from(f.0))),
+            Some(Level::Fixture) => {
+                self.is_on(|on| on.fixture != FixtureId::NONE && id == on.fixture.raw())
+            }
+            Some(Level::Group) => {
+                self.is_on(|on| on.group != GroupId::NONE && id == u64::from(on.group.0))
+            }
             Some(Level::Market) => self.about.has(MarketId::from_raw(id)),
+            Some(Level::Selection) => self.leg_of(MarketId::from_raw(id), selection).is_some(),
             None => false,
         }
     }
@@ -515,21 +623,32 @@ impl Teller {
         &self,
         told: &Told<'_>,
         verb: &str,
-        level: u8,
-        id: u64,
+        (level, id, selection): (u8, u64, SelectionIndex),
         owner: u8,
         held: u8,
     ) -> String {
-        let who = self.names.actor(told.header.account);
+        let market = MarketId::from_raw(id);
         let what = match Level::from_code(level) {
             Some(Level::Engine) | None => "everything".into(),
             Some(Level::Feed) => format!("all markets of {}", self.names.feed(FeedId(id as u16))),
             Some(Level::Fixture) => {
                 format!("all markets on {}", self.names.fixture(FixtureId::from_raw(id)))
             }
-            Some(Level::Market) => self.names.market(MarketId::from_raw(id)),
+            Some(Level::Group) => {
+                format!("all markets of {}", self.names.group(GroupId(id as u16)))
+            }
+            Some(Level::Market) => self.names.market(market),
+            Some(Level::Selection) => {
+                let selection = self.names.selection(market, selection);
+                format!("{selection} in {}", self.names.market(market))
+            }
         };
         let owner = Owner::from_code(owner);
+        if owner == Some(Owner::Engine) {
+            // It does so by itself, whoever's command brought it to that.
+            return format!("the engine {verb} {what} for liability; held by {}", owners(held));
+        }
+        let who = self.names.actor(told.header.account);
         let owner = owner.map_or("somebody".into(), |owner| owner.to_string().to_lowercase());
         format!("{who} {verb} {what} for the {owner}; held by {}", owners(held))
     }

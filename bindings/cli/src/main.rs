@@ -5,6 +5,7 @@ mod acks;
 mod audit;
 mod describe;
 mod diff;
+mod dlq;
 mod drill;
 mod error;
 mod feed;
@@ -38,6 +39,8 @@ Examples:
   betring audit ./betring-run-1               prove every accepted bet, price and basis
   betring audit ./betring-run-1 --bet B7      one bet's whole life in plain words
   betring journal tail ./betring-run-1 -f     what is being decided, a line each
+  betring dlq list ./betring-run-1            commands that could not be read
+  betring drill all                           bad moments of a live night, PASS or FAIL each
   betring drill kill                          kill -9, over and over: nothing told is lost
   betring drill restore                       backup, wipe, restore: the same state as before
   betring feed check recording.bz2            what a stream recording holds
@@ -53,6 +56,8 @@ enum Cmd {
     Audit(audit::Args),
     /// Look into a journal and look after it: inspect, tail, verify, replay, snapshot, archive.
     Journal(journal::Args),
+    /// Look at commands that could not be read and were put aside, and ask them again.
+    Dlq(dlq::Args),
     /// Practise what has to work on a bad day.
     Drill(drill::Args),
     /// Read feed recordings.
@@ -66,6 +71,7 @@ fn main() -> ExitCode {
         Cmd::Matchday(args) => matchday::run(*args),
         Cmd::Audit(args) => audit::run(args),
         Cmd::Journal(args) => journal::run(args),
+        Cmd::Dlq(args) => dlq::run(args),
         Cmd::Drill(args) => drill::run(args),
         Cmd::Feed(args) => feed::run(args),
         Cmd::Script(args) => script::run(args),

@@ -1,6 +1,7 @@
 //! A matchday: played from a seed or from recordings, measured, and proved from its journal.
 
 mod acts;
+mod beside;
 mod floor;
 mod gateway;
 mod kill;
@@ -351,6 +352,8 @@ pub(crate) fn config(args: &Args, dir: &Path, acts: &mut Acts, asks: u64) -> Con
         currencies: 4,
         quarantined: 64,
         legs: bets.saturating_add(bets / 2).min(Capacities::MAX),
+        groups: 64,
+        limited: 16_384,
     };
     // Events, prices and exposure come from the journal: they cannot be at Applied.
     let outputs = match args.level() {
@@ -559,6 +562,7 @@ fn play(args: &Args, dir: &Path, out: &mut Out) -> Result<Option<Results>, CliEr
         warnings: health.warnings,
         is_timed: time.is_timed(),
         tally,
+        beside: floor.beside(),
         floor: floor.tally,
         aside: acts.aside(),
         late,
@@ -709,6 +713,13 @@ mod tests {
         }
         assert!(0 < results.tally.duplicates && 0 < results.tally.offers_taken);
         assert_eq!((results.floor.results, results.floor.repeated_results), (12, 1));
+        let beside = &results.scan.beside;
+        assert_eq!((beside.quarantines, beside.cured, beside.switches, beside.pins), (1, 1, 4, 1));
+        assert!(0 < beside.held && 0 < beside.confirmed && 0 < beside.let_go, "{beside:?}");
+        assert!(
+            0 < beside.synthetic && 0 < beside.by_backup && 0 < beside.own_limits,
+            "{beside:?}"
+        );
         let over = results.scan.settled + results.scan.sold;
         assert_eq!(over, results.scan.bets, "every bet is settled or sold");
         assert_eq!((results.floor.rollbacks, results.floor.resettled), (1, 1));

@@ -3,7 +3,9 @@
 //! `cargo run -p betring-uof --example feed`
 
 use betring::*;
-use betring_uof::{Config as FeedConfig, Expects, Message, Producer, Progress, Translator, read};
+use betring_uof::{
+    Config as FeedConfig, Expects, Message, Producer, Progress, RequestId, Translator, read,
+};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -65,6 +67,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             </odds></odds_change>"#
         )
     };
+    // Ask the producer for everything, and say so under the number of the request: only its end counts.
+    let asked = translator.recovering(Producer(1), RequestId(1)).expect("a feed stands for it");
+    let ticket = adapter.try_submit(&asked.slots)?;
+    adapter.wait(ticket, PATIENCE)?;
     let whole =
         format!(r#"<snapshot_complete request_id="1" timestamp="{}" product="1"/>"#, now()?);
     hear(&mut translator, &mut adapter, &view, &read(whole.as_bytes())?)?;

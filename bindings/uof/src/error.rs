@@ -19,6 +19,77 @@ pub struct Error {
     pub reason: Reason,
 }
 
+impl Error {
+    /// What is wrong, as one of a closed list: for counting, by feed and kind.
+    pub const fn kind(&self) -> ErrorKind {
+        self.reason.kind()
+    }
+}
+
+/// What can be wrong with a message, as far as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum ErrorKind {
+    /// No XML in UTF-8, or more than one document, or one with a document type.
+    NotXml = 1,
+    /// It was cut off, or is empty.
+    Cut = 2,
+    /// It passes a bound.
+    TooLarge = 3,
+    /// Its outermost element is none that is known: the feed may have a new kind of message.
+    UnknownMessage = 4,
+    /// Elements stand where they do not belong, or come twice.
+    Shape = 5,
+    /// An attribute, or every market, is missing.
+    Missing = 6,
+    /// An attribute has a value that cannot be understood.
+    Value = 7,
+    /// It contradicts itself: a market or an outcome comes twice, a window ends before it starts.
+    Contradiction = 8,
+    /// It was read and asks for what the book does not have, or not so: a market, a feed, outcomes.
+    Book = 9,
+    /// It was made at a moment that cannot be.
+    Moment = 10,
+}
+
+impl ErrorKind {
+    /// Every one.
+    pub const ALL: &'static [ErrorKind] = &[
+        ErrorKind::NotXml,
+        ErrorKind::Cut,
+        ErrorKind::TooLarge,
+        ErrorKind::UnknownMessage,
+        ErrorKind::Shape,
+        ErrorKind::Missing,
+        ErrorKind::Value,
+        ErrorKind::Contradiction,
+        ErrorKind::Book,
+        ErrorKind::Moment,
+    ];
+
+    /// The name that counters have: lower case, with underscores.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ErrorKind::NotXml => "not_xml",
+            ErrorKind::Cut => "cut",
+            ErrorKind::TooLarge => "too_large",
+            ErrorKind::UnknownMessage => "unknown_message",
+            ErrorKind::Shape => "shape",
+            ErrorKind::Missing => "missing",
+            ErrorKind::Value => "value",
+            ErrorKind::Contradiction => "contradiction",
+            ErrorKind::Book => "book",
+            ErrorKind::Moment => "moment",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = if self.message.is_empty() { "document" } else { self.message };
@@ -131,6 +202,32 @@ const NOT_APPLIED: &str =
     "nothing of the message is applied: suspend its markets and ask the producer for a recovery";
 
 impl Reason {
+    /// The kind that it is counted as.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Reason::NotUtf8
+            | Reason::Encoding { .. }
+            | Reason::NotXml { .. }
+            | Reason::Doctype
+            | Reason::AfterEnd
+            | Reason::Entity { .. } => ErrorKind::NotXml,
+            Reason::Empty | Reason::Cut => ErrorKind::Cut,
+            Reason::TooLong { .. } | Reason::TooDeep { .. } | Reason::TooMany { .. } => {
+                ErrorKind::TooLarge
+            }
+            Reason::UnknownMessage { .. } => ErrorKind::UnknownMessage,
+            Reason::Misplaced { .. }
+            | Reason::ElementTwice { .. }
+            | Reason::Text
+            | Reason::AttributeTwice { .. } => ErrorKind::Shape,
+            Reason::Missing | Reason::NoMarkets => ErrorKind::Missing,
+            Reason::Value { .. } => ErrorKind::Value,
+            Reason::MarketTwice { .. } | Reason::OutcomeTwice { .. } | Reason::Window => {
+                ErrorKind::Contradiction
+            }
+        }
+    }
+
     /// What to do about it.
     pub const fn advice(&self) -> &'static str {
         match self {

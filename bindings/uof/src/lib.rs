@@ -20,9 +20,11 @@
 //!
 //! Who drives a [`Translator`] sends what it gives in order, reports the handles that the replies
 //! bring ([`made`](Translator::made), [`adopt`](Translator::adopt)), gives it a message again as long
-//! as it [waits](Progress::Waits), and says when a feed was [interrupted](Translator::interrupted):
-//! when the core reports `FeedChanged` with `Silence` or `Gap`, when the connection was made anew, and
-//! at a new epoch. What the translator refuses ([`TranslateError`]) was not applied: somebody has to do
+//! as it [waits](Progress::Waits), says when a feed was [interrupted](Translator::interrupted) (when
+//! the core reports `FeedChanged` with `Silence`, `Gap`, `Connection` or `Schema`, when the connection
+//! was made anew, and at a new epoch), and under which number it asks for a
+//! [recovery](Translator::recovering). Whoever counts errors by feed counts them by
+//! [`Error::kind`] and [`TranslateError::kind`], one closed list. What the translator refuses ([`TranslateError`]) was not applied: somebody has to do
 //! what the error says.
 //!
 //! ```
@@ -51,7 +53,7 @@ mod read;
 mod translate;
 mod xml;
 
-pub use error::{Error, Reason};
+pub use error::{Error, ErrorKind, Reason};
 pub use message::{
     Alive, BetCancel, BetSettlement, BetStop, CancelledMarket, CashoutStatus, Certainty,
     ChangeType, DescriptionKind, FixtureChange, Groups, Header, MarketStatus, Message, Odds,

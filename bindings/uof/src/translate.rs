@@ -5,20 +5,24 @@ use std::fmt;
 use std::hash::Hasher;
 
 use betring_core::command::{
-    CancelBets, CloseMarket, DefineFixture, DefineMarket, FeedGap, FeedHeartbeat, FeedRecovered,
-    FreezeCashOut, Level, MarketKind, MarketResult, OpenMarket, Owner, PriceEntry, Release,
-    ResultEntry, RollbackResult, SELECTIONS_MAX, SetPrices, Suspend, build,
+    CancelBets, CloseMarket, DefineFixture, DefineMarket, Drives, FeedGap, FeedHeartbeat,
+    FeedRecovered, FeedRecovering, FreezeCashOut, Level, MarketKind, MarketResult, OpenMarket,
+    Owner, PriceEntry, Release, ResultEntry, RollbackResult, SELECTIONS_MAX, SetPrices, Suspend,
+    build,
 };
-use betring_core::id::{self as book, ActorId, FeedId, FixtureId, RequestKey, SelectionIndex};
+use betring_core::id::{
+    self as book, ActorId, FeedId, FixtureId, GroupId, RequestKey, SelectionIndex,
+};
 use betring_core::reject::Malformed;
 use betring_core::time::{Nanos, Timestamp as Moment};
 use betring_core::wire::{Body, Header as Head, Slot, WirePrice};
 use betring_pricing::{LegNumbers, Pence, Share};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use crate::error::ErrorKind;
 use crate::message::{
     BetSettlement, BetStop, CashoutStatus, Certainty, Header, MarketStatus, Message, Odds,
-    OddsChange, OddsMarket, Producer, SettledMarket, Timestamp, Window,
+    OddsChange, OddsMarket, Producer, RequestId, SettledMarket, Timestamp, Window,
 };
 use crate::name::{EventId, Line, MarketId, MarketKey, OutcomeId, Specifiers};
 use crate::number::Factor;
@@ -46,6 +50,10 @@ pub struct Config {
     pub ahead_bound: Nanos,
     /// The age bound of the markets that are defined; 0: the journal's.
     pub age_bound: Nanos,
+    /// The version of the feed's messages that this reader was tested with, which every message of the
+    /// feed says then; 0: none. The messages have no number of their own: raise it whenever the
+    /// feed announces another version. Where the book expects another one, the feed is in quarantine.
+    pub schema: u32,
     /// What becomes of news about other markets.
     pub undefined: Undefined,
     /// How many outcomes win, for kinds of markets where it is not one: a double chance (10) has two.
@@ -64,6 +72,7 @@ impl Config {
             validity: Nanos::from_secs(5),
             ahead_bound: Nanos::from_secs(60),
             age_bound: Nanos::ZERO,
+            schema: 0,
             undefined: Undefined::Refuse,
             winners: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -127,6 +136,11 @@ pub struct Skipped {
     pub manual: u64,
     /// Signs of life of producers that no feed stands for.
     pub producers: u64,
+    /// Ends of recoveries that were not the one that was asked for last, or asked for before a gap.
+    pub recoveries: u64,
+    /// Markets of a feed that stands by, in what only the other feed of their group may say: what opens,
+    /// closes, settles and cancels.
+    pub standby: u64,
 }
 
 /// Why a message was not translated: nothing of it was.
@@ -187,6 +201,13 @@ impl fmt::Display for TranslateError {
 
 impl std::error::Error for TranslateError {}
 
+impl TranslateError {
+    /// What is wrong, as one of a closed list: for counting, by feed and kind.
+    pub const fn kind(&self) -> ErrorKind {
+        self.reason.kind()
+    }
+}
+
 impl fmt::Display for TranslateReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -219,6 +240,21 @@ impl fmt::Display for TranslateReason {
 }
 
 impl TranslateReason {
+    /// The kind that it is counted as.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            TranslateReason::MarketUndefined
+            | TranslateReason::NoProducer
+            | TranslateReason::NoFeed(_)
+            | TranslateReason::OtherFeed(_)
+            | TranslateReason::OutcomeMissing
+            | TranslateReason::Outcomes(_)
+            | TranslateReason::OutcomeTwice
+            | TranslateReason::Winners(_) => ErrorKind::Book,
+            TranslateReason::Moment(_) | TranslateReason::Ahead { .. } => ErrorKind::Moment,
+        }
+    }
+
     /// What to do about it.
     pub const fn advice(&self) -> &'static str {
         match self {
@@ -256,6 +292,29 @@ struct Source {
     whole: bool,
     /// It has spoken since its feed's last heartbeat.
     alive: bool,
+    asked: Recovery,
+}
+
+/// Which end of a recovery makes a producer whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recovery {
+    /// Any: nothing was asked for and nothing missed since this translator began, so it is the core who
+    /// decides what to believe.
+    Any,
+    /// That of the one asked for last.
+    Of(RequestId),
+    /// None: what was asked for before the last gap lacks what was sent in it.
+    Unasked,
+}
+
+impl Recovery {
+    fn is_ended_by(self, request: RequestId) -> bool {
+        match self {
+            Recovery::Any => true,
+            Recovery::Of(asked) => asked == request,
+            Recovery::Unasked => false,
+        }
+    }
 }
 
 /// Something that was told, and when.
@@ -304,6 +363,8 @@ enum Phase {
 struct Market {
     id: book::MarketId,
     feed: FeedId,
+    /// Whose word its messages are: the feed's, or the backup's.
+    owner: Owner,
     /// The selections' names, in their order.
     selections: Vec<String>,
     phase: Told<Phase>,
@@ -315,10 +376,17 @@ struct Market {
 }
 
 impl Market {
-    fn new(id: book::MarketId, feed: FeedId, selections: Vec<String>, open: bool) -> Market {
+    fn new(
+        id: book::MarketId,
+        feed: FeedId,
+        owner: Owner,
+        selections: Vec<String>,
+        open: bool,
+    ) -> Market {
         Market {
             id,
             feed,
+            owner,
             selections,
             phase: Told::new(Phase::Unknown),
             open: Told::new(Some(open)),
@@ -349,10 +417,11 @@ impl Market {
     ) {
         let (at, market) = (origin.at, self.id);
         self.newest = self.newest.max(at);
-        let (level, owner, id) = (Level::Market as u8, Owner::Feed as u8, market.raw());
+        let (level, owner, id) = (Level::Market as u8, self.owner as u8, market.raw());
+        let stands_by = self.owner == Owner::Backup;
         match status {
             MarketStatus::Active => {
-                if self.open.news(Some(true), at) {
+                if !stands_by && self.open.news(Some(true), at) {
                     out.push(origin.turn(self.open.turns).plain(key, |valid_until| OpenMarket {
                         valid_until,
                         market,
@@ -369,7 +438,21 @@ impl Market {
                     }));
                 }
             }
-            MarketStatus::Suspended | MarketStatus::Inactive | MarketStatus::HandedOver => {
+            MarketStatus::Settled | MarketStatus::Cancelled if !stands_by => {
+                self.phase.news(Phase::Closed, at);
+                self.open.news(Some(false), at);
+                out.push(origin.turn(self.open.turns).plain(key, |valid_until| CloseMarket {
+                    valid_until,
+                    market,
+                    ..CloseMarket::default()
+                }));
+            }
+            // What stands by closes nothing: once it prices the market, no bet is taken.
+            MarketStatus::Suspended
+            | MarketStatus::Inactive
+            | MarketStatus::HandedOver
+            | MarketStatus::Settled
+            | MarketStatus::Cancelled => {
                 // News or not: the command before may have been lost.
                 self.phase.news(Phase::Suspended, at);
                 out.push(origin.turn(self.phase.turns).plain(key, |valid_until| Suspend {
@@ -378,15 +461,6 @@ impl Market {
                     owner,
                     id,
                     ..Suspend::default()
-                }));
-            }
-            MarketStatus::Settled | MarketStatus::Cancelled => {
-                self.phase.news(Phase::Closed, at);
-                self.open.news(Some(false), at);
-                out.push(origin.turn(self.open.turns).plain(key, |valid_until| CloseMarket {
-                    valid_until,
-                    market,
-                    ..CloseMarket::default()
                 }));
             }
         }
@@ -428,6 +502,7 @@ impl Market {
             feed: self.feed,
             market: self.id,
             source: origin.source,
+            schema: origin.schema,
             ..SetPrices::default()
         };
         let slots = build::set_prices(origin.keyless(), body, &entries).expect(BOUNDED);
@@ -474,6 +549,11 @@ const EPOCH: Timestamp = match Timestamp::from_ms(0) {
 };
 const BOUNDED: &str = "names and counts of selections were checked when the market was taken in";
 
+/// A recovery's number as the core has it; nought stands for any there.
+fn number(request: RequestId) -> u64 {
+    request.0.cast_unsigned()
+}
+
 fn share(factor: Factor) -> Share {
     Share::new(factor.num(), factor.den()).expect("a factor is at most one")
 }
@@ -495,6 +575,7 @@ struct Origin<'a> {
     at: Timestamp,
     source: Moment,
     actor: ActorId,
+    schema: u32,
     until: Moment,
     /// How often what is asked about turned within the moment.
     turn: u32,
@@ -589,8 +670,10 @@ impl Origin<'_> {
 ///   takes bets or cash-outs away is given with every message that says so, because the command
 ///   before may have been lost or have run out; what allows them only when it is news.
 /// * **Interruptions.** Call [`interrupted`](Translator::interrupted) for a feed when the core reports
-///   `FeedChanged` with `Silence` or `Gap`, when the connection was made anew, and at a new epoch;
-///   always before the next message is translated. Then ask each producer of the feed for a recovery.
+///   `FeedChanged` with `Silence`, `Gap`, `Connection` or `Schema`, when the connection was made anew,
+///   and at a new epoch; always before the next message is translated. Then ask each producer of the
+///   feed for a recovery, and say under which number: [`recovering`](Translator::recovering). The end of
+///   another one counts neither here nor in the core.
 /// * **Ages.** The moment of a message is when its prices were made, so a recording's are as old as it is.
 ///   Between odds changes only a producer's `alive`, every ten seconds or so, confirms its prices: set
 ///   [`age_bound`](Config::age_bound), the feed's bounds on silence and delay, and the rule set's
@@ -601,6 +684,10 @@ impl Origin<'_> {
 pub struct Translator {
     config: Config,
     sources: BTreeMap<Producer, Source>,
+    /// The groups that feeds belong to, and as which of the two.
+    members: BTreeMap<FeedId, (GroupId, Drives)>,
+    /// The recovery of each feed that the book waits for.
+    awaited: BTreeMap<FeedId, RequestId>,
     fixtures: BTreeMap<EventId, FixtureId>,
     markets: BTreeMap<MarketKey, Market>,
     /// Markets whose definition has been given, with the feed and the names of the selections.
@@ -614,6 +701,8 @@ impl Translator {
         Translator {
             config,
             sources: BTreeMap::new(),
+            members: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             fixtures: BTreeMap::new(),
             markets: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -625,15 +714,63 @@ impl Translator {
     /// to share one, because a market has prices of one feed: it is then whole when all of them
     /// are, and a heartbeat goes out when each of them has spoken since the last.
     pub fn feed(&mut self, producer: Producer, feed: FeedId) {
-        self.sources.insert(producer, Source { feed, whole: false, alive: false });
+        self.sources
+            .insert(producer, Source { feed, whole: false, alive: false, asked: Recovery::Any });
+    }
+
+    /// A feed is one of the two of a group. Markets that the primary one defines are the group's. The
+    /// backup defines none, and opens, closes and settles none: [`adopt`](Translator::adopt) those
+    /// that the primary has defined, with the backup as their feed. It sends its prices, and its
+    /// suspensions and freezes are its own ([`Owner::Backup`]): they count while it drives.
+    pub fn member(&mut self, feed: FeedId, group: GroupId, of: Drives) {
+        self.members.insert(feed, (group, of));
+        let owner = self.owner(feed);
+        let its = self.markets.values_mut().filter(|market| market.feed == feed);
+        its.for_each(|market| market.owner = owner);
+    }
+
+    fn owner(&self, feed: FeedId) -> Owner {
+        match self.members.get(&feed) {
+            Some((_, Drives::Backup)) => Owner::Backup,
+            Some((_, Drives::Primary)) | None => Owner::Feed,
+        }
+    }
+
+    /// A producer was asked for a recovery under this number: only its end counts from here on, not
+    /// that of an earlier one, which may lack what came between. What it gives goes to the core at
+    /// once, before anything that the recovery brings. Ask under numbers of your own that never come
+    /// twice, and above nought: nought stands for any.
+    pub fn recovering(&mut self, producer: Producer, request: RequestId) -> Option<Given> {
+        let source = self.sources.get_mut(&producer)?;
+        (source.whole, source.asked) = (false, Recovery::Of(request));
+        let feed = source.feed;
+        self.awaited.insert(feed, request);
+        Some(self.signal(&FeedRecovering {
+            feed,
+            request: number(request),
+            schema: self.config.schema,
+            ..FeedRecovering::default()
+        }))
+    }
+
+    /// The connection to a feed was lost: its markets take no bets until each of its producers has
+    /// recovered. What it gives goes to the core.
+    pub fn lost_connection(&mut self, feed: FeedId) -> Given {
+        self.interrupted(feed);
+        self.signal(&FeedGap { feed, connection: 1, ..FeedGap::default() })
     }
 
     /// Something of a feed may have been missed: each of its producers has to recover and to be heard
-    /// again. To be called when the core reports `FeedChanged` with `Silence` or `Gap`, when the
-    /// connection was made anew, and at a new epoch: the core then waits for everything, and a
-    /// producer that was whole before must not speak for one that is not yet.
+    /// again. To be called when the core reports `FeedChanged` with `Silence`, `Gap`, `Connection` or
+    /// `Schema`, when the connection was made anew, and at a new epoch: the core then waits for
+    /// everything, and a producer that was whole before must not speak for one that is not yet. Nor
+    /// does the end of a recovery that was asked for before count: it may lack what was missed, so each
+    /// producer has to be asked again, and said to be [`recovering`](Translator::recovering).
     pub fn interrupted(&mut self, feed: FeedId) {
-        self.of_feed(feed).for_each(|source| (source.whole, source.alive) = (false, false));
+        self.awaited.remove(&feed);
+        self.of_feed(feed).for_each(|source| {
+            (source.whole, source.alive, source.asked) = (false, false, Recovery::Unasked);
+        });
     }
 
     /// The handle that the reply to a definition brought.
@@ -644,7 +781,8 @@ impl Translator {
             }
             Expects::Market(key) => {
                 if let Some((feed, selections)) = self.asked.remove(key) {
-                    let market = Market::new(book::MarketId::from_raw(id), feed, selections, false);
+                    let (id, owner) = (book::MarketId::from_raw(id), self.owner(feed));
+                    let market = Market::new(id, feed, owner, selections, false);
                     self.markets.insert(key.clone(), market);
                 }
             }
@@ -652,7 +790,8 @@ impl Translator {
         }
     }
 
-    /// Takes in a market that the book has already: its feed, and its selections by the names that
+    /// Takes in a market that the book has already: its feed (of a group the one that this translator
+    /// speaks for, primary or backup), and its selections by the names that
     /// the book has for them ([`OutcomeId::name`]), in their order. Only the feed's word opens a market that the
     /// feed closed; one that is adopted counts as opened by who defined it.
     ///
@@ -680,7 +819,8 @@ impl Translator {
             return Err(wrong(Some(twice), TranslateReason::OutcomeTwice));
         }
         self.asked.remove(&key);
-        self.markets.insert(key, Market::new(market, feed, names, true));
+        let owner = self.owner(feed);
+        self.markets.insert(key, Market::new(market, feed, owner, names, true));
         Ok(())
     }
 
@@ -713,9 +853,11 @@ impl Translator {
     ) -> Result<Progress, TranslateError> {
         match message {
             Message::Alive(it) if it.subscribed => self.alive(message, it.producer, given)?,
-            Message::Alive(it) => self.down(message, it.producer, given)?,
-            Message::ProductDown(it) => self.down(message, it.producer, given)?,
-            Message::SnapshotComplete(it) => self.whole(message, it.producer, given)?,
+            Message::Alive(it) => self.down(message, it.producer, 0, given)?,
+            Message::ProductDown(it) => self.down(message, it.producer, 1, given)?,
+            Message::SnapshotComplete(it) => {
+                self.whole(message, it.producer, it.request, given)?;
+            }
             Message::FixtureChange(_) => self.skipped.fixture_changes += 1,
             Message::Description(_) => self.skipped.descriptions += 1,
             Message::OddsChange(it) => {
@@ -762,6 +904,7 @@ impl Translator {
             at: header.timestamp,
             source,
             actor: self.config.actor,
+            schema: self.config.schema,
             until: now.plus(self.config.validity),
             turn: 0,
         })
@@ -797,6 +940,7 @@ impl Translator {
             let key = market.line.of(origin.event);
             match self.markets.get(&key) {
                 Some(known) => self.prices_are_its(origin, &key, known)?,
+                None if self.stands_by(origin) => (),
                 None if takes_bets(market) && fits(market.outcomes.len()) => {
                     new.push((key, market.outcomes.iter().map(|it| &it.id).collect()));
                 }
@@ -811,9 +955,14 @@ impl Translator {
         // From here on nothing can fail.
         for market in &told.markets {
             let key = market.line.of(origin.event);
+            let stands_by = self.stands_by(origin);
             let Some(known) = self.markets.get_mut(&key) else {
-                let unfit = takes_bets(market);
-                *(if unfit { &mut self.skipped.unfit } else { &mut self.skipped.dormant }) += 1;
+                let skipped = &mut self.skipped;
+                *(match takes_bets(market) {
+                    _ if stands_by => &mut skipped.undefined,
+                    true => &mut skipped.unfit,
+                    false => &mut skipped.dormant,
+                }) += 1;
                 continue;
             };
             if origin.at < known.newest {
@@ -841,12 +990,12 @@ impl Translator {
             };
             let news = known.frozen.news(Some(frozen), origin.at);
             if frozen || news {
-                let id = known.id.raw();
+                let (id, owner) = (known.id.raw(), known.owner as u8);
                 given.push(origin.turn(known.frozen.turns).plain(&key, |valid_until| {
                     FreezeCashOut {
                         valid_until,
                         level: Level::Market as u8,
-                        owner: Owner::Feed as u8,
+                        owner,
                         frozen: u8::from(frozen),
                         id,
                         ..FreezeCashOut::default()
@@ -855,6 +1004,12 @@ impl Translator {
             }
         }
         Ok(Progress::Done)
+    }
+
+    /// Whether a message comes from a feed that stands by.
+    fn stands_by(&self, origin: &Origin<'_>) -> bool {
+        let source = origin.producer.and_then(|producer| self.sources.get(&producer));
+        source.is_some_and(|source| self.owner(source.feed) == Owner::Backup)
     }
 
     /// Whether the producer's prices are those of the market's feed.
@@ -911,6 +1066,7 @@ impl Translator {
                 fixture,
                 age_bound: self.config.age_bound,
                 kind: MarketKind::Fixed as u8,
+                group: self.members.get(&feed).map_or(GroupId::NONE, |(group, _)| *group),
                 ..DefineMarket::default()
             };
             given.push(origin.keyed(
@@ -990,7 +1146,7 @@ impl Translator {
         told: &BetSettlement,
         given: &mut Vec<Given>,
     ) -> Result<Progress, TranslateError> {
-        if self.config.undefined == Undefined::Define {
+        if self.config.undefined == Undefined::Define && !self.stands_by(origin) {
             let new: Vec<(MarketKey, Vec<&OutcomeId>)> = told
                 .markets
                 .iter()
@@ -1015,6 +1171,10 @@ impl Translator {
                 continue;
             };
             let known = &self.markets[&key];
+            if known.owner == Owner::Backup {
+                skipped.standby += 1;
+                continue;
+            }
             let wrong = |reason, outcome: Option<&str>| TranslateError {
                 outcome: outcome.map(str::to_owned),
                 ..origin.wrong(reason, Some(&key))
@@ -1114,8 +1274,11 @@ impl Translator {
         let keys = lines.map(|line| self.known(origin, line));
         let keys = keys.collect::<Result<Vec<Option<MarketKey>>, TranslateError>>()?;
         let all = keys.len();
-        let keys: Vec<MarketKey> = keys.into_iter().flatten().collect();
+        let mut keys: Vec<MarketKey> = keys.into_iter().flatten().collect();
         self.skipped.undefined += (all - keys.len()) as u64;
+        let known = keys.len();
+        keys.retain(|key| self.markets[key].owner != Owner::Backup);
+        self.skipped.standby += (known - keys.len()) as u64;
         Ok(keys)
     }
 }
@@ -1156,7 +1319,9 @@ impl Translator {
         }
         if self.of_feed(feed).all(|source| source.alive) {
             self.of_feed(feed).for_each(|source| source.alive = false);
-            given.push(self.signal(&FeedHeartbeat { feed, source, ..FeedHeartbeat::default() }));
+            let schema = self.config.schema;
+            let beat = FeedHeartbeat { feed, source, schema, ..FeedHeartbeat::default() };
+            given.push(self.signal(&beat));
         }
         Ok(())
     }
@@ -1165,11 +1330,12 @@ impl Translator {
         &mut self,
         message: &Message,
         producer: Producer,
+        connection: u8,
         given: &mut Vec<Given>,
     ) -> Result<(), TranslateError> {
         let Some((feed, source)) = self.source(message, producer)? else { return Ok(()) };
         self.interrupted(feed);
-        given.push(self.signal(&FeedGap { feed, source, ..FeedGap::default() }));
+        given.push(self.signal(&FeedGap { feed, connection, source, ..FeedGap::default() }));
         Ok(())
     }
 
@@ -1177,14 +1343,27 @@ impl Translator {
         &mut self,
         message: &Message,
         producer: Producer,
+        request: RequestId,
         given: &mut Vec<Given>,
     ) -> Result<(), TranslateError> {
         let Some((feed, source)) = self.source(message, producer)? else { return Ok(()) };
         if let Some(speaker) = self.sources.get_mut(&producer) {
+            if !speaker.asked.is_ended_by(request) {
+                self.skipped.recoveries += 1;
+                return Ok(());
+            }
             speaker.whole = true;
         }
         if self.of_feed(feed).all(|source| source.whole) {
-            given.push(self.signal(&FeedRecovered { feed, source, ..FeedRecovered::default() }));
+            // Of producers that share a feed, the last number that the core was told of.
+            let awaited = self.awaited.get(&feed).copied().unwrap_or(request);
+            given.push(self.signal(&FeedRecovered {
+                feed,
+                source,
+                request: number(awaited),
+                schema: self.config.schema,
+                ..FeedRecovered::default()
+            }));
         }
         Ok(())
     }

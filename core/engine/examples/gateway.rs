@@ -83,7 +83,7 @@ impl Gateway {
         let waiting = Shared::default();
         match self.queue.try_send((place, waiting.clone())) {
             Ok(()) => Ok(Answered(waiting).await),
-            Err(TrySendError::Full(_)) => Err(NotTaken::Overloaded),
+            Err(TrySendError::Full(_)) => Err(NotTaken::Overloaded(Busy::RING_FULL)),
             Err(TrySendError::Disconnected(_)) => Err(NotTaken::Closed),
         }
     }
@@ -112,7 +112,7 @@ fn dispatch(mut client: Client, asked: Receiver<(Place, Shared)>) {
             idle = false;
             match client.try_submit(next.0) {
                 Ok(ticket) => drop(waiting.insert(ticket.token, (next.1, ticket.request))),
-                Err(NotTaken::TooManyInFlight { .. } | NotTaken::Overloaded) => {
+                Err(NotTaken::TooManyInFlight { .. } | NotTaken::Overloaded(_)) => {
                     held = Some(next);
                     break;
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use betring_core::command::{self, PricePolicy};
+use betring_core::command::{self, LimitKind, Period, PricePolicy, Purse};
 use betring_core::id::{AccountId, BetId, MarketId, PriceVersion, RequestKey, SelectionIndex};
 use betring_core::reject::Malformed;
 use betring_core::time::{Nanos, Timestamp};
@@ -53,6 +53,9 @@ pub trait Ask {
     /// Those slots; of all but tickets one, without an allocation.
     type Slots: AsRef<[Slot]>;
 
+    /// Whether they are the caller's own, not built here: what is no command is then put aside.
+    const IS_RAW: bool = false;
+
     /// The slots, sent at `now`. A request that does not say how long it may be decided may be for
     /// `default_for`.
     ///
@@ -64,6 +67,8 @@ pub trait Ask {
 impl Ask for Slot {
     type Slots = [Slot; 1];
 
+    const IS_RAW: bool = true;
+
     fn slots_at(&self, _now: Timestamp, _default_for: Nanos) -> Result<[Slot; 1], Malformed> {
         Ok([*self])
     }
@@ -71,6 +76,8 @@ impl Ask for Slot {
 
 impl<A: Ask> Ask for &A {
     type Slots = A::Slots;
+
+    const IS_RAW: bool = A::IS_RAW;
 
     fn slots_at(&self, now: Timestamp, default_for: Nanos) -> Result<A::Slots, Malformed> {
         (**self).slots_at(now, default_for)
@@ -291,6 +298,20 @@ ask!(
     DeclineOffer(bet: BetId => bet)
 );
 ask!(
+    /// Sets one of the customer's own limits by a period of time; none: no limit. Less applies at once,
+    /// more after 24 hours (RTS 12).
+    SetOwnLimit(
+        kind: LimitKind => kind as u8,
+        period: Period => period as u8,
+        amount: Option<Money> => amount.map_or(Minor(0), Minor::from)
+    )
+);
+ask!(
+    /// Excludes the customer by its own wish: no bets, no deposits, until a moment that can be put off
+    /// and never be brought forward. The end of time is for good.
+    ExcludeSelf(until: Timestamp => until)
+);
+ask!(
     /// Sells a bet back by itself as soon as it is worth so much; nothing: not any more.
     SetAutoCashOut(bet: BetId => bet, value: Money => Minor::from(value))
 );
@@ -380,20 +401,43 @@ impl Ask for Resolve {
     }
 }
 
-/// The slot that opens an account.
-pub(crate) fn open_account(
+/// Everything that an account can be opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountTerms {
     reference: Reference,
     currency: Currency,
-    key: RequestKey,
-    valid_until: Timestamp,
-) -> Slot {
-    let body = command::OpenAccount {
-        valid_until,
-        reference: reference.0,
-        currency: currency.numeric(),
-        ..command::OpenAccount::default()
-    };
-    wire::slot(Header { key, ..Header::default() }, &body)
+    purse: Purse,
+    synthetic: bool,
+}
+
+impl AccountTerms {
+    /// An account whose money is kept here.
+    pub fn new(reference: Reference, currency: Currency) -> AccountTerms {
+        AccountTerms { reference, currency, purse: Purse::Own, synthetic: false }
+    }
+
+    /// Its money is in an external wallet: every stake is held there first, every return goes there.
+    pub fn external_wallet(self) -> AccountTerms {
+        AccountTerms { purse: Purse::External, ..self }
+    }
+
+    /// A probe's: its money and bets are kept out of money reports.
+    pub fn probe(self) -> AccountTerms {
+        AccountTerms { synthetic: true, ..self }
+    }
+
+    /// The slot that opens it.
+    pub(crate) fn slot(&self, key: RequestKey, valid_until: Timestamp) -> Slot {
+        let body = command::OpenAccount {
+            valid_until,
+            reference: self.reference.0,
+            currency: self.currency.numeric(),
+            purse: self.purse as u8,
+            synthetic: u8::from(self.synthetic),
+            ..command::OpenAccount::default()
+        };
+        wire::slot(Header { key, ..Header::default() }, &body)
+    }
 }
 
 // Every one of a customer's bodies but a ticket's fits one slot.

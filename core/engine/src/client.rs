@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use betring_core::answer::{AnswerKind, Reply};
+use betring_core::command::{LimitKind, Period};
 use betring_core::id::{AccountId, ClientId, RequestKey};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::Slot;
 use betring_pricing::{Currency, Money};
 
-use crate::ask::{self, Ask, Deposit, Reference, Resolve, VALID_FOR, Withdraw};
+use crate::ask::{
+    AccountTerms, Ask, Deposit, ExcludeSelf, Reference, Resolve, SetOwnLimit, VALID_FOR, Withdraw,
+};
 use crate::config::Level;
-use crate::egress::Line;
+use crate::egress::{Line, Raw};
 use crate::error::{Error, NotTaken};
 use crate::outcome::{Outcome, Receipt, Refusal, Request, Resolved, Submitted, Ticket};
 
@@ -44,7 +47,7 @@ pub(crate) fn ask_and_wait(
     slots: &[Slot],
     within: Duration,
 ) -> Result<Reply, Error> {
-    let ticket = line.try_submit(slots)?;
+    let ticket = line.try_submit(slots, Raw::No)?;
     let reply = match line.wait(ticket, within) {
         Some(reply) => reply,
         None if line.shared.is_poisoned() => {
@@ -90,8 +93,16 @@ impl Client {
         reference: Reference,
         currency: Currency,
     ) -> Result<AccountId, Error> {
+        self.open(AccountTerms::new(reference, currency))
+    }
+
+    /// The same with everything that an account can be opened with: an external wallet, a probe's.
+    ///
+    /// # Errors
+    /// Those of [`Client::open_account`].
+    pub fn open(&mut self, terms: AccountTerms) -> Result<AccountId, Error> {
         let until = self.now().plus(default_for(self.line.shared.window));
-        let slot = ask::open_account(reference, currency, self.keys.next(), until);
+        let slot = terms.slot(self.keys.next(), until);
         let reply = ask_and_wait(&mut self.line, &[slot], self.within)?;
         Ok(AccountId::from_raw(reply.answer.id))
     }
@@ -146,6 +157,37 @@ impl Client {
         self.ask(&ask.valid_until(valid_until).retry()).map(|reply| receipt(&reply))
     }
 
+    /// Sets one of the customer's own limits by a period of time, and waits for it; none: no limit. Less
+    /// applies at once, more after 24 hours.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn set_own_limit(
+        &mut self,
+        account: AccountId,
+        kind: LimitKind,
+        period: Period,
+        amount: Option<Money>,
+        key: RequestKey,
+    ) -> Result<Receipt, Error> {
+        let ask = SetOwnLimit::new(account, kind, period, amount).key(key);
+        self.ask(&ask).map(|reply| receipt(&reply))
+    }
+
+    /// Excludes the customer by its own wish, and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`NotAllowed` if it is no longer than what holds), and those of a call that
+    /// waits.
+    pub fn exclude_self(
+        &mut self,
+        account: AccountId,
+        until: Timestamp,
+        key: RequestKey,
+    ) -> Result<Receipt, Error> {
+        self.ask(&ExcludeSelf::new(account, until).key(key)).map(|reply| receipt(&reply))
+    }
+
     fn ask(&mut self, ask: &impl Ask) -> Result<Reply, Error> {
         let slots = ask.slots_at(self.now(), default_for(self.line.shared.window));
         let slots = slots.map_err(NotTaken::Malformed)?;
@@ -157,15 +199,17 @@ impl Client {
     ///
     /// # Errors
     /// [`NotTaken`]: this attempt will never execute.
-    pub fn try_submit(&mut self, ask: impl Ask) -> Result<Ticket, NotTaken> {
+    pub fn try_submit<A: Ask>(&mut self, ask: A) -> Result<Ticket, NotTaken> {
         let slots = ask.slots_at(self.now(), default_for(self.line.shared.window));
-        self.line.try_submit(slots.map_err(NotTaken::Malformed)?.as_ref())
+        let raw = if A::IS_RAW { Raw::Yes } else { Raw::No };
+        self.line.try_submit(slots.map_err(NotTaken::Malformed)?.as_ref(), raw)
     }
 
     /// Sends commands, one after the other; as many from the front as can be taken. Time, client and
-    /// token of each are set here. Never blocks.
+    /// token of each are set here. What is no command is put aside ([`crate::dead_letters`]), and ends the
+    /// batch. Never blocks.
     pub fn submit_batch(&mut self, commands: &[Slot]) -> Submitted {
-        self.line.submit(commands)
+        self.line.submit(commands, Raw::Yes)
     }
 
     /// The replies that may be seen by now, in the order of attempts, as many as fit; how many those

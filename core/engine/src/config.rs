@@ -8,7 +8,10 @@ use betring_core::time::Nanos;
 use betring_core::wire::Minor;
 use betring_pricing::{Money, RoundingMode, Stake};
 
+use crate::admission::Intake;
 use crate::clock::Clock;
+use crate::dead_letters::FILE_MAX;
+use crate::decide::{BETS_MAX, CONTROL_MAX};
 use crate::error::Error;
 
 /// Which threads there are.
@@ -167,6 +170,8 @@ pub struct Config {
     pub(crate) snapshot_every: u64,
     pub(crate) snapshot_at_stop: u64,
     pub(crate) archive: bool,
+    pub(crate) intake: Intake,
+    pub(crate) dead_letters: u64,
 }
 
 impl Config {
@@ -191,6 +196,8 @@ impl Config {
                 quarantined: 64,
                 // As many as bets, and half as many again: most bets are singles.
                 legs: 3 << 17,
+                groups: 64,
+                limited: 1 << 12,
             },
             window: Nanos::from_secs(300),
             age_bound: Nanos::from_millis(1_500),
@@ -203,6 +210,7 @@ impl Config {
                 max_stake: Minor(1_000_000),
                 max_payout: Minor(100_000_000),
                 max_liability: Minor(10_000_000_000),
+                ..Limits::UNLIMITED
             },
             secret: None,
             control_ring: 1 << 12,
@@ -217,6 +225,8 @@ impl Config {
             snapshot_every: 0,
             snapshot_at_stop: 100_000,
             archive: false,
+            intake: Intake::default(),
+            dead_letters: 16 << 20,
         }
     }
 
@@ -356,6 +366,30 @@ impl Config {
         Config { archive, ..self }
     }
 
+    /// Who is let in, and who is told to come back later. Default: shedding is automatic, one market may
+    /// have half of the bet ring, nothing else is bounded.
+    pub fn intake(self, intake: Intake) -> Config {
+        Config { intake, ..self }
+    }
+
+    /// Bytes of commands that could not be read and were put aside, at most ([`crate::dead_letters`]);
+    /// further ones are only counted. 0: none are kept. Default 16 MiB.
+    pub fn dead_letters(self, bytes: u64) -> Config {
+        Config { dead_letters: bytes, ..self }
+    }
+
+    /// The longest that a bet waits in its ring before it is decided, on a machine that decides so many
+    /// commands a second (as a bench of it says), if the journal keeps up: the ring is full, and every
+    /// turn takes as many control commands and as much long work as it may.
+    pub fn worst_sojourn(&self, decided_per_second: u32) -> Nanos {
+        let turns = self.bet_ring.div_ceil(BETS_MAX as usize) as i64;
+        let of_a_turn = i64::from(BETS_MAX + CONTROL_MAX) + i64::from(self.step_budget);
+        Nanos(
+            turns.saturating_mul(of_a_turn).saturating_mul(1_000_000_000)
+                / i64::from(decided_per_second.max(1)),
+        )
+    }
+
     /// Everything that has to hold before anything is touched.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let must = |good: bool, what: &str, instead: &str| {
@@ -437,6 +471,12 @@ impl Config {
             "limits that leave nothing, or more than can be counted",
             "give limits from one minor unit up, min_stake at most max_stake",
         )?;
+        must(
+            self.dead_letters <= FILE_MAX,
+            &format!("{} bytes of dead letters", self.dead_letters),
+            "keep at most 1 GiB of them",
+        )?;
+        self.intake.check()?;
         let all = self.capacities.all();
         must(
             all.iter().all(|c| (1..=Capacities::MAX).contains(c))

@@ -5,22 +5,25 @@ use std::time::Duration;
 
 use betring_core::answer::{AnswerKind, Reply};
 use betring_core::command::{
-    self, EachWayOffer, Level as Layer, LimitScope, Limits, MarketKind, Owner, PriceEntry,
-    ReferralAnswer, ResultEntry, SELECTIONS_MAX, SelectionOutcome, build,
+    self, Drives, EachWayOffer, FactorScope, Level as Layer, LiabilityAct, LimitKind, LimitScope,
+    Limits, MarketKind, Owner, Period, PriceEntry, ReferralAnswer, ResultEntry, SELECTIONS_MAX,
+    SelectionOutcome, TraderPriceAct, build,
 };
 use betring_core::id::{
-    AccountId, ActorId, BetId, FeedId, FixtureId, JobId, MarketId, RequestKey, SelectionIndex,
+    AccountId, ActorId, BetId, FeedId, FixtureId, GroupId, JobId, MarketId, RequestKey,
+    SelectionIndex,
 };
 use betring_core::reject::Malformed;
 use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{Header, Minor, Slot, WirePrice};
+use betring_core::wire::{self, Header, Minor, Slot, WirePrice};
 use betring_pricing::{Currency, LegNumbers, Money, PlaceFraction, Price};
 
 use crate::ask::Selection;
 use crate::client::{Keys, ask_and_wait, default_for, receipt};
-use crate::egress::Line;
+use crate::egress::{Line, Raw};
 use crate::error::{Error, NotTaken};
+use crate::governor::{Act, Action};
 use crate::outcome::{Receipt, Ticket};
 
 /// A market that was defined, with the names of its selections.
@@ -95,15 +98,25 @@ pub enum Scope {
     Fixture(FixtureId),
     /// One market.
     Market(MarketId),
+    /// All markets of a group.
+    Group(GroupId),
+    /// One selection of a market. Cash-outs are not frozen at it.
+    Selection(Selection),
 }
 
 impl Scope {
-    fn wire(self) -> (Layer, u64) {
+    /// Level, number, and which selection of it.
+    pub(crate) fn wire(self) -> (Layer, u64, SelectionIndex) {
+        let all = SelectionIndex(0);
         match self {
-            Scope::Engine => (Layer::Engine, 0),
-            Scope::Feed(feed) => (Layer::Feed, u64::from(feed.0)),
-            Scope::Fixture(fixture) => (Layer::Fixture, fixture.raw()),
-            Scope::Market(market) => (Layer::Market, market.raw()),
+            Scope::Engine => (Layer::Engine, 0, all),
+            Scope::Feed(feed) => (Layer::Feed, u64::from(feed.0), all),
+            Scope::Fixture(fixture) => (Layer::Fixture, fixture.raw(), all),
+            Scope::Market(market) => (Layer::Market, market.raw(), all),
+            Scope::Group(group) => (Layer::Group, u64::from(group.0), all),
+            Scope::Selection(Selection { market, index }) => {
+                (Layer::Selection, market.raw(), index)
+            }
         }
     }
 }
@@ -115,6 +128,8 @@ impl std::fmt::Display for Scope {
             Scope::Feed(feed) => feed.fmt(f),
             Scope::Fixture(fixture) => fixture.fmt(f),
             Scope::Market(market) => market.fmt(f),
+            Scope::Group(group) => group.fmt(f),
+            Scope::Selection(selection) => selection.fmt(f),
         }
     }
 }
@@ -137,9 +152,146 @@ impl From<MarketId> for Scope {
     }
 }
 
+impl From<GroupId> for Scope {
+    fn from(group: GroupId) -> Scope {
+        Scope::Group(group)
+    }
+}
+
+impl From<Selection> for Scope {
+    fn from(selection: Selection) -> Scope {
+        Scope::Selection(selection)
+    }
+}
+
 impl From<&Market> for Scope {
     fn from(market: &Market) -> Scope {
         Scope::Market(market.id)
+    }
+}
+
+/// What a factor of the largest stake applies to. All that apply to a bet are multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StakeScope {
+    /// Every bet.
+    Engine,
+    /// Bets on markets that a feed drives.
+    Feed(FeedId),
+    /// Bets on a fixture.
+    Fixture(FixtureId),
+    /// Bets on a market.
+    Market(MarketId),
+    /// Bets on the markets of a tier.
+    Tier(u8),
+    /// Bets of an account.
+    Account(AccountId),
+}
+
+impl StakeScope {
+    pub(crate) fn wire(self) -> (FactorScope, u64) {
+        match self {
+            StakeScope::Engine => (FactorScope::Engine, 0),
+            StakeScope::Feed(feed) => (FactorScope::Feed, u64::from(feed.0)),
+            StakeScope::Fixture(fixture) => (FactorScope::Fixture, fixture.raw()),
+            StakeScope::Market(market) => (FactorScope::Market, market.raw()),
+            StakeScope::Tier(tier) => (FactorScope::Tier, u64::from(tier)),
+            StakeScope::Account(account) => (FactorScope::Account, account.raw()),
+        }
+    }
+}
+
+impl std::fmt::Display for StakeScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StakeScope::Engine => f.write_str("every bet"),
+            StakeScope::Feed(feed) => feed.fmt(f),
+            StakeScope::Fixture(fixture) => fixture.fmt(f),
+            StakeScope::Market(market) => market.fmt(f),
+            StakeScope::Tier(tier) => write!(f, "tier {tier}"),
+            StakeScope::Account(account) => account.fmt(f),
+        }
+    }
+}
+
+/// A group of markets that was defined, with the feeds that price it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its number.
+    pub id: GroupId,
+    /// The feed that prices its markets at first.
+    pub primary: FeedId,
+    /// The feed that stands by.
+    pub backup: FeedId,
+}
+
+impl std::fmt::Display for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}, backup {})", self.id, self.primary, self.backup)
+    }
+}
+
+impl From<Group> for GroupId {
+    fn from(group: Group) -> GroupId {
+        group.id
+    }
+}
+
+impl From<Group> for Scope {
+    fn from(group: Group) -> Scope {
+        Scope::Group(group.id)
+    }
+}
+
+/// What holds for all markets of a tier. Without more: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TierTerms {
+    body: command::SetTier,
+}
+
+impl TierTerms {
+    /// Nothing is bounded.
+    pub fn new() -> TierTerms {
+        TierTerms::default()
+    }
+
+    /// Bets bind to no older prices, manual and pinned ones too.
+    pub fn age_bound(mut self, bound: Nanos) -> TierTerms {
+        self.body.age_bound = bound;
+        self
+    }
+
+    /// Older prices buy no bet back.
+    pub fn cash_out_age(mut self, bound: Nanos) -> TierTerms {
+        self.body.cash_out_age = bound;
+        self
+    }
+
+    /// A price that moves further at once, in parts per million of what it was, is held back until a
+    /// trader takes it, the feed sends another, or the other feed vouches for it.
+    pub fn price_band(mut self, ppm: u32) -> TierTerms {
+        self.body.price_band = ppm;
+        self
+    }
+
+    /// Feeds further apart than this, in parts per million, freeze cash-outs; for so long, bets too.
+    pub fn drift(mut self, ppm: u32, dwell: Nanos) -> TierTerms {
+        (self.body.drift_band, self.body.drift_dwell) = (ppm, dwell);
+        self
+    }
+
+    /// Every so many percent of the market's liability limit, a selection's price gets so many ticks
+    /// shorter; after so many steps the selection is suspended.
+    pub fn step_prices(mut self, band_percent: u8, ticks: u8, steps: u8) -> TierTerms {
+        self.body.act = LiabilityAct::Step as u8;
+        (self.body.band, self.body.ticks, self.body.steps) = (band_percent, ticks, steps);
+        self
+    }
+
+    /// At so many percent of the market's liability limit a selection is suspended.
+    pub fn suspend_at(mut self, band_percent: u8) -> TierTerms {
+        self.body.act = LiabilityAct::Suspend as u8;
+        (self.body.band, self.body.ticks, self.body.steps) = (band_percent, 0, 0);
+        self
     }
 }
 
@@ -154,6 +306,9 @@ pub struct MarketTerms {
     age_bound: Nanos,
     each_way: EachWayOffer,
     own: Option<(u8, PlaceFraction)>,
+    group: GroupId,
+    tier: u8,
+    canary: bool,
 }
 
 impl MarketTerms {
@@ -171,12 +326,30 @@ impl MarketTerms {
             age_bound: Nanos::ZERO,
             each_way: EachWayOffer::No,
             own: None,
+            group: GroupId::NONE,
+            tier: 0,
+            canary: false,
         }
     }
 
     /// Which feed prices it.
     pub fn feed(self, feed: FeedId) -> MarketTerms {
         MarketTerms { feed, ..self }
+    }
+
+    /// The group it belongs to: priced by its primary feed, with the backup standing by.
+    pub fn group(self, group: Group) -> MarketTerms {
+        MarketTerms { group: group.id, feed: group.primary, ..self }
+    }
+
+    /// The tier it is in; 0, the default, bounds nothing until it is set.
+    pub fn tier(self, tier: u8) -> MarketTerms {
+        MarketTerms { tier, ..self }
+    }
+
+    /// For probes only: no money report counts it.
+    pub fn canary(self) -> MarketTerms {
+        MarketTerms { canary: true, ..self }
     }
 
     /// The fixture it is about.
@@ -465,6 +638,9 @@ impl Control {
             places: terms.own.map_or(0, |(places, _)| places),
             place_num: terms.own.map_or(0, |(_, fraction)| fraction.num()),
             place_den: terms.own.map_or(0, |(_, fraction)| fraction.den()),
+            group: terms.group,
+            tier: terms.tier,
+            canary: u8::from(terms.canary),
             ..command::DefineMarket::default()
         };
         let names: Vec<&str> = terms.selections.iter().map(String::as_str).collect();
@@ -568,12 +744,13 @@ impl Control {
     /// # Errors
     /// [`Error::Refused`], and those of a call that waits.
     pub fn suspend(&mut self, scope: impl Into<Scope>, owner: Owner) -> Result<Receipt, Error> {
-        let (level, id) = scope.into().wire();
+        let (level, id, selection) = scope.into().wire();
         let body = command::Suspend {
             valid_until: self.until(),
             reason: self.reason,
             level: level as u8,
             owner: owner as u8,
+            selection,
             id,
             ..command::Suspend::default()
         };
@@ -586,12 +763,13 @@ impl Control {
     /// # Errors
     /// [`Error::Refused`], and those of a call that waits.
     pub fn release(&mut self, scope: impl Into<Scope>, owner: Owner) -> Result<Receipt, Error> {
-        let (level, id) = scope.into().wire();
+        let (level, id, selection) = scope.into().wire();
         let body = command::Release {
             valid_until: self.until(),
             reason: self.reason,
             level: level as u8,
             owner: owner as u8,
+            selection,
             id,
             ..command::Release::default()
         };
@@ -933,7 +1111,7 @@ impl Control {
     }
 
     fn freeze(&mut self, scope: Scope, owner: Owner, frozen: u8) -> Result<Receipt, Error> {
-        let (level, id) = scope.wire();
+        let (level, id, _) = scope.wire();
         let body = command::FreezeCashOut {
             valid_until: self.until(),
             reason: self.reason,
@@ -984,8 +1162,9 @@ impl Control {
             limits,
             ..command::SetLimits::default()
         };
-        let slot = build::plain(self.header(), &body);
-        self.ask_one(slot)
+        // Seven limits are more than one slot holds.
+        let slots = wire::slots(self.header(), &body, &[]);
+        self.ask(&slots).map(|reply| receipt(&reply))
     }
 
     /// Blocks an account, or lets it in again. Its open bets stand.
@@ -999,6 +1178,241 @@ impl Control {
             blocked: u8::from(blocked),
             account,
             ..command::BlockAccount::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Defines a group of markets: which feed prices them, and which one stands by.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`NameTaken` names it in its answer), and those of a call that waits.
+    pub fn define_group(
+        &mut self,
+        name: &str,
+        primary: FeedId,
+        backup: FeedId,
+    ) -> Result<Group, Error> {
+        let body = command::DefineGroup {
+            valid_until: self.until(),
+            reason: self.reason,
+            primary,
+            backup,
+            ..command::DefineGroup::default()
+        };
+        let slots = build::define_group(self.header(), body, name).map_err(malformed)?;
+        // The number of a group has 16 bits; it came from there.
+        let id = GroupId(self.ask(&slots)?.answer.id as u16);
+        Ok(Group { id, primary, backup })
+    }
+
+    /// Lets a group's markets be priced by its other feed, in one step: bets that wait or are offered
+    /// are as if the group had been suspended. Also to a feed that is not up: its markets then refuse.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`NotAllowed` if it drives already), and those of a call that waits.
+    pub fn switch_feed(&mut self, group: impl Into<GroupId>, to: Drives) -> Result<Receipt, Error> {
+        let body = command::SwitchFeed {
+            valid_until: self.until(),
+            reason: self.reason,
+            group: group.into(),
+            to: to as u8,
+            ..command::SwitchFeed::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Sets what holds for all markets of a tier, from here on.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn set_tier(&mut self, tier: u8, terms: TierTerms) -> Result<Receipt, Error> {
+        let body =
+            command::SetTier { valid_until: self.until(), reason: self.reason, tier, ..terms.body };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Puts a market into a tier.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn assign_tier(&mut self, market: impl Into<MarketId>, tier: u8) -> Result<Receipt, Error> {
+        let body = command::AssignTier {
+            valid_until: self.until(),
+            reason: self.reason,
+            tier,
+            market: market.into(),
+            ..command::AssignTier::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Says which version of its messages a feed is to send; 0: any. A feed in quarantine has to
+    /// recover then.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn set_feed_schema(&mut self, feed: FeedId, schema: u32) -> Result<Receipt, Error> {
+        let body = command::SetFeedSchema {
+            valid_until: self.until(),
+            reason: self.reason,
+            feed,
+            schema,
+            ..command::SetFeedSchema::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Pins a price: it is in force whatever the feeds say.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn pin_price(&mut self, selection: Selection, price: Price) -> Result<Receipt, Error> {
+        self.trader_price(selection, TraderPriceAct::Pin, WirePrice::decimal(price))
+    }
+
+    /// Takes a pin away: the feed's price is in force again.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`NotAllowed` if it is not pinned), and those of a call that waits.
+    pub fn unpin_price(&mut self, selection: Selection) -> Result<Receipt, Error> {
+        self.trader_price(selection, TraderPriceAct::Unpin, WirePrice::NONE)
+    }
+
+    /// Takes the price of the feed that was held back as not plausible.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`NotAllowed` if none is held), and those of a call that waits.
+    pub fn take_held_price(&mut self, selection: Selection) -> Result<Receipt, Error> {
+        self.trader_price(selection, TraderPriceAct::TakeHeld, WirePrice::NONE)
+    }
+
+    fn trader_price(
+        &mut self,
+        selection: Selection,
+        act: TraderPriceAct,
+        price: WirePrice,
+    ) -> Result<Receipt, Error> {
+        let body = command::TraderPrice {
+            valid_until: self.until(),
+            reason: self.reason,
+            selection: selection.index,
+            act: act as u8,
+            market: selection.market,
+            price,
+            ..command::TraderPrice::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Scales the largest stake, in percent: 100 is as it is, 0 takes nothing, at most 10,000.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn set_stake_factor(&mut self, scope: StakeScope, percent: u32) -> Result<Receipt, Error> {
+        let (scope, id) = scope.wire();
+        let body = command::SetStakeFactor {
+            valid_until: self.until(),
+            reason: self.reason,
+            scope: scope as u8,
+            id,
+            percent,
+            ..command::SetStakeFactor::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Sets one of an account's limits by a period of time, at once, also to more; none: no limit.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn set_account_limit(
+        &mut self,
+        account: AccountId,
+        kind: LimitKind,
+        period: Period,
+        amount: Option<Money>,
+    ) -> Result<Receipt, Error> {
+        let body = command::SetAccountLimit {
+            valid_until: self.until(),
+            reason: self.reason,
+            kind: kind as u8,
+            period: period as u8,
+            account,
+            amount: amount.map_or(Minor(0), Minor::from),
+            ..command::SetAccountLimit::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// Excludes an account: no bets, no deposits. That can be made longer, never shorter; until the
+    /// end of time is for good.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`NotAllowed` if it is no longer than what holds), and those of a call that
+    /// waits.
+    pub fn exclude_account(
+        &mut self,
+        account: AccountId,
+        until: Timestamp,
+    ) -> Result<Receipt, Error> {
+        let body = command::ExcludeAccount {
+            valid_until: self.until(),
+            reason: self.reason,
+            account,
+            until,
+            ..command::ExcludeAccount::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// The external wallet holds the stake of a bet, under a number of its own: what becomes of the bet
+    /// is told by events, and by a question about it. Said again, it is done.
+    ///
+    /// That it is done does not say that the bet is open: one that binds its price only now goes through
+    /// all gates again, and one that was bound may have met the result of its market. If it is refused
+    /// then, its `HoldEnded` tells the wallet to let go of the money, and its fate is `Rejected`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`HoldEnded`: it ended before, or was confirmed already under another reference
+    /// or with another amount; let go of the hold that this call names, unless the bet stands under it;
+    /// `HoldAmount`: the answer has the stake; `HoldUnknown`), and those of a call that waits.
+    pub fn confirm_hold(
+        &mut self,
+        bet: BetId,
+        amount: Money,
+        reference: u64,
+    ) -> Result<Receipt, Error> {
+        let body = command::ConfirmHold {
+            valid_until: self.until(),
+            reason: self.reason,
+            bet,
+            amount: Minor::from(amount),
+            reference,
+            ..command::ConfirmHold::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
+    /// The external wallet does not hold the stake of a bet, and will not: it is refused.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] (`NotAllowed` of one that was confirmed), and those of a call that waits.
+    pub fn release_hold(&mut self, bet: BetId) -> Result<Receipt, Error> {
+        let body = command::ReleaseHold {
+            valid_until: self.until(),
+            reason: self.reason,
+            bet,
+            ..command::ReleaseHold::default()
         };
         let slot = build::plain(self.header(), &body);
         self.ask_one(slot)
@@ -1020,12 +1434,13 @@ impl Control {
         self.ask_one(slot)
     }
 
-    /// Sends one command of any kind of the control ring, as it is. Never blocks.
+    /// Sends one command of any kind of the control ring, as it is. What is no command is put aside
+    /// ([`crate::dead_letters`]). Never blocks.
     ///
     /// # Errors
     /// [`NotTaken`]: this attempt will never execute.
     pub fn try_submit(&mut self, command: &[Slot]) -> Result<Ticket, NotTaken> {
-        self.line.try_submit(command)
+        self.line.try_submit(command, Raw::Yes)
     }
 
     /// Waits for the reply to what [`Control::try_submit`] sent.
@@ -1040,6 +1455,62 @@ impl Control {
             }
             None => Err(Error::Unanswered { request: ticket.request, after: timeout }),
         }
+    }
+
+    /// The command of something that a governor wants; none of what is no command.
+    pub(crate) fn slot_of(&mut self, action: &Action) -> Option<Slot> {
+        let (valid_until, reason) = (self.until(), action.reason);
+        let header = self.header();
+        match action.act {
+            Act::FreezeCashOut { at, frozen } => {
+                let (level, id, _) = at.scope().wire();
+                Some(build::plain(
+                    header,
+                    &command::FreezeCashOut {
+                        valid_until,
+                        reason,
+                        level: level as u8,
+                        owner: Owner::Governor as u8,
+                        frozen: u8::from(frozen),
+                        id,
+                        ..command::FreezeCashOut::default()
+                    },
+                ))
+            }
+            Act::SwitchFeed { group, to } => Some(build::plain(
+                header,
+                &command::SwitchFeed {
+                    valid_until,
+                    reason,
+                    group,
+                    to: to as u8,
+                    ..command::SwitchFeed::default()
+                },
+            )),
+            Act::SetStakeFactor { scope, percent } => {
+                let (scope, id) = scope.wire();
+                Some(build::plain(
+                    header,
+                    &command::SetStakeFactor {
+                        valid_until,
+                        reason,
+                        scope: scope as u8,
+                        id,
+                        percent,
+                        ..command::SetStakeFactor::default()
+                    },
+                ))
+            }
+            Act::Shed(_) => None,
+        }
+    }
+
+    pub(crate) fn send(&mut self, slot: &Slot) -> Result<Ticket, NotTaken> {
+        self.line.try_submit(std::slice::from_ref(slot), Raw::No)
+    }
+
+    pub(crate) fn replies(&mut self, replies: &mut [Reply]) -> usize {
+        self.line.poll(replies)
     }
 
     /// Its connection and keys, for a handle built upon it.

@@ -13,7 +13,7 @@ use betring_core::answer::Reply;
 use betring_core::command::{self, Kind, decode};
 use betring_core::event::Events;
 use betring_core::id::Seq;
-use betring_core::reject::Malformed;
+use betring_core::reject::{Malformed, Reject};
 use betring_core::time::Timestamp;
 use betring_core::wire::{self, Header, SLOT, Slot};
 use betring_core::{Admission, Digest, Rules, Stamp, State};
@@ -21,6 +21,7 @@ use betring_journal::{RecordMeta, Store};
 use std::sync::atomic::Ordering;
 use zerocopy::FromBytes;
 
+use crate::admission;
 use crate::egress::ReplyOutlet;
 use crate::error::Error;
 use crate::ingress::{Inlet, Ring};
@@ -30,9 +31,9 @@ use crate::shared::{Idle, Shared};
 use crate::snapshot::{AtStop, Snapshot};
 
 /// Control commands of a turn.
-const CONTROL_MAX: u32 = 16;
+pub(crate) const CONTROL_MAX: u32 = 16;
 /// Bets of a turn.
-const BETS_MAX: u32 = 64;
+pub(crate) const BETS_MAX: u32 = 64;
 /// Turns that are made before what they decided is committed, however much comes.
 const TURNS_MAX: u32 = 64;
 
@@ -179,6 +180,7 @@ impl<R: Rules> Logic<R> {
         let (header, command) = match read {
             Ok(read) => read,
             Err(what) => {
+                self.left(ring, bytes, None);
                 let first = Slot::read_from_prefix(bytes).ok().map(|(slot, _)| slot);
                 let reply = self.state.malformed(self.now, first.as_ref(), what);
                 self.doing = Doing::Nothing;
@@ -191,6 +193,7 @@ impl<R: Rules> Logic<R> {
             Admission::Answer(reply) => {
                 self.doing = Doing::Nothing;
                 counts.answered.add(1);
+                self.left(ring, bytes, None);
                 self.send(reply);
             }
             Admission::Sequence(admitted) => {
@@ -198,11 +201,23 @@ impl<R: Rules> Logic<R> {
                 let reply = self.state.apply(stamp, &header, &command, admitted, &mut self.events);
                 self.doing = Doing::Nothing;
                 counts.sequenced.add(1);
+                self.left(ring, bytes, reply.answer.reject());
                 records.push(meta(stamp, header.kind), bytes, self.events.as_bytes())?;
                 self.send(reply);
             }
         }
         Ok(())
+    }
+
+    /// A command was decided: its markets have one less in flight, and perhaps one more refused.
+    #[inline]
+    fn left(&self, ring: Ring, bytes: &[u8], refused: Option<Reject>) {
+        if ring == Ring::Bets {
+            self.shared.admission.decided(bytes);
+            if let Some(reject) = refused {
+                self.shared.dials.refused(reject, admission::bets(bytes));
+            }
+        }
     }
 
     /// One command of the engine itself.

@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use betring_core::answer::Reply;
+use betring_core::command::decode;
 use betring_core::id::{ClientId, RequestKey, Token};
+use betring_core::reject::Malformed;
 use betring_core::time::Timestamp;
 use betring_core::wire::{SLOTS_MAX, Slot};
 use crossbeam_utils::CachePadded;
@@ -25,11 +27,13 @@ use disruptor::{
     BusySpin, EventPoller, Producer, SingleConsumerBarrier, SingleProducer, SingleProducerBarrier,
     build_single_producer,
 };
+use zerocopy::IntoBytes;
 
+use crate::admission::{Session, first_market};
 use crate::config::Level;
 use crate::engine::Driver;
 use crate::error::{Error, NotTaken};
-use crate::ingress::{Mark, Outlet, shape};
+use crate::ingress::{Mark, Outlet, Ring, shape};
 use crate::outcome::{Request, Submitted, Ticket};
 use crate::shared::{Patience, Shared};
 
@@ -72,6 +76,8 @@ pub(crate) struct Seats {
     places: usize,
     /// How many slots each seat has seen its rings take, to tell the depth of the rings.
     published: Vec<Arc<CachePadded<AtomicU64>>>,
+    /// How many slots of the bet ring the loop has taken, and how many there are.
+    bets: (Arc<CachePadded<AtomicU64>>, usize),
 }
 
 impl std::fmt::Debug for Seats {
@@ -81,7 +87,11 @@ impl std::fmt::Debug for Seats {
 }
 
 /// Builds all seats, with `places` replies each.
-pub(crate) fn seats(clients: u16, places: usize) -> (Vec<ReplyOutlet>, Seats) {
+pub(crate) fn seats(
+    clients: u16,
+    places: usize,
+    bets: (Arc<CachePadded<AtomicU64>>, usize),
+) -> (Vec<ReplyOutlet>, Seats) {
     let mut outlets = Vec::with_capacity(usize::from(clients));
     let mut free = VecDeque::with_capacity(usize::from(clients));
     let mut published = Vec::with_capacity(usize::from(clients));
@@ -94,7 +104,7 @@ pub(crate) fn seats(clients: u16, places: usize) -> (Vec<ReplyOutlet>, Seats) {
         free.push_back(Seat { id: ClientId(id), poller, owed: 0, next_token: 1, published: seen });
     }
     let all = usize::from(clients);
-    (outlets, Seats { free: Mutex::new(free), all, places, published })
+    (outlets, Seats { free: Mutex::new(free), all, places, published, bets })
 }
 
 impl Seats {
@@ -121,11 +131,18 @@ impl Seats {
         (self.all - free, self.all)
     }
 
+    /// Slots of the bet ring that wait, and all.
+    pub(crate) fn bet_ring(&self) -> (u64, u64) {
+        let (taken, slots) = &self.bets;
+        let taken = taken.load(Ordering::Relaxed);
+        (self.published(Ring::Bets).saturating_sub(taken), *slots as u64)
+    }
+
     /// How many slots the rings have seen, at least.
-    pub(crate) fn published(&self, ring: crate::ingress::Ring) -> u64 {
+    pub(crate) fn published(&self, ring: Ring) -> u64 {
         let of = |both: u64| match ring {
-            crate::ingress::Ring::Control => both >> 63 == 1,
-            crate::ingress::Ring::Bets => both >> 63 == 0,
+            Ring::Control => both >> 63 == 1,
+            Ring::Bets => both >> 63 == 0,
         };
         let seen = self.published.iter().map(|seen| seen.load(Ordering::Relaxed));
         seen.filter(|both| of(*both)).map(|both| both & !(1 << 63)).max().unwrap_or(0)
@@ -138,6 +155,44 @@ struct Asked {
     request: Request,
     /// Nobody waits for it any more: its reply is dropped when it comes.
     abandoned: bool,
+    /// The place of the first market that it bets on, and when it was asked for.
+    market: u32,
+    received: Timestamp,
+}
+
+/// Where commands come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Raw {
+    /// Built by this library: what is wrong with it is said by the answer.
+    No,
+    /// Slots of the caller's own.
+    Yes,
+}
+
+impl Raw {
+    /// Reads a command that came as raw slots: what is none goes no further.
+    fn read(self, command: &[Slot]) -> Result<(), Malformed> {
+        match self {
+            Raw::No => Ok(()),
+            Raw::Yes => decode(command.as_bytes()).map(|_| ()),
+        }
+    }
+
+    /// Puts what is no command aside.
+    #[cold]
+    fn aside(
+        self,
+        shared: &Shared,
+        now: Timestamp,
+        client: ClientId,
+        what: Malformed,
+        slots: &[Slot],
+    ) -> NotTaken {
+        if self == Raw::Yes {
+            shared.letters.put(now, client, what, slots);
+        }
+        NotTaken::Malformed(what)
+    }
 }
 
 /// One connection: a way in, and a seat. Replies come in the order of attempts, because a connection
@@ -148,6 +203,8 @@ pub(crate) struct Line {
     home: Arc<Seats>,
     pub(crate) shared: Arc<Shared>,
     driver: Option<Driver>,
+    /// What a client has used of its rates; handles of the control ring have no door.
+    session: Option<Session>,
     level: Level,
     credit: usize,
     /// Every attempt whose reply was not handed out yet, in order.
@@ -181,7 +238,9 @@ impl Line {
         }
         let seat = home.take().ok_or(Error::NoSeat { seats: home.all })?;
         shared.set_level(seat.id, level);
+        let bets = outlet.ring() == Ring::Bets;
         Ok(Line {
+            session: bets.then(|| Session::new(shared.clone())),
             outlet,
             seat: Some(seat),
             home,
@@ -214,8 +273,9 @@ impl Line {
         self.shared.clock.now()
     }
 
-    /// Publishes as many whole commands from the front as can be taken.
-    pub(crate) fn submit(&mut self, slots: &[Slot]) -> Submitted {
+    /// Publishes as many whole commands from the front as can be taken. Of those that come as raw slots
+    /// it is looked first whether they are commands; what is none is put aside.
+    pub(crate) fn submit(&mut self, slots: &[Slot], raw: Raw) -> Submitted {
         let Some(seat) = &mut self.seat else { return Submitted::none(NotTaken::Closed) };
         let mut done =
             Submitted { first: Token(seat.next_token), commands: 0, slots: 0, refused: None };
@@ -225,7 +285,10 @@ impl Line {
         }
         // Commands of one claim; halved when the ring has no room for all of them.
         let mut claim_max = SLOTS_MAX;
-        while done.refused.is_none() && done.slots < slots.len() {
+        // How many slots of the rest the door has let in: a claim that did not fit asks it only once.
+        let mut inside = 0;
+        while done.slots < slots.len() {
+            let now = self.shared.clock.now();
             let rest = &slots[done.slots..];
             let (mut len, mut commands) = (0, 0);
             let mut refused = None;
@@ -234,28 +297,52 @@ impl Line {
                     refused = Some(NotTaken::TooManyInFlight { credit: self.credit });
                     break;
                 }
-                match shape(self.outlet.ring(), &rest[len..]) {
-                    Ok(slots) if SLOTS_MAX < len + slots => break,
-                    Ok(slots) => len += slots,
+                let needed = match shape(self.outlet.ring(), &rest[len..]) {
+                    Ok(needed) if SLOTS_MAX < len + needed => break,
+                    Ok(needed) => needed,
+                    // Looked at again when it is the first, so that it is put aside once.
+                    Err(_) if 0 < commands => break,
                     Err(what) => {
-                        refused = Some(NotTaken::Malformed(what));
+                        let cut = rest[0].slots().clamp(1, SLOTS_MAX).min(rest.len());
+                        refused = Some(raw.aside(&self.shared, now, seat.id, what, &rest[..cut]));
                         break;
                     }
+                };
+                if inside < len + needed {
+                    let command = &rest[len..len + needed];
+                    if let Some(session) = &mut self.session
+                        && let Err(busy) = session.pass(now, &command[0])
+                    {
+                        refused = Some(busy.into());
+                        break;
+                    }
+                    if let Err(what) = raw.read(command) {
+                        if commands == 0 {
+                            refused = Some(raw.aside(&self.shared, now, seat.id, what, command));
+                        }
+                        break;
+                    }
+                    if self.session.is_some() {
+                        let admission = &self.shared.admission;
+                        admission.look(now, &self.shared, || self.home.bet_ring());
+                        if let Err(busy) = admission.enter(now, command) {
+                            refused = Some(busy.into());
+                            break;
+                        }
+                    }
+                    inside = len + needed;
                 }
+                len += needed;
                 commands += 1;
             }
             if commands == 0 {
                 done.refused = refused;
                 break;
             }
-            let mark = Mark {
-                client: seat.id,
-                received: self.shared.clock.now(),
-                token: Token(seat.next_token),
-            };
+            let mark = Mark { client: seat.id, received: now, token: Token(seat.next_token) };
             match self.outlet.try_publish(&rest[..len], mark) {
                 Ok(seen) => {
-                    let ring = u64::from(self.outlet.ring() == crate::ingress::Ring::Control);
+                    let ring = u64::from(self.outlet.ring() == Ring::Control);
                     seat.published.store(seen | ring << 63, Ordering::Relaxed);
                 }
                 Err(_) if 1 < commands => {
@@ -263,7 +350,7 @@ impl Line {
                     continue;
                 }
                 Err(_) => {
-                    done.refused = Some(NotTaken::Overloaded);
+                    done.refused = Some(self.shared.admission.ring_was_full().into());
                     break;
                 }
             }
@@ -272,12 +359,31 @@ impl Line {
                 let token = Token(seat.next_token);
                 seat.next_token += 1;
                 let request = Request::of(&rest[at]);
-                self.asked.push_back(Asked { token, request, abandoned: false });
+                let market = first_market(&rest[at..]);
+                self.asked.push_back(Asked {
+                    token,
+                    request,
+                    abandoned: false,
+                    market,
+                    received: now,
+                });
                 at += rest[at].slots();
             }
             done.commands += commands;
             done.slots += len;
-            done.refused = refused;
+            inside -= len;
+            if refused.is_some() {
+                done.refused = refused;
+                break;
+            }
+        }
+        if self.session.is_some() {
+            let mut left = &slots[done.slots..done.slots + inside];
+            while let Some(first) = left.first() {
+                let (command, after) = left.split_at(first.slots());
+                self.shared.admission.back_out(command);
+                left = after;
+            }
         }
         if 0 < done.commands {
             self.shared.wake();
@@ -286,14 +392,14 @@ impl Line {
     }
 
     /// Publishes one command.
-    pub(crate) fn try_submit(&mut self, slots: &[Slot]) -> Result<Ticket, NotTaken> {
-        let Some(first) = slots.first() else {
-            return Err(NotTaken::Malformed(betring_core::reject::Malformed::Slots));
-        };
+    pub(crate) fn try_submit(&mut self, slots: &[Slot], raw: Raw) -> Result<Ticket, NotTaken> {
+        let Some(first) = slots.first() else { return Err(NotTaken::Malformed(Malformed::Slots)) };
         if first.slots() != slots.len() {
-            return Err(NotTaken::Malformed(betring_core::reject::Malformed::Slots));
+            let (now, client) = (self.now(), self.id());
+            let cut = &slots[..slots.len().min(SLOTS_MAX)];
+            return Err(raw.aside(&self.shared, now, client, Malformed::Slots, cut));
         }
-        let done = self.submit(slots);
+        let done = self.submit(slots, raw);
         match done.refused {
             Some(refused) => Err(refused),
             None => Ok(Ticket { token: done.first, request: Request::of(first) }),
@@ -324,9 +430,13 @@ impl Line {
         self.collect();
         let released = self.shared.released(self.level);
         let mut count = 0;
+        let mut now = None;
         while count < out.len() && self.arrived.front().is_some_and(|r| r.as_of.0 <= released) {
             if let Some(reply) = self.arrived.pop_front() {
-                self.asked.pop_front();
+                if let Some(asked) = self.asked.pop_front() {
+                    let now = *now.get_or_insert_with(|| self.shared.clock.now());
+                    self.shared.dials.answered(asked.market, now.since(asked.received));
+                }
                 out[count] = reply;
                 count += 1;
             }
@@ -350,7 +460,10 @@ impl Line {
             if let Some(reply) = self.arrived.get(at)
                 && reply.as_of.0 <= self.shared.released(self.level)
             {
-                self.asked.remove(at);
+                if let Some(asked) = self.asked.remove(at) {
+                    let took = self.now().since(asked.received);
+                    self.shared.dials.answered(asked.market, took);
+                }
                 return self.arrived.remove(at);
             }
             if ended || !self.wait_a_little(&mut patience) {

@@ -1,7 +1,7 @@
 //! The engine: opened over a directory, it serves until it is shut down or stops because of a failure.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use betring_core::command::{self, Capacities, EpochOpened, Genesis, rounding_code};
 use betring_core::event::{Event, Events};
-use betring_core::id::{Epoch, Seq};
+use betring_core::id::{Epoch, FeedId, MarketId, Seq};
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Body, Header};
 use betring_core::{Digest, HouseRules, LOGIC_VERSION, Rules, Stamp, State};
@@ -18,15 +18,21 @@ use betring_journal::{DirStore, EpochInfo, Journal, Options, SnapshotHeader, Sto
 use crossbeam_utils::CachePadded;
 use zerocopy::IntoBytes;
 
+use crate::admission::{Admission, Shed};
 use crate::client::{Client, Keys};
 use crate::clock::Clock;
 use crate::config::{Config, Level};
 use crate::control::Control;
+use crate::dead_letters::LetterBox;
 use crate::decide::{Closed, Core, Drive, Inline, Questions, Records, Turn, meta};
+use crate::dials::Dials;
 use crate::egress::{Line, Seats, seats};
 use crate::error::Error;
-use crate::feed::Feed;
-use crate::health::{Counts, Health, RingHealth};
+use crate::feed::{Desk, Feed};
+use crate::governor::{self, GovernorTask, Instruments};
+use crate::health::{
+    BUSIEST, Counts, FeedHealth, GroupHealth, Health, IntakeHealth, MarketHealth, RingHealth,
+};
 use crate::ingress::{Inlet, Outlet, Ring, ring};
 use crate::output::{EventStream, Exposures, Outputs, Prices, Readers};
 use crate::pin::{self, Plan};
@@ -43,6 +49,9 @@ const FEED_CREDIT: usize = 4096;
 
 /// Whoever turns a loop that has no thread.
 pub(crate) type Driver = Arc<dyn Drive>;
+
+/// What is counted of each feed that has, or had, a handle.
+pub(crate) type Desks = Mutex<BTreeMap<FeedId, Arc<Mutex<Desk>>>>;
 
 /// Stands for the layouts of commands and events: a journal with others is refused.
 pub const SCHEMA_HASH: u64 = schema_hash();
@@ -85,7 +94,7 @@ pub struct Engine {
     pinned: Arc<Mutex<(Option<usize>, Option<usize>)>>,
     path: Option<PathBuf>,
     handles: AtomicU32,
-    feeds: Mutex<BTreeMap<u16, Arc<Mutex<u64>>>>,
+    desks: Arc<Desks>,
     credit_max: usize,
     within: Duration,
     snapshots: Arc<Snapshots>,
@@ -131,9 +140,7 @@ impl Engine {
         config.check()?;
         let store = DirStore::create(&config.path)?;
         let path = config.path.clone();
-        let mut engine = Engine::open_on(store, config, rules, progress)?;
-        engine.path = Some(path);
-        Ok(engine)
+        Engine::open_at(store, Some(path), config, rules, progress)
     }
 
     /// The same over files of another kind: a simulated disk. The directory of `config` is not used,
@@ -148,6 +155,16 @@ impl Engine {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Engine, Error> {
         config.check()?;
+        Engine::open_at(store, None, config, rules, progress)
+    }
+
+    fn open_at<S: Store, R: Rules>(
+        store: S,
+        path: Option<PathBuf>,
+        config: Config,
+        rules: R,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Engine, Error> {
         has_memory(&config.capacities)?;
         let began = Instant::now();
         // The mask is read before anything is pinned, and nothing is built on a pinned thread.
@@ -230,7 +247,9 @@ impl Engine {
         let archive = config.archive;
         let snapshots = Arc::new(Snapshots::new(store.clone(), rules.clone(), archive, from));
         let at_stop = AtStop { rules, records: config.snapshot_at_stop, archive, snapshots };
-        let mut engine = Engine::start(store, &config, plan, state, writer, recovered, at_stop)?;
+        let of = (store, path.as_deref());
+        let mut engine = Engine::start(of, &config, plan, state, writer, recovered, at_stop)?;
+        engine.path = path;
         if 0 < config.snapshot_every && engine.driver.is_none() {
             let (snapshots, shared) = (engine.snapshots.clone(), engine.shared.clone());
             let every = config.snapshot_every;
@@ -242,7 +261,7 @@ impl Engine {
 
     /// Builds rings, outputs and threads around a state that may serve.
     fn start<S: Store, R: Rules>(
-        store: S,
+        (store, path): (S, Option<&Path>),
         config: &Config,
         plan: Plan,
         state: State<R>,
@@ -254,6 +273,12 @@ impl Engine {
             Outputs::new(config.events, config.outputs_level, &state.capacities(), recovered.epoch);
         outputs.prime(&state);
         let readers = outputs.readers();
+        let capacities = state.capacities();
+        let dials = Dials::new(&capacities);
+        dials.prime(&state);
+        let opened = config.clock.now();
+        let admission = Admission::new(config.intake, opened, capacities.markets, config.bet_ring);
+        let letters = LetterBox::new(path, config.dead_letters);
         let shared = Arc::new(Shared::new(
             config.clock.clone(),
             state.window(),
@@ -261,13 +286,15 @@ impl Engine {
             writer.durable_seq(),
             config.clients,
             plan.wait,
+            (admission, dials, letters),
         ));
         for warning in &plan.warnings {
             shared.warn(warning.clone());
         }
         let (control, control_in, control_taken) = ring(Ring::Control, config.control_ring);
         let (bets, bets_in, bets_taken) = ring(Ring::Bets, config.bet_ring);
-        let (reply_outlets, seats) = seats(config.clients, config.credit_max);
+        let of_bets = (bets_taken.clone(), config.bet_ring);
+        let (reply_outlets, seats) = seats(config.clients, config.credit_max, of_bets);
         let questions: Arc<Questions> = Arc::default();
         let patient = plan.threads() != 0;
         let journaler = Journaler::new(writer, outputs, shared.clone(), patient);
@@ -330,7 +357,7 @@ impl Engine {
             pinned,
             path: None,
             handles: AtomicU32::new(1),
-            feeds: Mutex::default(),
+            desks: Arc::default(),
             credit_max: config.credit_max,
             within: config.answer_within,
             snapshots,
@@ -344,7 +371,7 @@ impl Engine {
     }
 
     /// The journal's directory; none over files of another kind.
-    pub fn path(&self) -> Option<&std::path::Path> {
+    pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
@@ -448,7 +475,7 @@ impl Engine {
             Err(Error::Refused(refusal))
                 if refusal.reject == betring_core::reject::Reject::NameTaken =>
             {
-                betring_core::id::FeedId(refusal.answer.id as u16)
+                FeedId(refusal.answer.id as u16)
             }
             Err(e) => return Err(e),
         };
@@ -457,8 +484,21 @@ impl Engine {
         // An adapter does nothing with its answers: that they are in the page cache is enough.
         let credit = FEED_CREDIT.min(self.credit_max);
         let line = self.line(Ring::Control, Level::ProcessCrashOnly, credit)?;
-        let count = lock(&self.feeds).entry(id.0).or_default().clone();
-        Ok(Feed::new(line, actor, id, count))
+        let desk = lock(&self.desks).entry(id).or_default().clone();
+        Ok(Feed::new(line, actor, id, desk))
+    }
+
+    /// A governor at work by these rules, as the actor `governor`. It does nothing by itself: whoever
+    /// has it turns it, on a thread of its own. One at a time; a second one would undo what the first
+    /// does.
+    ///
+    /// # Errors
+    /// Those of [`Engine::control`].
+    pub fn governor(&self, rules: governor::Rules) -> Result<GovernorTask, Error> {
+        let control = self.control("governor")?;
+        let (shared, seats) = (self.shared.clone(), self.seats.clone());
+        let instruments = Instruments { shared, seats, desks: self.desks.clone() };
+        Ok(GovernorTask::new(rules, instruments, control))
     }
 
     /// A second state that follows the journal on its own thread, as far as it is durable.
@@ -582,9 +622,27 @@ impl Engine {
         self.digests().map(|(_, digest, _)| digest)
     }
 
+    /// When markets are shed from here on, whatever the configuration says. It decides nothing: those who
+    /// are refused were never sequenced.
+    pub fn shed(&self, mode: Shed) {
+        self.shared.admission.set_mode(mode);
+    }
+
+    /// When markets are shed.
+    pub fn shedding(&self) -> Shed {
+        self.shared.admission.mode()
+    }
+
+    /// A market, as its instruments show it; none if it is not there.
+    pub fn market_health(&self, market: MarketId) -> Option<MarketHealth> {
+        let found = MarketHealth::of(&self.shared, market.index(), self.now())?;
+        (found.id == market).then_some(found)
+    }
+
     /// How it is.
     pub fn health(&self) -> Health {
         let shared = &self.shared;
+        let now = self.now();
         let (decided, durable) = (shared.decided.load(Ordering::Acquire), shared.durable.get());
         let depth = |at: usize, ring| {
             let taken = self.taken[at].load(Ordering::Relaxed);
@@ -641,6 +699,12 @@ impl Engine {
                 no_space: j.no_space.get(),
                 events: j.events_published.get(),
             },
+            intake: IntakeHealth::of(shared, now),
+            feeds: FeedHealth::all(shared, &self.desks, now),
+            groups: shared.dials.groups().map(GroupHealth::from).collect(),
+            busiest: MarketHealth::busiest(shared, BUSIEST, now),
+            refused: shared.dials.refusals().collect(),
+            dead_letters: shared.letters.health(),
         }
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use betring_core::id::{Epoch, Seq};
 use betring_core::reject::{Malformed, Reject};
+use betring_core::time::Nanos;
 
+use crate::admission::{Busy, BusyWhy};
 use crate::outcome::{Refusal, Request};
 
 /// Why a command was not taken. This attempt will never execute.
@@ -16,8 +18,10 @@ pub enum NotTaken {
         /// That many.
         credit: usize,
     },
-    /// The ring is full.
-    Overloaded,
+    /// The ring is full, or the engine or the market is too busy: ask again later, with the same key.
+    Overloaded(Busy),
+    /// The client's connection sends, or repeats, faster than it may.
+    RateLimited(Busy),
     /// It is no command, or not one for this handle.
     Malformed(Malformed),
     /// The engine stopped at once.
@@ -27,11 +31,20 @@ pub enum NotTaken {
 }
 
 impl NotTaken {
+    /// When to ask again, of what is only refused for now.
+    pub fn retry_after(&self) -> Option<Nanos> {
+        match self {
+            NotTaken::Overloaded(busy) | NotTaken::RateLimited(busy) => Some(busy.retry_after),
+            _ => None,
+        }
+    }
+
     /// The refusal it is, of those that a reply could also carry.
     pub fn reject(&self) -> Option<Reject> {
         match self {
             NotTaken::TooManyInFlight { .. } => Some(Reject::TooManyInFlight),
-            NotTaken::Overloaded => Some(Reject::Overloaded),
+            NotTaken::Overloaded(_) => Some(Reject::Overloaded),
+            NotTaken::RateLimited(_) => Some(Reject::RateLimited),
             NotTaken::Malformed(_) => Some(Reject::Malformed),
             NotTaken::Poisoned | NotTaken::Closed => None,
         }
@@ -46,9 +59,8 @@ impl fmt::Display for NotTaken {
                 "TooManyInFlight: {credit} attempts are unanswered, which is the client's credit; \
                  read its replies before sending more"
             ),
-            NotTaken::Overloaded => f.write_str(
-                "Overloaded: the ring is full; repeat with the same key after a pause, with jitter",
-            ),
+            NotTaken::Overloaded(busy) => write!(f, "Overloaded: {busy}"),
+            NotTaken::RateLimited(busy) => write!(f, "RateLimited: {busy}"),
             NotTaken::Malformed(what) => {
                 write!(f, "Malformed: {what}; asking again changes nothing")
             }
@@ -312,6 +324,15 @@ impl std::error::Error for Error {
 impl From<betring_journal::Error> for Error {
     fn from(e: betring_journal::Error) -> Error {
         Error::Journal(e)
+    }
+}
+
+impl From<Busy> for NotTaken {
+    fn from(busy: Busy) -> NotTaken {
+        match busy.why {
+            BusyWhy::Session | BusyWhy::Retries => NotTaken::RateLimited(busy),
+            _ => NotTaken::Overloaded(busy),
+        }
     }
 }
 

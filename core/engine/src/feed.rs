@@ -7,14 +7,133 @@ use betring_core::answer::{AnswerKind, Reply};
 use betring_core::command::{self, PriceEntry, build};
 use betring_core::id::{ActorId, FeedId, MarketId, SelectionIndex};
 use betring_core::reject::Reject;
-use betring_core::time::Timestamp;
+use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Body, Header, Slot};
 use betring_pricing::Price;
 
 use crate::control::entries;
-use crate::egress::Line;
+use crate::egress::{Line, Raw};
 use crate::error::{Error, NotTaken};
 use crate::outcome::Ticket;
+
+macro_rules! parse_errors {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// Why an adapter could not read a message of its feed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ParseError { $($(#[$doc])* $name,)* }
+
+        impl ParseError {
+            /// Every one.
+            pub const ALL: &'static [ParseError] = &[$(ParseError::$name,)*];
+
+            /// The name, as counters have it.
+            pub const fn name(self) -> &'static str {
+                match self { $(ParseError::$name => $text,)* }
+            }
+        }
+
+        impl std::fmt::Display for ParseError {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+parse_errors! {
+    /// Not the language that it should be: broken JSON or XML, wrong bytes.
+    Syntax = "syntax";
+    /// A field that the parser does not know.
+    UnknownField = "unknown-field";
+    /// A message that the parser does not know.
+    UnknownMessage = "unknown-message";
+    /// A number that cannot be: a price below 1, an index beyond the end.
+    OutOfRange = "out-of-range";
+    /// A field that has to be there is not.
+    MissingField = "missing-field";
+    /// Another version of the feed's messages.
+    Version = "version";
+    /// Something else.
+    Other = "other";
+}
+
+/// The window over which parse errors are looked at: so many parts of so many seconds.
+const PARTS: usize = 6;
+const PART: Nanos = Nanos::from_secs(10);
+
+/// What all handles of one feed count together.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// The number of the feed's last message in this run.
+    last: u64,
+    messages: u64,
+    errors: [u64; ParseError::ALL.len()],
+    /// Number of the part since the start of time, messages in it, errors in it.
+    window: [(i64, u32, u32); PARTS],
+}
+
+impl Desk {
+    fn part(&mut self, now: Timestamp) -> &mut (i64, u32, u32) {
+        let number = now.0.div_euclid(PART.0);
+        let part = &mut self.window[number.rem_euclid(PARTS as i64) as usize];
+        if part.0 != number {
+            *part = (number, 0, 0);
+        }
+        part
+    }
+
+    fn message(&mut self, now: Timestamp) {
+        self.messages += 1;
+        let part = self.part(now);
+        part.1 = part.1.saturating_add(1);
+    }
+
+    fn error(&mut self, now: Timestamp, why: ParseError) {
+        self.errors[why as usize] += 1;
+        let part = self.part(now);
+        part.2 = part.2.saturating_add(1);
+    }
+
+    pub(crate) fn counts(&self, now: Timestamp) -> FeedCounts {
+        let first = now.0.div_euclid(PART.0) - PARTS as i64 + 1;
+        let recent = self.window.iter().filter(|part| first <= part.0);
+        let (messages, errors) =
+            recent.fold((0, 0), |sum, part| (sum.0 + u64::from(part.1), sum.1 + u64::from(part.2)));
+        FeedCounts {
+            messages: self.messages,
+            parse_errors: std::array::from_fn(|at| (ParseError::ALL[at], self.errors[at])),
+            recent: messages + errors,
+            recent_errors: errors,
+        }
+    }
+}
+
+/// What was counted of a feed's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedCounts {
+    /// Messages sent on to the engine since the start.
+    pub messages: u64,
+    /// Messages that could not be read since the start, by reason.
+    pub parse_errors: [(ParseError, u64); ParseError::ALL.len()],
+    /// Messages of either kind within about a minute.
+    pub recent: u64,
+    /// Those of them that could not be read.
+    pub recent_errors: u64,
+}
+
+impl FeedCounts {
+    /// How many of the messages within about a minute could not be read, in parts per million.
+    pub fn error_ppm(&self) -> u32 {
+        let ppm = self.recent_errors * 1_000_000 / self.recent.max(1);
+        u32::try_from(ppm).unwrap_or(u32::MAX)
+    }
+}
+
+impl Default for FeedCounts {
+    fn default() -> FeedCounts {
+        Desk::default().counts(Timestamp(0))
+    }
+}
 
 /// The handle of a feed's adapter. It never waits: whoever reads a feed has to go on reading.
 ///
@@ -26,16 +145,25 @@ pub struct Feed {
     line: Line,
     actor: ActorId,
     id: FeedId,
-    /// The number of the feed's last message in this run; all handles of a feed count on.
-    last: Arc<Mutex<u64>>,
+    schema: u32,
+    /// All handles of a feed count on.
+    desk: Arc<Mutex<Desk>>,
     lost: Option<Vec<Slot>>,
     refused: u64,
     last_refusal: Option<Reject>,
 }
 
 impl Feed {
-    pub(crate) fn new(line: Line, actor: ActorId, id: FeedId, last: Arc<Mutex<u64>>) -> Feed {
-        Feed { line, actor, id, last, lost: None, refused: 0, last_refusal: None }
+    pub(crate) fn new(line: Line, actor: ActorId, id: FeedId, desk: Arc<Mutex<Desk>>) -> Feed {
+        Feed { line, actor, id, schema: 0, desk, lost: None, refused: 0, last_refusal: None }
+    }
+
+    /// The version of the feed's messages that this adapter reads; every message says it from here on.
+    /// Another one than the engine was told to expect puts the feed in quarantine, so a parser that was
+    /// deployed before its time does no harm. 0, the default: it has none.
+    pub fn schema(mut self, version: u32) -> Feed {
+        self.schema = version;
+        self
     }
 
     /// Its number.
@@ -59,11 +187,12 @@ impl Feed {
     /// # Errors
     /// [`NotTaken`]: nothing was said.
     pub fn heartbeat(&mut self, source: Timestamp) -> Result<Ticket, NotTaken> {
-        let feed = self.id;
+        let (feed, schema) = (self.id, self.schema);
         self.plain(|feed_seq| command::FeedHeartbeat {
             feed,
             feed_seq,
             source,
+            schema,
             ..command::FeedHeartbeat::default()
         })
     }
@@ -73,12 +202,43 @@ impl Feed {
     /// # Errors
     /// [`NotTaken`]: nothing was said.
     pub fn gap(&mut self, source: Timestamp) -> Result<Ticket, NotTaken> {
-        let feed = self.id;
+        self.down(source, 0)
+    }
+
+    /// The adapter has lost its connection to the feed.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing was said.
+    pub fn lost_connection(&mut self, source: Timestamp) -> Result<Ticket, NotTaken> {
+        self.down(source, 1)
+    }
+
+    fn down(&mut self, source: Timestamp, connection: u8) -> Result<Ticket, NotTaken> {
+        let (feed, schema) = (self.id, self.schema);
         self.plain(|feed_seq| command::FeedGap {
+            feed,
+            connection,
+            feed_seq,
+            source,
+            schema,
+            ..command::FeedGap::default()
+        })
+    }
+
+    /// The adapter has asked the feed to send everything again, under this number of its own; only
+    /// [`recovered_for`](Feed::recovered_for) with the same number ends it. 0 if requests have none.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing was said.
+    pub fn recovering(&mut self, request: u64, source: Timestamp) -> Result<Ticket, NotTaken> {
+        let (feed, schema) = (self.id, self.schema);
+        self.plain(|feed_seq| command::FeedRecovering {
             feed,
             feed_seq,
             source,
-            ..command::FeedGap::default()
+            request,
+            schema,
+            ..command::FeedRecovering::default()
         })
     }
 
@@ -87,11 +247,22 @@ impl Feed {
     /// # Errors
     /// [`NotTaken`]: nothing was said.
     pub fn recovered(&mut self, source: Timestamp) -> Result<Ticket, NotTaken> {
-        let feed = self.id;
+        self.recovered_for(0, source)
+    }
+
+    /// Everything that was asked for under this number was sent again. The end of another request, one
+    /// that was given up, has no effect.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing was said.
+    pub fn recovered_for(&mut self, request: u64, source: Timestamp) -> Result<Ticket, NotTaken> {
+        let (feed, schema) = (self.id, self.schema);
         self.plain(|feed_seq| command::FeedRecovered {
             feed,
             feed_seq,
             source,
+            request,
+            schema,
             ..command::FeedRecovered::default()
         })
     }
@@ -125,11 +296,29 @@ impl Feed {
         prices: &[PriceEntry],
         source: Timestamp,
     ) -> Result<Ticket, NotTaken> {
+        self.derived_prices(market, prices, source, Timestamp(0))
+    }
+
+    /// The same of prices that were derived from others: `as_of` is when the oldest of those was received,
+    /// on the engine's clock. They are as old as that, however often they are said again and whatever
+    /// heartbeats come: a pricer that goes on while its own feed is silent makes no price younger.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing was said.
+    pub fn derived_prices(
+        &mut self,
+        market: impl Into<MarketId>,
+        prices: &[PriceEntry],
+        source: Timestamp,
+        as_of: Timestamp,
+    ) -> Result<Ticket, NotTaken> {
         let header = self.header();
         let body = command::SetPrices {
             feed: self.id,
             market: market.into(),
             source,
+            as_of,
+            schema: self.schema,
             ..command::SetPrices::default()
         };
         let numbered = |feed_seq| {
@@ -152,15 +341,18 @@ impl Feed {
         numbered: impl FnOnce(u64) -> Result<Vec<Slot>, NotTaken>,
     ) -> Result<Ticket, NotTaken> {
         self.take_replies();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lost) = self.lost.take()
             && prices.as_ref() != Some(&lost)
         {
-            *last += 1;
+            desk.last += 1;
         }
-        let sent = self.line.try_submit(&numbered(*last + 1)?);
+        let sent = self.line.try_submit(&numbered(desk.last + 1)?, Raw::No);
         match sent {
-            Ok(_) => *last += 1,
+            Ok(_) => {
+                desk.last += 1;
+                desk.message(self.line.now());
+            }
             Err(_) => self.lost = prices,
         }
         sent
@@ -178,6 +370,19 @@ impl Feed {
                 return;
             }
         }
+    }
+
+    /// A message of the feed could not be read. It is counted, and the governor looks at how many there
+    /// are: a parser that does not know what it reads should not price markets.
+    pub fn parse_error(&mut self, why: ParseError) {
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        desk.error(self.line.now(), why);
+    }
+
+    /// What was counted of its messages, by all of its handles.
+    pub fn counts(&self) -> FeedCounts {
+        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        desk.counts(self.line.now())
     }
 
     /// How many messages were refused, and why the last one.

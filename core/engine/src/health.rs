@@ -2,10 +2,20 @@
 
 use std::fmt;
 
-use betring_core::id::{Epoch, Seq};
+use betring_core::command::Drives;
+use betring_core::event::FeedStatus;
+use betring_core::id::{Epoch, FeedId, GroupId, MarketId, Seq};
+use betring_core::reject::Reject;
+use betring_core::time::{Nanos, Timestamp};
 
+use crate::admission::{BusyWhy, MarketDoor, Shed};
 use crate::clock::ClockHealth;
 use crate::config::{Layout, WaitStrategy};
+use crate::dead_letters::LettersHealth;
+use crate::dials::{FeedNow, GroupNow, RefusedFor};
+use crate::engine::Desks;
+use crate::feed::FeedCounts;
+use crate::shared::Shared;
 pub use crate::shared::Status;
 
 /// A ring and what waits in it.
@@ -54,6 +64,195 @@ pub struct Counts {
     pub events: u64,
 }
 
+/// A feed, as its instruments show it. They are read off the records before those are durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedHealth {
+    /// Which.
+    pub id: FeedId,
+    /// Where it is.
+    pub status: FeedStatus,
+    /// Whether its prices may be bet on: up, and not silent for longer than its bound.
+    pub is_up: bool,
+    /// Whether its messages take longer than its bound.
+    pub slow: bool,
+    /// How long nothing was heard of it; `i64::MAX` if nothing ever was.
+    pub silent_for: Nanos,
+    /// How often it had to recover, plus one.
+    pub generation: u32,
+    /// The factor of the largest stake on markets that it drives, in percent.
+    pub stake_factor: u32,
+    /// What its handles in this run have counted.
+    pub counts: FeedCounts,
+}
+
+impl FeedHealth {
+    pub(crate) fn all(shared: &Shared, desks: &Desks, now: Timestamp) -> Vec<FeedHealth> {
+        let desks = desks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let counts = |id: &FeedId| {
+            let desk = desks.get(id)?.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Some(desk.counts(now))
+        };
+        let feeds = shared.dials.feeds(now).map(|(id, feed)| FeedHealth {
+            id,
+            status: feed.status,
+            is_up: feed.is_up,
+            slow: feed.slow,
+            silent_for: feed.silent_for,
+            generation: feed.generation,
+            stake_factor: feed.factor,
+            counts: counts(&id).unwrap_or_default(),
+        });
+        feeds.collect()
+    }
+}
+
+impl fmt::Display for FeedHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let up = if self.is_up { "up" } else { "not up" };
+        write!(f, "feed {}: {up} ({}), ", self.id, self.status)?;
+        match self.silent_for {
+            FeedNow::NEVER_HEARD => f.write_str("never heard")?,
+            silent_for => write!(f, "silent for {silent_for}")?,
+        }
+        f.write_str(if self.slow { ", slow" } else { "" })?;
+        let FeedCounts { recent, recent_errors, .. } = self.counts;
+        if 0 < recent_errors {
+            write!(f, ", {recent_errors} of {recent} recent messages could not be read")?;
+        }
+        Ok(())
+    }
+}
+
+/// A group, as its instruments show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupHealth {
+    /// Which.
+    pub id: GroupId,
+    /// Its primary feed.
+    pub primary: FeedId,
+    /// Its backup feed.
+    pub backup: FeedId,
+    /// Which of them prices its markets.
+    pub drives: Drives,
+    /// How many of its markets have feeds that are further apart than their tier's band.
+    pub drifting: u32,
+}
+
+impl From<GroupNow> for GroupHealth {
+    fn from(now: GroupNow) -> GroupHealth {
+        let GroupNow { id, primary, backup, drives, drifting } = now;
+        GroupHealth { id, primary, backup, drives, drifting }
+    }
+}
+
+impl fmt::Display for GroupHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let GroupHealth { id, primary, backup, drives, drifting } = self;
+        write!(f, "group {id}: {primary} with {backup} behind it, driven by its {drives}")?;
+        if 0 < *drifting { write!(f, ", {drifting} markets drift") } else { Ok(()) }
+    }
+}
+
+/// A market, as its instruments show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarketHealth {
+    /// Which.
+    pub id: MarketId,
+    /// The feed that prices it.
+    pub feed: FeedId,
+    /// Its group, if any.
+    pub group: GroupId,
+    /// What comes in.
+    pub door: MarketDoor,
+    /// How long ago a price of it was set or a heartbeat confirmed them all.
+    pub price_age: Nanos,
+    /// The factor of its largest stake, in percent.
+    pub stake_factor: u32,
+    /// Bets on it that were refused in this run, by kind.
+    pub refused: [(RefusedFor, u32); RefusedFor::ALL.len()],
+}
+
+impl MarketHealth {
+    pub(crate) fn of(shared: &Shared, index: u32, now: Timestamp) -> Option<MarketHealth> {
+        let market = shared.dials.market(index)?;
+        let confirmed = shared.dials.feed(market.feed, now).filter(|feed| feed.is_up);
+        let confirmed = confirmed.map_or(Timestamp::MIN, |feed| feed.heartbeat);
+        let refused = shared.dials.refusals_of(index);
+        Some(MarketHealth {
+            id: market.id,
+            feed: market.feed,
+            group: market.group,
+            door: shared.admission.market(index, now)?,
+            price_age: now.since(market.received.max(confirmed)).or_zero(),
+            stake_factor: market.factor,
+            refused: std::array::from_fn(|at| (RefusedFor::ALL[at], refused[at])),
+        })
+    }
+
+    /// Those with the most bets a second, the busiest first.
+    pub(crate) fn busiest(shared: &Shared, most: usize, now: Timestamp) -> Vec<MarketHealth> {
+        let doors =
+            (0..shared.admission.markets()).filter_map(|at| shared.admission.market(at, now));
+        let mut doors: Vec<MarketDoor> =
+            doors.filter(|door| 0 < door.rate || 0 < door.in_flight).collect();
+        doors.sort_by_key(|door| std::cmp::Reverse((door.rate, door.in_flight)));
+        doors.truncate(most);
+        doors.iter().filter_map(|door| MarketHealth::of(shared, door.index, now)).collect()
+    }
+}
+
+impl fmt::Display for MarketHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MarketDoor { rate, in_flight, turned_away, .. } = self.door;
+        write!(
+            f,
+            "market {}: {rate} bets a second, {in_flight} in flight, {turned_away} turned away,              prices {} old",
+            self.id, self.price_age
+        )?;
+        if self.stake_factor == 100 {
+            return Ok(());
+        }
+        write!(f, ", stakes at {} %", self.stake_factor)
+    }
+}
+
+/// The door in front of the rings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntakeHealth {
+    /// When markets are shed.
+    pub shed: Shed,
+    /// Whether they are now.
+    pub sheds: bool,
+    /// Attempts that were not let in, by reason.
+    pub busy: [(BusyWhy, u64); BusyWhy::ALL.len()],
+    /// Attempts that said that they were not the first.
+    pub retries: u64,
+}
+
+impl IntakeHealth {
+    pub(crate) fn of(shared: &Shared, now: Timestamp) -> IntakeHealth {
+        IntakeHealth {
+            shed: shared.admission.mode(),
+            sheds: shared.admission.sheds(now),
+            busy: shared.admission.refused(),
+            retries: shared.admission.retries(),
+        }
+    }
+}
+
+impl fmt::Display for IntakeHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "intake: shedding {}", self.shed)?;
+        f.write_str(if self.sheds { ", and sheds" } else { "" })?;
+        write!(f, ", {} retries", self.retries)?;
+        let busy = self.busy.iter().filter(|(_, count)| 0 < *count);
+        busy.into_iter().try_for_each(|(why, count)| write!(f, ", {count} {why}"))
+    }
+}
+
+/// Markets that are told of by name, the busiest.
+pub(crate) const BUSIEST: usize = 5;
+
 /// How an engine is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -91,6 +290,18 @@ pub struct Health {
     pub clock: ClockHealth,
     /// Counts.
     pub counts: Counts,
+    /// The door in front of the rings.
+    pub intake: IntakeHealth,
+    /// Feeds, the manual one not counted.
+    pub feeds: Vec<FeedHealth>,
+    /// Groups.
+    pub groups: Vec<GroupHealth>,
+    /// The markets with the most bets a second, the busiest first.
+    pub busiest: Vec<MarketHealth>,
+    /// Decided refusals in this run, by reason; those that were none are left out.
+    pub refused: Vec<(Reject, u64)>,
+    /// Commands that could not be read, and were put aside.
+    pub dead_letters: LettersHealth,
 }
 
 impl fmt::Display for Health {
@@ -123,6 +334,18 @@ impl fmt::Display for Health {
             "journal: {} records, {} frames, {} syncs, {} bytes, {} segments",
             c.records, c.frames, c.syncs, c.journal_bytes, c.segments
         )?;
+        writeln!(f, "{}", self.intake)?;
+        self.feeds.iter().try_for_each(|feed| writeln!(f, "{feed}"))?;
+        self.groups.iter().try_for_each(|group| writeln!(f, "{group}"))?;
+        self.busiest.iter().try_for_each(|market| writeln!(f, "{market}"))?;
+        if let Some(((first, count), rest)) = self.refused.split_first() {
+            write!(f, "refused: {count} {first}")?;
+            rest.iter().try_for_each(|(reject, count)| write!(f, ", {count} {reject}"))?;
+            writeln!(f)?;
+        }
+        if self.dead_letters.kept + self.dead_letters.dropped != 0 {
+            writeln!(f, "{}", self.dead_letters)?;
+        }
         write!(f, "clock: {}", self.clock)?;
         for warning in &self.warnings {
             write!(f, "\nwarning: {warning}")?;

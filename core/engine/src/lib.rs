@@ -39,7 +39,8 @@
 //! ```
 //!
 //! The path of a command, which is the order of the modules: what is asked ([`Ask`], [`Control`],
-//! [`Feed`]) is stamped and published on a ring (`ingress`); the loop takes it, decides it and records it
+//! [`Feed`]) passes the door in front of its ring ([`Intake`]) or is told when to come back ([`Busy`]),
+//! is stamped and published (`ingress`); the loop takes it, decides it and records it
 //! (`decide`, `record`); the reply waits in the client's ring until the journal has reached it (`egress`);
 //! events, prices and exposures follow (`output`).
 //!
@@ -49,6 +50,13 @@
 //! **When something fails**, the engine stops at once and says nothing about what it had not answered:
 //! those attempts are [`Outcome::Unknown`], never refused. Opened again, [`Client::resolve`] closes the
 //! question of each.
+//!
+//! **When there is too much**, or a feed fails, the door sheds the hottest markets first, and a
+//! [`GovernorTask`] closes what is in doubt by sequenced commands ([`governor`]). Raw slots that are no
+//! command are put aside ([`dead_letters`]).
+//!
+//! **An external wallet** is told of stakes to hold by events (`HoldRequested`), and answers with
+//! [`Control::confirm_hold`] or [`Control::release_hold`]; until then a bet is [`Outcome::Pending`].
 //!
 //! **Threads.** [`Layout::TwoThread`]: one thread decides and, once warm, neither allocates, faults nor
 //! calls the system; another one records and syncs. [`Layout::OneThread`]: one thread does both.
@@ -67,6 +75,10 @@ mod ask;
 mod slip;
 
 // In.
+mod admission;
+
+pub mod dead_letters;
+
 mod ingress;
 
 mod clock;
@@ -105,15 +117,20 @@ mod snapshot;
 
 mod pin;
 
+mod dials;
+
+pub mod governor;
+
 mod health;
 
 mod view;
 
 mod engine;
 
+pub use admission::{Busy, BusyWhy, Intake, MarketDoor, Rate, Shed};
 pub use ask::{
-    AcceptOffer, Ask, CashOut, DeclineOffer, Deposit, Place, Reference, Resolve, Selection,
-    SetAutoCashOut, VALID_FOR, Withdraw, key,
+    AcceptOffer, AccountTerms, Ask, CashOut, DeclineOffer, Deposit, ExcludeSelf, Place, Reference,
+    Resolve, Selection, SetAutoCashOut, SetOwnLimit, VALID_FOR, Withdraw, key,
 };
 pub use client::Client;
 pub use clock::{Clock, ClockHealth};
@@ -121,16 +138,21 @@ pub use config::{
     CLIENTS_MAX, CREDIT_MAX, Config, Cores, Layout, Level, ParseLevelError, WaitStrategy,
 };
 pub use control::{
-    BetWindow, Certainty, Control, Market, MarketTerms, ResultTerms, Scope, SelectionResult,
+    BetWindow, Certainty, Control, Group, Market, MarketTerms, ResultTerms, Scope, SelectionResult,
+    StakeScope, TierTerms,
 };
 pub use decide::{Closed, Turn};
+pub use dials::RefusedFor;
 pub use diff::{AccountDifference, Compared, Difference, Sums, diff};
 pub use engine::{Engine, SCHEMA_HASH};
 pub use error::{Error, NotTaken};
-pub use feed::Feed;
-pub use health::{Counts, Health, RingHealth, Status};
+pub use feed::{Feed, FeedCounts, ParseError};
+pub use governor::{Governor, GovernorTask};
+pub use health::{
+    Counts, FeedHealth, GroupHealth, Health, IntakeHealth, MarketHealth, RingHealth, Status,
+};
 pub use outcome::{
-    Bet, Offer, Outcome, Receipt, Refusal, Request, Resolved, Submitted, Ticket, Waiting,
+    Bet, Liability, Offer, Outcome, Receipt, Refusal, Request, Resolved, Submitted, Ticket, Waiting,
 };
 pub use output::{EventStream, ExposureNow, Exposures, Lapped, Occurrence, PriceNow, Prices};
 pub use recover::{Cut, Progress, Recovered, Replayed, Stage, replay, replay_with};
@@ -141,13 +163,14 @@ pub use view::{Book, View};
 
 pub use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
 pub use betring_core::command::{
-    Capacities, EachWayOffer, Limits, Owner, PayoutCap, PriceEntry, PriceFailure, PricePolicy,
-    ReferralAnswer, ResultEntry, ResultForm, RoundingPlace, SelectionOutcome,
+    Capacities, Drives, EachWayOffer, HoldBind, LiabilityAct, LimitKind, Limits, Owner, PayoutCap,
+    Period, PriceEntry, PriceFailure, PricePolicy, Purse, ReferralAnswer, ResultEntry, ResultForm,
+    RoundingPlace, SelectionOutcome,
 };
-pub use betring_core::event::{BetOutcome, Event, PendingWhy};
+pub use betring_core::event::{BetOutcome, Event, FeedStatus, PendingWhy};
 pub use betring_core::id::{
-    AccountId, ActorId, BetId, ClientId, Epoch, FeedId, FixtureId, JobId, MarketId, PriceVersion,
-    RequestKey, SelectionIndex, Seq, Token,
+    AccountId, ActorId, BetId, ClientId, Epoch, FeedId, FixtureId, GroupId, JobId, MarketId,
+    PriceVersion, RequestKey, SelectionIndex, Seq, Token,
 };
 pub use betring_core::reject::{Malformed, Reject};
 pub use betring_core::ruleset::Ruleset;

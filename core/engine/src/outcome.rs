@@ -3,6 +3,7 @@
 use std::fmt;
 
 use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
+use betring_core::command::{LimitKind, Period};
 use betring_core::event::PendingWhy;
 use betring_core::id::{BetId, PriceVersion, RequestKey, Seq, Token};
 use betring_core::reject::Reject;
@@ -137,6 +138,30 @@ impl fmt::Display for Offer {
     }
 }
 
+/// Whose bets a limit of liability counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liability {
+    /// The customer's.
+    Customer,
+    /// Those on the selection.
+    Selection,
+    /// The market's.
+    Market,
+    /// Those of all markets of the fixture.
+    Event,
+}
+
+impl fmt::Display for Liability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Liability::Customer => "the customer's limit",
+            Liability::Selection => "the selection's limit",
+            Liability::Market => "the market's limit",
+            Liability::Event => "the event's limit",
+        })
+    }
+}
+
 /// A refusal. Printed, it is one sentence for a customer; [`Refusal::to_operator`] says more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -155,6 +180,27 @@ impl Refusal {
         Refusal { reject, answer, duplicate }
     }
 
+    /// Which of the account's own limits it was, of [`Reject::CustomerLimit`]; the answer's amount is what
+    /// is left of it.
+    pub fn own_limit(&self) -> Option<(LimitKind, Period)> {
+        let detail = match self.reject {
+            Reject::CustomerLimit => self.answer.detail(),
+            _ => return None,
+        };
+        Some((LimitKind::from_code(detail >> 4)?, Period::from_code(detail & 15)?))
+    }
+
+    /// Whose bets could cost too much, of [`Reject::LiabilityLimit`].
+    pub fn liability(&self) -> Option<Liability> {
+        match (self.reject, self.answer.detail()) {
+            (Reject::LiabilityLimit, 1) => Some(Liability::Customer),
+            (Reject::LiabilityLimit, 2) => Some(Liability::Selection),
+            (Reject::LiabilityLimit, 3) => Some(Liability::Market),
+            (Reject::LiabilityLimit, 4) => Some(Liability::Event),
+            _ => None,
+        }
+    }
+
     /// One sentence for an operator: what happened and what to do. Of a request that is not well formed
     /// it names the field, which a customer is not told.
     pub fn to_operator(&self) -> String {
@@ -162,7 +208,12 @@ impl Refusal {
             (Reject::Malformed, Some(_)) => {
                 format!("{}; asking again changes nothing", self.answer)
             }
-            _ => format!("{}: {}", self.answer, self.reject.to_operator()),
+            _ => match self.liability() {
+                Some(whose) => {
+                    format!("{}: {} ({whose})", self.answer, self.reject.to_operator())
+                }
+                None => format!("{}: {}", self.answer, self.reject.to_operator()),
+            },
         }
     }
 }
@@ -175,9 +226,30 @@ impl fmt::Display for Refusal {
             Reject::PriceMoved => write!(f, " It is now {price}."),
             Reject::CashOutMoved => write!(f, " It is now {amount}."),
             Reject::StakeTooSmall => write!(f, " The minimum is {amount}."),
-            Reject::StakeTooLarge | Reject::PayoutLimit | Reject::LiabilityLimit => {
+            Reject::StakeTooLarge | Reject::PayoutLimit | Reject::LiabilityLimit
+                if Minor(0) < amount =>
+            {
                 write!(f, " Up to {amount} is possible.")
             }
+            Reject::CustomerLimit => match self.own_limit() {
+                Some((kind, period)) => {
+                    let what = match kind {
+                        LimitKind::Deposit => "deposits",
+                        LimitKind::Stake => "stakes",
+                        LimitKind::Loss => "losses",
+                    };
+                    let when = match period {
+                        Period::Day => "today",
+                        Period::Week => "this week",
+                        Period::Month => "this month",
+                    };
+                    write!(f, " You have {amount} left for {what} {when}.")
+                }
+                None => Ok(()),
+            },
+            Reject::SelfExcluded if self.answer.until() == Timestamp(i64::MAX) => Ok(()),
+            Reject::SelfExcluded => write!(f, " It is until {}.", self.answer.until()),
+            Reject::HoldAmount => write!(f, " The stake is {amount}."),
             _ => Ok(()),
         }
     }
@@ -210,6 +282,7 @@ impl fmt::Display for Waiting {
             PendingWhy::Delay => "is decided at the end of the delay",
             PendingWhy::Referral => "is being looked at by a trader",
             PendingWhy::CashOut => "is sold at the end of the delay",
+            PendingWhy::Wallet => "waits for the wallet to hold its stake",
         };
         write!(f, "{} {what}, until {}", self.id, self.until)
     }
@@ -343,28 +416,42 @@ impl Resolved {
     }
 }
 
+/// Whether what waited still does.
+fn waits(fate: Fate) -> bool {
+    matches!(fate, Fate::Waiting | Fate::Held | Fate::CashingOut)
+}
+
 impl fmt::Display for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Resolved::NeverPlaced(_) => f.write_str("never placed, and it never will be"),
             Resolved::Decided(outcome, fate, amount) => {
-                write!(f, "{outcome}")?;
+                // What the answer promised is over: then only what has become of it is told.
+                match outcome {
+                    _ if *fate == Fate::Nothing => return write!(f, "{outcome}"),
+                    Outcome::Pending(waiting) if !waits(*fate) => write!(f, "{}: ", waiting.id)?,
+                    Outcome::Offered(offer) if *fate != Fate::Offered => {
+                        write!(f, "{}: ", offer.id)?
+                    }
+                    _ => write!(f, "{outcome}, ")?,
+                }
                 match fate {
                     Fate::Nothing => Ok(()),
-                    Fate::Open => f.write_str(", open"),
-                    Fate::Offered => f.write_str(", still offered"),
-                    Fate::OfferEnded => f.write_str(", the offer has ended"),
-                    Fate::Won => write!(f, ", won {amount}"),
-                    Fate::Lost => f.write_str(", lost"),
-                    Fate::Void => write!(f, ", void, {amount} went back"),
-                    Fate::JobRunning => f.write_str(", in progress"),
-                    Fate::JobEnded => f.write_str(", finished"),
-                    Fate::Archived => f.write_str(", archived"),
-                    Fate::Waiting => f.write_str(", still waiting"),
-                    Fate::Rejected => f.write_str(", refused after its wait"),
-                    Fate::Partial => write!(f, ", settled with {amount}"),
-                    Fate::CashingOut => f.write_str(", being sold back"),
-                    Fate::CashedOut => write!(f, ", sold back for {amount}"),
+                    Fate::Open => f.write_str("open"),
+                    Fate::Offered => f.write_str("still offered"),
+                    Fate::OfferEnded => f.write_str("the offer has ended"),
+                    Fate::Won => write!(f, "won {amount}"),
+                    Fate::Lost => f.write_str("lost"),
+                    Fate::Void => write!(f, "void, {amount} went back"),
+                    Fate::JobRunning => f.write_str("in progress"),
+                    Fate::JobEnded => f.write_str("finished"),
+                    Fate::Archived => f.write_str("archived"),
+                    Fate::Waiting => f.write_str("still waiting"),
+                    Fate::Rejected => f.write_str("refused after its wait"),
+                    Fate::Partial => write!(f, "settled with {amount}"),
+                    Fate::CashingOut => f.write_str("being sold back"),
+                    Fate::CashedOut => write!(f, "sold back for {amount}"),
+                    Fate::Held => f.write_str("still waiting for the wallet"),
                 }
             }
         }

@@ -10,8 +10,11 @@ use betring_core::time::{Nanos, Timestamp};
 use betring_journal::Cursor;
 use crossbeam_utils::CachePadded;
 
+use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::{Level, WaitStrategy};
+use crate::dead_letters::LetterBox;
+use crate::dials::Dials;
 
 const SERVING: u8 = 0;
 const STOPPING: u8 = 1;
@@ -26,6 +29,10 @@ const WARNINGS_MAX: usize = 64;
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
+    pub(crate) const fn new() -> Count {
+        Count(AtomicU64::new(0))
+    }
+
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         // One writer: no read-modify-write is needed.
@@ -98,6 +105,9 @@ pub(crate) struct Shared {
     pub(crate) loop_counts: CachePadded<LoopCounts>,
     pub(crate) journal_counts: CachePadded<JournalCounts>,
     pub(crate) threads: ThreadIds,
+    pub(crate) admission: Admission,
+    pub(crate) dials: Dials,
+    pub(crate) letters: LetterBox,
     levels: Box<[AtomicU8]>,
     parks: bool,
     asleep: CachePadded<AtomicBool>,
@@ -112,6 +122,7 @@ impl Shared {
         durable: Arc<Cursor>,
         clients: u16,
         wait: WaitStrategy,
+        (admission, dials, letters): (Admission, Dials, LetterBox),
     ) -> Shared {
         let decided = process.get();
         Shared {
@@ -131,6 +142,9 @@ impl Shared {
             loop_counts: CachePadded::default(),
             journal_counts: CachePadded::default(),
             threads: ThreadIds::default(),
+            admission,
+            dials,
+            letters,
             levels: (0..clients).map(|_| AtomicU8::new(0)).collect(),
             parks: wait == WaitStrategy::Park,
             asleep: CachePadded::new(AtomicBool::new(false)),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use betring_core::answer::{Answer, Fate};
 use betring_core::id::{AccountId, BetId, FeedId, FixtureId, MarketId, RequestKey, Seq};
+use betring_core::reject::Reject;
 use betring_core::wire::Minor;
 use betring_core::{AccountView, BetView, HouseRules, LegView, Rules, State};
 use betring_journal::{DirStore, ReadLevel, Reader};
@@ -214,8 +215,15 @@ impl<R: Rules> View<R> {
     /// and asks for with a cash-out.
     ///
     /// # Errors
-    /// The refusal that a cash-out would get.
+    /// The refusal that a cash-out would get; `CashOutFrozen` while the engine sheds load.
     pub fn cash_out_value(&self, id: BetId, take: Option<Stake>) -> Result<Minor, Refusal> {
+        if let Some(shared) = &self.shared
+            && shared.admission.sheds(shared.clock.now())
+        {
+            // A cash-out would not be let in now: what cannot be had is not shown.
+            let frozen = Answer::refused(Reject::CashOutFrozen, self.seq());
+            return Err(Refusal::of(frozen, false));
+        }
         self.now().cash_out_value(id, take).map_err(|answer| Refusal::of(answer, false))
     }
 

@@ -108,12 +108,15 @@ impl Bench {
                 currencies: 2,
                 quarantined: 4,
                 legs: 1 << 17,
+                groups: 4,
+                limited: 4,
             })
             .limits(Limits {
                 min_stake: Minor(1),
                 max_stake: Minor(1_000_000),
                 max_payout: Minor(100_000_000),
                 max_liability: Minor(100_000_000_000),
+                ..Limits::UNLIMITED
             })
             .segments_ahead(0)
             .clients(4, 4096);

@@ -11,7 +11,7 @@
 //! 120 epoch u32  124 client u16  126 flags u8   127 fate u8
 //! ```
 
-use crate::command::choice;
+use crate::command::{LimitKind, Period, choice};
 use crate::event::PendingWhy;
 use crate::id::*;
 use crate::reject::{Malformed, Reject};
@@ -86,6 +86,22 @@ choice! {
         CashingOut = 13,
         /// The bet was sold back; `fate_amount` is what it brought.
         CashedOut = 14,
+        /// The bet waits for the external wallet to hold its stake.
+        Held = 15,
+    }
+}
+
+choice! {
+    /// What a bet could cost too much, of [`Reject::LiabilityLimit`]; in the order in which they are told.
+    LiabilityLevel {
+        /// The bets of one customer could win too much.
+        Customer = 1,
+        /// One selection.
+        Selection = 2,
+        /// A market in its worst outcome.
+        Market = 3,
+        /// The markets of a fixture together.
+        Event = 4,
     }
 }
 
@@ -112,7 +128,7 @@ pub struct Answer {
     pub id: u64,
     /// The stake that was accepted or offered.
     pub stake: Minor,
-    /// What a winner returns; of a limit, what would have been possible; of a job, its market's handle.
+    /// What a winner returns; of a limit, what would have been possible, or 0; of a job, its market's handle.
     pub amount: Minor,
     /// The version of `price`.
     pub version: PriceVersion,
@@ -194,6 +210,12 @@ impl Answer {
         Malformed::from_code(self.detail)
     }
 
+    /// What a refusal says beside its reason, as its number: which field, which of an account's limits
+    /// (kind · 16 + period), whose liability.
+    pub fn detail(&self) -> u8 {
+        self.detail
+    }
+
     /// Why the bet has its price.
     pub fn basis(&self) -> Option<Basis> {
         Basis::from_code(self.basis)
@@ -207,6 +229,21 @@ impl Answer {
     /// When the offer ends.
     pub fn until(&self) -> Timestamp {
         Timestamp(self.time)
+    }
+
+    /// At which level, of [`Reject::LiabilityLimit`].
+    pub fn liability_level(&self) -> Option<LiabilityLevel> {
+        LiabilityLevel::from_code(self.detail)
+    }
+
+    /// Which of the account's own limits, of [`Reject::CustomerLimit`].
+    pub fn own_limit(&self) -> Option<(LimitKind, Period)> {
+        Some((LimitKind::from_code(self.detail / 16)?, Period::from_code(self.detail % 16)?))
+    }
+
+    /// The same, about one of the account's own limits.
+    pub(crate) fn with_own_limit(self, kind: LimitKind, period: Period) -> Answer {
+        Answer { detail: kind as u8 * 16 + period as u8, ..self }
     }
 
     /// Whether the bytes are an answer: for readers of what may have been altered.
@@ -254,13 +291,26 @@ impl std::fmt::Display for Answer {
                     },
                     Reject::PriceMoved => write!(f, " now {}", self.price),
                     Reject::StalePrice => write!(f, " {} old", self.age()),
+                    Reject::PriceDelayed => write!(f, " {} late", self.age()),
                     Reject::Policy => write!(f, " {}", self.policy_reason),
                     Reject::CashOutMoved => write!(f, " now {}", self.amount),
                     Reject::TooManyLines => write!(f, " {}", self.id),
                     Reject::StakeTooSmall => write!(f, " min {}", self.amount),
-                    Reject::StakeTooLarge | Reject::PayoutLimit | Reject::LiabilityLimit => {
+                    Reject::StakeTooLarge | Reject::PayoutLimit => {
                         write!(f, " max {}", self.amount)
                     }
+                    Reject::LiabilityLimit => {
+                        write!(f, " max {}", self.amount)?;
+                        self.liability_level().map_or(Ok(()), |level| write!(f, ", {level}"))
+                    }
+                    Reject::CustomerLimit => {
+                        if let Some((kind, period)) = self.own_limit() {
+                            write!(f, " {kind} {period}")?;
+                        }
+                        write!(f, " left {}", self.amount)
+                    }
+                    Reject::SelfExcluded => write!(f, " until {}", self.until()),
+                    Reject::HoldAmount => write!(f, " {}", self.amount),
                     Reject::AccountExists => write!(f, " {}", AccountId::from_raw(self.id)),
                     // Feeds have numbers. Markets and fixtures have handles, and which of them was to be
                     // named, the command says.

@@ -1,5 +1,6 @@
 //! The life of one bet: its states, its steps, the table; its legs.
 
+use crate::command::HoldBind;
 use crate::event::BetOutcome;
 use crate::id::{BetId, MarketId, PriceVersion, SelectionIndex, Seq};
 use crate::time::{Nanos, Timestamp};
@@ -39,6 +40,8 @@ pub enum BetState {
     CashedOut = 12,
     /// Settled with a return of less than the stake: half lost, placed.
     Partial = 13,
+    /// It waits for an external wallet to hold its stake; nothing of it is here yet.
+    Held = 14,
 }
 
 /// What may be done with a bet.
@@ -52,6 +55,10 @@ pub enum BetStep {
     EndOffer,
     /// It waited and is refused.
     Reject,
+    /// Its stake is held, and it waits for the end of the in-play delay.
+    Delay,
+    /// Its stake is held, and it waits for a trader.
+    Refer,
     /// Settled with a return of at least the stake.
     Win,
     /// Settled with nothing.
@@ -75,6 +82,7 @@ pub enum BetStep {
 impl BetState {
     /// Every state.
     pub const ALL: &'static [BetState] = &[
+        BetState::Held,
         BetState::Delayed,
         BetState::Referred,
         BetState::Offered,
@@ -94,9 +102,11 @@ impl BetState {
     pub const fn after(self, step: BetStep) -> Option<BetState> {
         use BetState::*;
         match (self, step) {
-            (Delayed | Referred | Offered, BetStep::Accept) => Some(Open),
-            (Delayed | Referred, BetStep::Offer) => Some(Offered),
-            (Delayed | Referred, BetStep::Reject) => Some(Rejected),
+            (Held | Delayed | Referred | Offered, BetStep::Accept) => Some(Open),
+            (Held | Delayed | Referred, BetStep::Offer) => Some(Offered),
+            (Held | Delayed | Referred, BetStep::Reject) => Some(Rejected),
+            (Held, BetStep::Delay) => Some(Delayed),
+            (Held, BetStep::Refer) => Some(Referred),
             (Offered, BetStep::EndOffer) => Some(OfferEnded),
             (Open, BetStep::Win) => Some(Won),
             (Open, BetStep::Lose) => Some(Lost),
@@ -110,8 +120,8 @@ impl BetState {
                 Some(Archived)
             }
             (
-                Delayed | Referred | Offered | Open | CashingOut | Rejected | OfferEnded | Won
-                | Lost | Void | Partial | CashedOut | Archived,
+                Held | Delayed | Referred | Offered | Open | CashingOut | Rejected | OfferEnded
+                | Won | Lost | Void | Partial | CashedOut | Archived,
                 _,
             ) => None,
         }
@@ -125,7 +135,8 @@ impl BetState {
             BetState::Void => BetOutcome::Void,
             BetState::Partial => BetOutcome::Partial,
             BetState::CashedOut => BetOutcome::CashedOut,
-            BetState::Delayed
+            BetState::Held
+            | BetState::Delayed
             | BetState::Referred
             | BetState::Offered
             | BetState::Open
@@ -155,7 +166,7 @@ impl BetState {
 
     /// Whether it is not yet a bet.
     pub const fn waits(self) -> bool {
-        matches!(self, BetState::Delayed | BetState::Referred | BetState::Offered)
+        matches!(self, BetState::Held | BetState::Delayed | BetState::Referred | BetState::Offered)
     }
 
     /// Whether a settlement is posted for it.
@@ -181,6 +192,8 @@ impl BetStep {
         BetStep::Offer,
         BetStep::EndOffer,
         BetStep::Reject,
+        BetStep::Delay,
+        BetStep::Refer,
         BetStep::Win,
         BetStep::Lose,
         BetStep::Void,
@@ -253,6 +266,19 @@ pub(crate) struct Bet {
     pub(crate) ask: Ask,
     /// The value at which it is sold by itself; 0 none.
     pub(crate) auto: i64,
+    /// Of an external wallet: when it binds, and what the wallet said.
+    pub(crate) hold: Hold,
+}
+
+/// How the stake of a bet is held in an external wallet.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// When the bet binds to its price; none of a bet whose stake was here.
+    pub(crate) bind: Option<HoldBind>,
+    /// What the wallet confirmed; 0 if it did not.
+    pub(crate) confirmed: i64,
+    /// The wallet's own number of that.
+    pub(crate) reference: u64,
 }
 
 /// What a customer agreed to when asking for a cash-out.
@@ -281,6 +307,22 @@ impl Bet {
     /// One leg, one line, to win: what counts exactly in its market's profit and loss.
     pub(crate) fn is_plain(&self) -> bool {
         self.legs == 1 && matches!(self.each_way, EachWay::No)
+    }
+
+    /// Whether it waits for its wallet at a price that is bound already.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.state == BetState::Held && self.hold.bind == Some(HoldBind::AtPlace)
+    }
+
+    /// Whether it counts in what its markets may cost: from when its price is bound until it is settled
+    /// or sold. A probe's is counted as a bet, and costs nothing.
+    pub(crate) fn counts(&self) -> bool {
+        self.state.stands() || self.is_bound()
+    }
+
+    /// What it would win beyond its stake.
+    pub(crate) fn may_win(&self) -> i128 {
+        i128::from(self.returns) - i128::from(self.stake)
     }
 
     pub(crate) fn exact_stake(&self) -> Stake {
@@ -323,6 +365,7 @@ impl Bet {
             unit: 0,
             ask: Ask::default(),
             auto: 0,
+            hold: Hold::default(),
         }
     }
 }
@@ -343,7 +386,7 @@ pub(crate) struct Leg {
     pub(crate) auto_listed: bool,
     /// Whether its market is in memory.
     pub(crate) present: bool,
-    /// Whether it counts in what its market may cost.
+    /// Whether it counts among its market's bets, and unless it is a probe's in what that may cost.
     pub(crate) counted: bool,
     pub(crate) places: u8,
     pub(crate) fraction: Option<PlaceFraction>,

@@ -84,23 +84,35 @@ impl<R: Rules> State<R> {
         if self.freezes(index).iter().any(|level| level.holds()) {
             return Err(self.no(Reject::CashOutFrozen));
         }
-        let quote = self.quote_in_force(index, selection).map_err(frozen)?;
-        // Prices set by a person are not confirmed by heartbeats: they age only where a market says so.
+        let quote = self.bought_back_at(index, selection).map_err(frozen)?;
+        // Prices set by a person are not confirmed by heartbeats: they age only where a market or its tier
+        // says so.
         let market = &self.markets[index as usize];
-        let ages = market.feed != FeedId::MANUAL || market.age_bound != Nanos::ZERO;
-        let bound = self.rulesets[usize::from(bet.ruleset)].cash_out_age;
-        if ages && bound < quote.age {
+        let kept = &self.selections[market.first as usize + usize::from(selection.0)];
+        let by_feed = !kept.is_pinned();
+        let ages = by_feed && (market.feed != FeedId::MANUAL || market.age_bound != Nanos::ZERO);
+        let rules = self.rulesets[usize::from(bet.ruleset)].cash_out_age;
+        let tier = self.tier_of(market).cash_out_age;
+        let too_old = (ages && rules < quote.age) || (tier != Nanos::ZERO && tier < quote.age);
+        // On any doubt nothing is bought back: feeds that are apart need no time to prove it.
+        if too_old || by_feed && self.has_drifted(market, Nanos::ZERO) {
             return Err(self.no(Reject::CashOutFrozen));
         }
         Ok(quote)
     }
 
-    /// The freezes of cash-outs that a market is under: engine, feed, fixture, its own.
-    pub(crate) fn freezes(&self, index: u32) -> [crate::market::Suspension; 4] {
+    /// The price that a leg is bought back at: what its feed says, not what liability made of that. A bet
+    /// shortens its own price: whoever could sell at the shorter one would be paid for having bought.
+    fn bought_back_at(&self, index: u32, selection: SelectionIndex) -> Result<Quote, Answer> {
+        let quote = self.quote_in_force(index, selection)?;
         let market = &self.markets[index as usize];
-        let feed = self.feeds[usize::from(market.feed.0)].cash_out;
-        let fixture = self.find_fixture(market.fixture).map(|f| f.cash_out).unwrap_or_default();
-        [self.cash_out, feed, fixture, market.cash_out]
+        let kept = &self.selections[market.first as usize + usize::from(selection.0)];
+        if kept.is_pinned() {
+            return Ok(quote);
+        }
+        let price = kept.quotes[self.driving_slot(market)].sent.price;
+        let Some(exact) = price.price() else { return Err(self.no(Reject::NoPrice)) };
+        Ok(Quote { price, exact, ..quote })
     }
 
     /// A customer sells a bet, or part of it.
@@ -211,7 +223,8 @@ impl<R: Rules> State<R> {
         let bet = self.bets[index as usize];
         let mut open = self.legs_of(&bet).map(|at| &self.legs[at as usize]);
         let suspended = open.any(|leg| {
-            leg.numbers.is_none() && self.market_suspended_since(leg.market, bet.ask.seq)
+            leg.numbers.is_none()
+                && self.cash_out_suspended_since(leg.market, leg.selection, bet.ask.seq)
         });
         let value = match suspended {
             true => Err(self.no(Reject::CashOutFrozen)),
@@ -247,14 +260,14 @@ impl<R: Rules> State<R> {
         self.tell_legs_now(index, events);
         self.uncount_bet(index);
         let before = self.bets[index as usize];
-        let (id, book) = (before.id(index), before.book);
+        let id = before.id(index);
         let left = before.stake - before.ask.take;
         let escrow = Side::House(HouseAccount::Escrow);
         let house = Side::House(HouseAccount::House);
         let customer = Side::Customer(before.account);
         let taken = before.ask.take;
-        self.ledger.transfer(book, escrow, house, taken, TransferWhy::Take, id, events);
-        self.ledger.transfer(book, house, customer, value, TransferWhy::CashOut, id, events);
+        self.transfer(before.account, escrow, house, taken, TransferWhy::Take, id, events);
+        self.transfer(before.account, house, customer, value, TransferWhy::CashOut, id, events);
         let bet = &mut self.bets[index as usize];
         let step = if left == 0 { BetStep::CashOut } else { BetStep::KeepOpen };
         bet.state = bet.state.after(step).expect("a bet that is being sold");
@@ -286,6 +299,7 @@ impl<R: Rules> State<R> {
             policy: before.ask.policy,
             zero: 0,
         });
+        self.act_on_bet(index, events);
     }
 
     /// The evidence: the prices that undecided legs were bought back at.
@@ -296,7 +310,7 @@ impl<R: Rules> State<R> {
             if leg.numbers.is_some() {
                 continue;
             }
-            if let Ok(quote) = self.quote_in_force(leg.market, leg.selection) {
+            if let Ok(quote) = self.bought_back_at(leg.market, leg.selection) {
                 events.push(&CashOutLeg {
                     bet: bet.id(index),
                     price: quote.price,

@@ -3,12 +3,17 @@
 //! Slow and obvious on purpose: called by tests, simulators and tools, never by the loop.
 
 use crate::bet::{Bet, BetState, NONE};
-use crate::command::EachWayKind;
+use crate::calendar::window;
+use crate::command::{EachWayKind, Period};
 use crate::digest::{Digest, Digester};
 use crate::event::{HouseAccount, MarketStatus};
+use crate::id::GroupId;
 use crate::market::{Market, Suspension};
 use crate::rules::Rules;
+use crate::shorten::shortened;
 use crate::state::State;
+use crate::tier::Tier;
+use crate::time::Timestamp;
 use std::cmp::Reverse;
 use zerocopy::IntoBytes;
 
@@ -28,7 +33,54 @@ impl<R: Rules> State<R> {
     pub fn check(&self) -> Result<(), String> {
         self.check_ledger()?;
         self.check_bets()?;
+        self.check_quotes()?;
         self.check_risk()
+    }
+
+    /// What is kept of prices beside what feeds and traders said: counts, and how they are shortened.
+    fn check_quotes(&self) -> Result<(), String> {
+        for (index, market) in self.markets.iter().enumerate() {
+            if market.status == MarketStatus::Archived {
+                continue;
+            }
+            let id = self.market_id(index as u32);
+            let group = self.find_group(market.group);
+            let grouped =
+                group.map_or(market.group == GroupId::NONE, |group| group.primary == market.feed);
+            rule(grouped, || format!("{id} is of its group's primary feed"))?;
+            let block = &self.selections[market.first as usize..][..usize::from(market.selections)];
+            let drifted = block.iter().filter(|kept| kept.drifted).count();
+            rule(drifted == usize::from(market.drifted), || {
+                format!("{id} counts the selections whose feeds are too far apart")
+            })?;
+            let since = market.drift_since != Timestamp(0);
+            rule(since == (drifted != 0), || format!("{id} knows since when its feeds are apart"))?;
+            for (selection, kept) in block.iter().enumerate() {
+                for (slot, quote) in kept.quotes.iter().enumerate() {
+                    let empty = quote.sent.price.is_none() && !quote.is_held();
+                    rule(slot == 0 || group.is_some() || empty, || {
+                        format!("{id} s{selection} has a second quote only in a group")
+                    })?;
+                    rule(quote.price == shortened(quote.sent.price, kept.ticks), || {
+                        format!(
+                            "{id} s{selection} is priced as its feed says, {} ticks shorter",
+                            kept.ticks
+                        )
+                    })?;
+                    let known = quote.version <= market.version;
+                    rule(known && kept.pinned_version <= market.version, || {
+                        format!("{id} s{selection} has a version that its market has had")
+                    })?;
+                    rule(!quote.is_held() || !quote.sent.price.is_none(), || {
+                        format!("{id} s{selection} holds a price back beside another one")
+                    })?;
+                }
+                rule(kept.steps <= kept.bands && (kept.steps != 0) == (kept.ticks != 0), || {
+                    format!("{id} s{selection} is shortened for bands of liability that are filled")
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn check_ledger(&self) -> Result<(), String> {
@@ -43,7 +95,8 @@ impl<R: Rules> State<R> {
             let in_escrow = self
                 .bets
                 .iter()
-                .filter(|bet| usize::from(bet.book) == book && bet.state.in_escrow());
+                .filter(|bet| usize::from(bet.book) == book && bet.state.in_escrow())
+                .filter(|bet| !bet.synthetic);
             let stakes = in_escrow.map(|bet| i128::from(bet.stake)).sum::<i128>();
             let escrow = self.ledger.house(book as u8, HouseAccount::Escrow);
             rule(stakes == escrow, || {
@@ -61,8 +114,39 @@ impl<R: Rules> State<R> {
             rule(i128::from(account.pending) == pending.sum::<i128>(), || {
                 format!("what A{} may yet win is the sum of its bets' returns", index + 1)
             })?;
+            let counted = self.bets.iter().filter(own).filter(|bet| bet.counts() && !bet.synthetic);
+            rule(account.may_win == counted.map(Bet::may_win).sum::<i128>(), || {
+                format!("what A{} would win is the sum over its bets that count", index + 1)
+            })?;
+            let bound = self.bets.iter().filter(own).filter(|bet| bet.is_bound());
+            rule(account.held == bound.map(|bet| i128::from(bet.stake)).sum::<i128>(), || {
+                format!("what A{} has held is the sum of its bets that wait bound", index + 1)
+            })?;
+            rule(!account.external || account.balance <= 0, || {
+                format!("A{} is an external wallet's: {} is not here", index + 1, account.balance)
+            })?;
+            let kinds = self.bets.iter().filter(own).all(|bet| bet.synthetic == account.synthetic);
+            rule(kinds, || format!("A{} and its bets are probes or not", index + 1))?;
         }
-        Ok(())
+        self.check_own_limits()
+    }
+
+    fn check_own_limits(&self) -> Result<(), String> {
+        for (at, limited) in self.limited.iter().enumerate() {
+            let account = self.ledger.accounts.get(limited.account as usize);
+            let own = account.is_some_and(|account| account.limited as usize == at);
+            rule(own, || format!("the limits at {at} are those of their account"))?;
+            let [deposited, staked, _] = limited.used;
+            let counted = deposited.iter().chain(&staked).all(|sum| 0 <= *sum);
+            rule(counted, || format!("deposits and stakes at {at} are not below zero"))?;
+            let now = Period::ALL.iter().map(|period| window(self.now, *period));
+            let begun = limited.windows.iter().zip(now).all(|(of, now)| *of <= now);
+            rule(begun, || format!("what counts at {at} is of a window that has begun"))?;
+        }
+        let having = self.ledger.accounts.iter().filter(|account| account.limited != NONE);
+        rule(having.count() == self.limited.len(), || {
+            "every account has limits of its own, or none".to_owned()
+        })
     }
 
     fn check_bets(&self) -> Result<(), String> {
@@ -85,8 +169,11 @@ impl<R: Rules> State<R> {
             rule(present == usize::from(bet.present), || {
                 format!("{id} counts the legs whose markets are in memory")
             })?;
-            let counted = legs.iter().all(|leg| leg.counted == (bet.state.stands() && leg.present));
-            rule(counted, || format!("{id} counts for its markets exactly while it stands"))?;
+            let counted = legs.iter().all(|leg| leg.counted == (bet.counts() && leg.present));
+            rule(counted, || format!("{id} counts for its markets exactly while it is bound"))?;
+            rule(bet.state != BetState::Held || bet.hold.bind.is_some(), || {
+                format!("{id} waits for a wallet")
+            })?;
             let due = self.settlement_of(index as u32);
             let settled = bet.state.is_settled();
             let as_known = due.is_some_and(|(_, paid)| paid == bet.paid);
@@ -115,7 +202,7 @@ impl<R: Rules> State<R> {
                 let own = leg.market_id() == id && leg.present;
                 rule(own, || format!("{id} lists only its own legs"))?;
                 let bet = &self.bets[leg.bet as usize];
-                standing += u32::from(bet.state.stands());
+                standing += u32::from(bet.counts());
                 let over = market.status == MarketStatus::Settled && market.job.is_none();
                 let decided = leg.numbers.is_some() || bet.state.is_refused();
                 let sold = bet.state == BetState::CashedOut;
@@ -127,7 +214,9 @@ impl<R: Rules> State<R> {
                 at = leg.next;
             }
             if market.status != MarketStatus::Archiving {
-                rule(standing == market.open_bets, || format!("{id} counts its bets that stand"))?;
+                rule(standing == market.open_bets, || {
+                    format!("{id} counts its bets that are bound")
+                })?;
                 rule(last == market.tail, || format!("{id} knows its last leg"))?;
             }
             let works = market.job.is_some();
@@ -158,6 +247,29 @@ impl<R: Rules> State<R> {
                 }
                 self.check_market_risk(book, index as u32, market)?;
             }
+            self.check_events(book)?;
+        }
+        Ok(())
+    }
+
+    fn check_events(&self, book: u8) -> Result<(), String> {
+        for fixture in 0..self.fixtures.len() as u32 {
+            let live = |index: &u32| {
+                self.markets[*index as usize].status != MarketStatus::Archived
+                    && self.fixture_of(*index) == Some(fixture)
+            };
+            let markets = (0..self.markets.len() as u32).filter(live);
+            let costs = markets.map(|index| {
+                let view = self.market_bets(book, index);
+                (self.risk.worst(view) + self.risk.largest_reach(view)).max(0)
+            });
+            let (sum, kept) = (costs.sum::<i128>(), self.risk.event(book, fixture));
+            rule(sum == kept, || {
+                format!(
+                    "what X{} may cost is the sum over its markets: {kept} is not {sum}",
+                    fixture + 1
+                )
+            })?;
         }
         Ok(())
     }
@@ -173,7 +285,7 @@ impl<R: Rules> State<R> {
             });
             let standing: Vec<_> = on
                 .map(|leg| (leg, &self.bets[leg.bet as usize]))
-                .filter(|(_, bet)| bet.book == book && bet.state.stands())
+                .filter(|(_, bet)| bet.book == book && bet.counts() && !bet.synthetic)
                 .collect();
             // Bets on what was withdrawn will be void: the market neither keeps nor pays anything.
             let withdrawn = self.selections[market.first as usize + selection].withdrawn;
@@ -215,15 +327,29 @@ impl<R: Rules> State<R> {
         for (account, key) in &self.quarantined {
             d.put(*account).bytes(key.as_bytes());
         }
-        for names in [&self.actors, &self.feed_names, &self.fixture_names] {
+        for names in [&self.actors, &self.feed_names, &self.group_names, &self.fixture_names] {
             d.bytes(names.names.as_slice().as_bytes());
         }
         for feed in &self.feeds {
             d.put(feed.status as u8).put(feed.generation).put(feed.seq).put(feed.heard.0);
             d.put(feed.heartbeat.0).put(feed.silence_bound.0).put(feed.delay_bound.0);
             d.put(feed.quickest.map_or(i64::MIN, |q| q.0));
+            d.put(feed.slow).put(feed.schema).put(feed.request);
             suspension(&mut d, &feed.suspension);
             suspension(&mut d, &feed.cash_out);
+        }
+        for group in &self.groups {
+            d.put(group.primary.0).put(group.backup.0).put(group.drives as u8);
+            suspension(&mut d, &group.suspension);
+            suspension(&mut d, &group.cash_out);
+        }
+        for (number, tier) in self.tiers.iter().enumerate() {
+            if *tier == Tier::UNSET {
+                continue;
+            }
+            d.put(number as u64).put(tier.age_bound.0).put(tier.cash_out_age.0);
+            d.put(tier.drift_band).put(tier.drift_dwell.0).put(tier.price_band);
+            d.put(tier.act as u8).put(tier.band).put(tier.ticks).put(tier.steps);
         }
         for fixture in &self.fixtures {
             d.put(fixture.starts.0);
@@ -233,12 +359,29 @@ impl<R: Rules> State<R> {
         for account in &self.ledger.accounts {
             d.put(account.balance).put(account.bonus).put(account.reference);
             d.put(account.currency).put(account.blocked);
+            d.put(account.external).put(account.synthetic).put(account.percent);
+            d.put(account.excluded.0).put(account.limited);
         }
         for (book, limits) in self.ledger.books.iter().zip(&self.currency_limits) {
             d.put(book.currency.numeric()).bytes(limits.as_bytes());
             for amount in book.house {
                 d.put(amount);
             }
+        }
+        for limited in &self.limited {
+            d.put(limited.account);
+            for limit in limited.limits.as_flattened() {
+                d.put(limit.amount).put(limit.next).put(limit.from.0);
+            }
+            for window in limited.windows {
+                d.put(window);
+            }
+            for used in limited.used.as_flattened() {
+                d.put(*used);
+            }
+        }
+        for (scope, at, percent) in self.factors.changed() {
+            d.put(scope as u8).put(at).put(percent);
         }
         self.digest_markets(&mut d);
         self.digest_bets(&mut d);
@@ -274,6 +417,8 @@ impl<R: Rules> State<R> {
                 continue;
             }
             d.bytes(self.market_names[index].as_bytes());
+            d.put(market.group.0).put(market.tier);
+            d.put(market.drifted).put(market.drift_since.0);
             d.put(market.feed.0).put(market.winners).put(market.fixture.raw());
             suspension(d, &market.suspension);
             d.put(market.opened_in.0).put(market.age_bound.0).put(market.version.0);
@@ -285,6 +430,7 @@ impl<R: Rules> State<R> {
             d.put(market.certainty).put(market.result_source.0).put(market.rolled_back.0);
             d.put(market.auto_head).put(market.auto_kept);
             d.put(market.auto_queued).put(market.auto_again);
+            d.put(market.tier).put(market.canary);
             suspension(d, &market.cash_out);
             if let Some((id, kind)) = market.queued {
                 d.put(id.0).put(kind as u8);
@@ -301,9 +447,18 @@ impl<R: Rules> State<R> {
             {
                 let selection = &self.selections[place];
                 d.bytes(self.selection_names[place].as_bytes());
-                d.bytes(selection.price.as_bytes()).put(selection.version.0);
-                d.put(selection.received.0).put(selection.as_of.0).put(selection.delay.0);
-                d.put(selection.generation).put(selection.withdrawn);
+                for quote in &selection.quotes {
+                    d.bytes(quote.price.as_bytes()).put(quote.version.0);
+                    for sent in [&quote.sent, &quote.held] {
+                        d.bytes(sent.price.as_bytes()).put(sent.received.0).put(sent.as_of.0);
+                        d.put(sent.delay.0).put(sent.generation);
+                    }
+                }
+                d.bytes(selection.pinned.as_bytes()).put(selection.pinned_version.0);
+                d.put(selection.pinned_at.0).put(selection.pinned_seq.0);
+                suspension(d, &selection.suspension);
+                d.put(selection.bands).put(selection.steps).put(selection.ticks);
+                d.put(selection.drifted).put(selection.withdrawn);
                 d.put(selection.deducts).put(selection.withdrawn_seq.0);
                 d.bytes(selection.withdrawn_at.as_bytes());
                 d.bytes(selection.result.as_ref().map_or(&[][..], |entry| entry.as_bytes()));
@@ -336,6 +491,8 @@ impl<R: Rules> State<R> {
             d.put(bet.floor).bytes(bet.key.as_bytes()).put(bet.unit).put(bet.auto);
             d.put(bet.ask.take).put(bet.ask.accept).put(bet.ask.seq.0);
             d.put(bet.ask.policy).put(bet.ask.slippage).put(bet.ask.auto);
+            d.put(bet.hold.bind.map_or(0, |bind| bind as u8)).put(bet.hold.confirmed);
+            d.put(bet.hold.reference);
         }
         for leg in &self.legs {
             d.put(leg.bet).put(leg.sibling);

@@ -128,6 +128,28 @@ kinds! {
     Adjust = 38, Control;
     /// Gives an account money for free bets.
     GrantBonus = 39, Control;
+    /// Defines a group of markets with a primary and a backup feed.
+    DefineGroup = 44, Control;
+    /// Lets a group's markets be priced by its other feed.
+    SwitchFeed = 45, Control;
+    /// Sets what holds for all markets of a tier.
+    SetTier = 46, Control;
+    /// Puts a market into a tier.
+    AssignTier = 47, Control;
+    /// Says which version of its messages a feed is to send, and lets it out of quarantine.
+    SetFeedSchema = 48, Control;
+    /// A trader pins a price, takes the pin away, or takes a price that was held back.
+    TraderPrice = 49, Control;
+    /// Scales the largest stake: of everything, of a level, a tier or an account.
+    SetStakeFactor = 50, Control;
+    /// Sets one of an account's own limits by a period of time, at once.
+    SetAccountLimit = 51, Control;
+    /// Excludes an account until a moment; that can be made longer, never shorter.
+    ExcludeAccount = 52, Control;
+    /// The external wallet holds the stake.
+    ConfirmHold = 53, Control;
+    /// The external wallet does not hold the stake.
+    ReleaseHold = 54, Control;
 
     /// Prices of a market: by a feed without a key, by a person (feed 0) with one.
     SetPrices = 40, Feed;
@@ -137,6 +159,8 @@ kinds! {
     FeedGap = 42, Feed;
     /// The feed has sent everything again.
     FeedRecovered = 43, Feed;
+    /// The feed's adapter has asked it to send everything again.
+    FeedRecovering = 55, Feed;
 
     /// Opens an account.
     OpenAccount = 64, Customer;
@@ -158,6 +182,10 @@ kinds! {
     CashOut = 72, Customer;
     /// Sells a bet back as soon as it is worth so much.
     SetAutoCashOut = 73, Customer;
+    /// Sets one of the customer's own limits: less at once, more after a day.
+    SetOwnLimit = 74, Customer;
+    /// A customer excludes itself until a moment; that can be made longer, never shorter.
+    ExcludeSelf = 75, Customer;
 }
 
 macro_rules! choice {
@@ -211,6 +239,8 @@ choice! {
         Governor = 3,
         /// The engine.
         Engine = 4,
+        /// The backup feed of the market's group or its adapter.
+        Backup = 5,
     }
 }
 
@@ -225,6 +255,106 @@ choice! {
         Fixture = 3,
         /// One market.
         Market = 4,
+        /// All markets of a group.
+        Group = 5,
+        /// One selection of a market.
+        Selection = 6,
+    }
+}
+
+choice! {
+    /// Which feed of a group.
+    Drives {
+        /// The primary.
+        Primary = 1,
+        /// The backup.
+        Backup = 2,
+    }
+}
+
+choice! {
+    /// What a trader does to a price.
+    TraderPriceAct {
+        /// Pins it: it is in force whatever the feeds say.
+        Pin = 1,
+        /// Takes the pin away: the feed's price is in force again.
+        Unpin = 2,
+        /// Takes the price of the feed that was held back as not plausible.
+        TakeHeld = 3,
+    }
+}
+
+choice! {
+    /// What a factor of the largest stake applies to.
+    FactorScope {
+        /// Every bet.
+        Engine = 1,
+        /// Bets on markets that a feed drives.
+        Feed = 2,
+        /// Bets on a fixture.
+        Fixture = 3,
+        /// Bets on a market.
+        Market = 4,
+        /// Bets on the markets of a tier.
+        Tier = 5,
+        /// Bets of an account.
+        Account = 6,
+    }
+}
+
+choice! {
+    /// What an account's own limit counts (RTS 12).
+    LimitKind {
+        /// Money paid in.
+        Deposit = 1,
+        /// Stakes, less those that went back.
+        Stake = 2,
+        /// Stakes less whatever came back.
+        Loss = 3,
+    }
+}
+
+choice! {
+    /// The period of an account's own limit, by the calendar in UTC.
+    Period {
+        /// From midnight.
+        Day = 1,
+        /// From Monday.
+        Week = 2,
+        /// From the first.
+        Month = 3,
+    }
+}
+
+choice! {
+    /// Who keeps an account's money.
+    Purse {
+        /// This ledger.
+        Own = 0,
+        /// An external wallet: every stake is held there first, every return goes there.
+        External = 1,
+    }
+}
+
+choice! {
+    /// When a bet of an external wallet binds to its price.
+    HoldBind {
+        /// When it is placed; a confirmation in time opens it at that price.
+        AtPlace = 1,
+        /// When it is confirmed, with all gates run again.
+        AtConfirm = 2,
+    }
+}
+
+choice! {
+    /// What a selection's price does when the house could lose too much with it.
+    LiabilityAct {
+        /// Nothing.
+        No = 0,
+        /// It gets shorter by ticks, then the selection is suspended.
+        Step = 1,
+        /// The selection is suspended.
+        Suspend = 2,
     }
 }
 
@@ -414,8 +544,7 @@ body! {
     /// What a journal is born with; it never changes.
     ///
     /// `80 window i64, 88 secret [u8; 16], 104 age_bound i64, 112 offer_ttl i64, 120 price_failure u8,
-    /// 121 rounding u8, 122 step_budget u16, 124 zero [u8; 4], 128 min_stake, 136 max_stake,
-    /// 144 max_payout, 152 max_liability i64, 160 zero`
+    /// 121 rounding u8, 122 step_budget u16, 124 zero [u8; 4], 128 limits 7 × i64, 184 zero`
     Genesis[192] {
         /// How far ahead `valid_until` may be, and how long after it a key is kept.
         window: Nanos,
@@ -435,7 +564,7 @@ body! {
         pad: [u8; 4],
         /// Limits in force until [`SetLimits`] says otherwise.
         limits: Limits,
-    ; zero: 96 }
+    ; zero: 72 }
     check(self) {
         zeros(&self.pad)?;
         is(Nanos::ZERO < self.window && self.window <= WINDOW_MAX, Malformed::Range)?;
@@ -485,14 +614,37 @@ pub struct Limits {
     pub max_payout: Minor,
     /// The most that a market may lose in its worst outcome.
     pub max_liability: Minor,
+    /// The most that one customer's standing bets may win beyond their stakes.
+    pub max_customer: Minor,
+    /// The most that the house may lose in one market if one selection of it wins.
+    pub max_selection: Minor,
+    /// The most that the markets of one fixture may lose together, each in its worst outcome.
+    pub max_event: Minor,
 }
 
 impl Limits {
+    /// From the smallest stake to all the money there may be.
+    pub const UNLIMITED: Limits = Limits {
+        min_stake: Minor(1),
+        max_stake: Minor(Stake::MAX.money().minor()),
+        max_payout: Minor(Money::MAX.minor()),
+        max_liability: Minor(Money::MAX.minor()),
+        max_customer: Minor(Money::MAX.minor()),
+        max_selection: Minor(Money::MAX.minor()),
+        max_event: Minor(Money::MAX.minor()),
+    };
+
     fn check(&self) -> Result<(), Malformed> {
         let stakes = [self.min_stake, self.max_stake];
         is(stakes.iter().all(|s| s.stake().is_some()), Malformed::Range)?;
         is(self.min_stake <= self.max_stake, Malformed::Range)?;
-        let caps = [self.max_payout, self.max_liability];
+        let caps = [
+            self.max_payout,
+            self.max_liability,
+            self.max_customer,
+            self.max_selection,
+            self.max_event,
+        ];
         is(caps.iter().all(|m| 0 < m.0 && m.money().is_some()), Malformed::Range)
     }
 }
@@ -525,6 +677,10 @@ pub struct Capacities {
     pub quarantined: u32,
     /// Legs of all bets in memory: a single has one.
     pub legs: u32,
+    /// Groups of markets.
+    pub groups: u32,
+    /// Accounts that have limits of their own by a period of time.
+    pub limited: u32,
 }
 
 impl Capacities {
@@ -532,7 +688,7 @@ impl Capacities {
     pub const MAX: u32 = 1 << 30;
 
     /// The capacities, in the order of their layout.
-    pub const fn all(&self) -> [u32; 11] {
+    pub const fn all(&self) -> [u32; 13] {
         [
             self.accounts,
             self.markets,
@@ -545,12 +701,15 @@ impl Capacities {
             self.currencies,
             self.quarantined,
             self.legs,
+            self.groups,
+            self.limited,
         ]
     }
 
     fn check(&self) -> Result<(), Malformed> {
         is(self.all().iter().all(|c| (1..=Self::MAX).contains(c)), Malformed::Range)?;
-        is(self.feeds < u32::from(u16::MAX) && self.currencies <= 16, Malformed::Range)
+        let numbered = [self.feeds, self.groups].iter().all(|n| *n < u32::from(u16::MAX));
+        is(numbered && self.currencies <= 16, Malformed::Range)
     }
 
     /// Whether every one of them may be a capacity.
@@ -572,6 +731,8 @@ impl Capacities {
             currencies: self.currencies.max(to.currencies),
             quarantined: self.quarantined.max(to.quarantined),
             legs: self.legs.max(to.legs),
+            groups: self.groups.max(to.groups),
+            limited: self.limited.max(to.limited),
         }
     }
 }
@@ -579,8 +740,8 @@ impl Capacities {
 body! {
     /// A run begins. Every feed has to recover; markets with manual prices wait to be opened.
     ///
-    /// `80 epoch u32, 84 logic_version u32, 88 rules_id u64, 96 rules_version u32, 100 capacities 11 × u32,
-    /// 144 kept_seq u64, 152 cut_segment u64, 160 cut_offset u64, 168 cut_bytes u64, 176 zero`
+    /// `80 epoch u32, 84 logic_version u32, 88 rules_id u64, 96 rules_version u32, 100 capacities 13 × u32,
+    /// 152 kept_seq u64, 160 cut_segment u64, 168 cut_offset u64, 176 cut_bytes u64, 184 zero`
     EpochOpened[192] {
         /// The run's number, more than the last; a run that died before its first record leaves a gap.
         epoch: Epoch,
@@ -600,7 +761,7 @@ body! {
         cut_offset: u64,
         /// How many bytes were cut.
         cut_bytes: u64,
-    ; zero: 80 }
+    ; zero: 72 }
     check(self) {
         is(0 < self.epoch.0, Malformed::Range)?;
         self.capacities.check()
@@ -657,12 +818,12 @@ body! {
 body! {
     /// Defines a source of prices. It has to report its recovery before its markets take bets.
     ///
-    /// `80 reason u32, 84 zero [u8; 4], 88 silence_bound i64, 96 delay_bound i64, 104 zero`, then the name
+    /// `80 reason u32, 84 schema u32, 88 silence_bound i64, 96 delay_bound i64, 104 zero`, then the name
     DefineFeed[64] {
         /// Why.
         reason: u32,
-        /// Zero.
-        pad: [u8; 4],
+        /// The version that its messages have to say; 0: any. Another one puts it in quarantine.
+        schema: u32,
         /// Silent for longer than this, it is down. At most a day.
         silence_bound: Nanos,
         /// A price that took this much longer than the feed's quickest is refused; 0 is no bound.
@@ -670,7 +831,6 @@ body! {
     ; zero: 24 }
     tail(self) NAME;
     check(self) {
-        zeros(&self.pad)?;
         is(Nanos::ZERO < self.silence_bound, Malformed::Range)?;
         span(self.silence_bound)?;
         span(self.delay_bound)
@@ -695,7 +855,8 @@ body! {
     /// Defines a market and its selections.
     ///
     /// `80 reason u32, 84 feed u16, 86 winners u16, 88 fixture u64, 96 age_bound i64, 104 selections u16,
-    /// 106 kind u8, 107 each_way u8, 108 places u8, 109 place_num u8, 110 place_den u8, 111 zero`, then the market's external name and one name a selection, 64 bytes each
+    /// 106 kind u8, 107 each_way u8, 108 places u8, 109 place_num u8, 110 place_den u8, 111 tier u8,
+    /// 112 group u16, 114 canary u8, 115 zero`, then the market's external name and one name a selection, 64 bytes each
     DefineMarket[64] {
         /// Why.
         reason: u32,
@@ -719,9 +880,16 @@ body! {
         place_num: u8,
         /// And its denominator.
         place_den: u8,
-    ; zero: 17 }
+        /// Its tier; 0 is the one that bounds nothing until it is set.
+        tier: u8,
+        /// Its group, whose primary is its feed; 0: none.
+        group: GroupId,
+        /// 1: a canary, for probes only: its bets are synthetic, and no money report counts it.
+        canary: u8,
+    ; zero: 13 }
     tail(self) NAME * (1 + usize::from(self.selections));
     check(self) {
+        is(self.canary <= 1, Malformed::Choice)?;
         span(self.age_bound)?;
         is((2..=SELECTIONS_MAX).contains(&usize::from(self.selections)), Malformed::Entries)?;
         is(0 < self.winners && self.winners < self.selections, Malformed::Range)?;
@@ -768,7 +936,7 @@ macro_rules! suspension_body {
         body! {
             $(#[$doc])*
             ///
-            /// `80 reason u32, 84 level u8, 85 owner u8, 86 zero [u8; 2], 88 id u64, 96 zero`
+            /// `80 reason u32, 84 level u8, 85 owner u8, 86 selection u16, 88 id u64, 96 zero`
             $name[64] {
                 /// Why.
                 reason: u32,
@@ -776,15 +944,21 @@ macro_rules! suspension_body {
                 level: u8,
                 /// [`Owner`].
                 owner: u8,
-                /// Zero.
-                pad: [u8; 2],
-                /// The market, fixture or feed; 0 for the engine.
+                /// Which selection of the market, at that level; else 0.
+                selection: SelectionIndex,
+                /// The market, fixture, feed or group; 0 for the engine.
                 id: u64,
             ; zero: 32 }
             check(self) {
-                zeros(&self.pad)?;
                 is(Owner::from_code(self.owner).is_some(), Malformed::Choice)?;
+                // The engine suspends a selection for what it could cost, and releases it for that alone.
+                let engines = self.level == Level::Selection as u8
+                    && self.owner == Owner::Engine as u8
+                    && Self::KIND == Kind::Suspend;
+                is(!engines, Malformed::EngineOnly)?;
                 match Level::from_code(self.level) {
+                    Some(Level::Selection) => Ok(()),
+                    _ if self.selection.0 != 0 => Err(Malformed::Range),
                     Some(Level::Engine) => is(self.id == 0, Malformed::Range),
                     Some(_) => Ok(()),
                     None => Err(Malformed::Choice),
@@ -940,8 +1114,8 @@ impl ResultEntry {
 body! {
     /// Sets the limits of a currency, or of a market in a currency.
     ///
-    /// `80 reason u32, 84 scope u8, 85 zero u8, 86 currency u16, 88 market u64, 96 limits 4 × i64`
-    SetLimits[64] {
+    /// `80 reason u32, 84 scope u8, 85 zero u8, 86 currency u16, 88 market u64, 96 limits 7 × i64, 152 zero`
+    SetLimits[192] {
         /// Why.
         reason: u32,
         /// [`LimitScope`].
@@ -954,7 +1128,7 @@ body! {
         market: MarketId,
         /// What applies from here on.
         limits: Limits,
-    ; zero: 0 }
+    ; zero: 104 }
     check(self) {
         zeros(&self.pad)?;
         is(Currency::from_numeric(self.currency).is_some(), Malformed::Range)?;
@@ -1011,7 +1185,7 @@ body! {
     /// Prices of one market, all at once. A price equal to the one in force confirms it.
     ///
     /// `80 reason u32, 84 feed u16, 86 count u16, 88 market u64, 96 feed_seq u64, 104 source i64,
-    /// 112 as_of i64, 120 zero`, then count × [`PriceEntry`]
+    /// 112 as_of i64, 120 schema u32, 124 zero`, then count × [`PriceEntry`]
     SetPrices[64] {
         /// Why; of a feed's own: 0.
         reason: u32,
@@ -1027,7 +1201,9 @@ body! {
         source: Timestamp,
         /// For a derived price: when its oldest required input was received; else 0.
         as_of: Timestamp,
-    ; zero: 8 }
+        /// The version of the feed's messages that this was read by; 0 if it has none.
+        schema: u32,
+    ; zero: 4 }
     tail(self) size_of::<PriceEntry>() * usize::from(self.count);
     check(self) {
         is((1..=SELECTIONS_MAX).contains(&usize::from(self.count)), Malformed::Entries)?;
@@ -1059,21 +1235,32 @@ macro_rules! feed_body {
         body! {
             $(#[$doc])*
             ///
-            /// `80 reason u32, 84 feed u16, 86 zero [u8; 2], 88 feed_seq u64, 96 source i64, 104 zero`
+            /// `80 reason u32, 84 feed u16, 86 connection u8, 87 zero, 88 feed_seq u64, 96 source i64,
+            /// 104 request u64, 112 schema u32, 116 zero`
             $name[64] {
                 /// Why; of a feed's own: 0.
                 reason: u32,
                 /// Which feed.
                 feed: FeedId,
+                /// Of a gap: 1 if the connection was lost; else 0.
+                connection: u8,
                 /// Zero.
-                pad: [u8; 2],
+                pad: [u8; 1],
                 /// The feed's own number of the message, rising by one; 0 where it has none.
                 feed_seq: u64,
                 /// When the source sent it, on its own clock; 0 if it does not say.
                 source: Timestamp,
-            ; zero: 24 }
+                /// Of a recovery: the adapter's number of its request; 0 where it has none.
+                request: u64,
+                /// The version of the feed's messages that this was read by; 0 if it has none.
+                schema: u32,
+            ; zero: 12 }
             check(self) {
                 zeros(&self.pad)?;
+                is(self.connection <= 1, Malformed::Choice)?;
+                is(self.connection == 0 || Self::KIND == Kind::FeedGap, Malformed::Choice)?;
+                let recovers = matches!(Self::KIND, Kind::FeedRecovered | Kind::FeedRecovering);
+                is(self.request == 0 || recovers, Malformed::Range)?;
                 is(0 <= self.source.0, Malformed::Range)?;
                 is(self.feed != FeedId::MANUAL, Malformed::Range)
             }
@@ -1086,21 +1273,28 @@ feed_body! {
     FeedHeartbeat;
     /// The adapter noticed that something is missing: the feed has to recover.
     FeedGap;
-    /// The feed has sent everything again.
+    /// The feed has sent everything again: what its adapter asked for with that number.
     FeedRecovered;
+    /// The adapter has asked the feed to send everything again.
+    FeedRecovering;
 }
 
 body! {
     /// Opens an account for an operator's customer. The header's account is 0.
     ///
-    /// `80 reference u64, 88 currency u16, 90 zero`
+    /// `80 reference u64, 88 currency u16, 90 purse u8, 91 synthetic u8, 92 zero`
     OpenAccount[64] {
         /// The operator's own opaque number, not 0, one account each.
         reference: u64,
         /// ISO 4217 number.
         currency: u16,
-    ; zero: 38 }
+        /// [`Purse`].
+        purse: u8,
+        /// 1: a probe's, whose money and bets are kept out of money reports.
+        synthetic: u8,
+    ; zero: 36 }
     check(self) {
+        is(Purse::from_code(self.purse).is_some() && self.synthetic <= 1, Malformed::Choice)?;
         is(self.reference != 0, Malformed::Range)?;
         is(Currency::from_numeric(self.currency).is_some(), Malformed::Range)
     }
@@ -1438,10 +1632,307 @@ body! {
         is(Owner::from_code(self.owner).is_some(), Malformed::Choice)?;
         match Level::from_code(self.level) {
             Some(Level::Engine) => is(self.id == 0, Malformed::Range),
+            Some(Level::Selection) | None => Err(Malformed::Choice),
             Some(_) => Ok(()),
-            None => Err(Malformed::Choice),
         }
     }
+}
+
+body! {
+    /// Defines a group of markets: which feed prices them, and which one stands by.
+    ///
+    /// `80 reason u32, 84 primary u16, 86 backup u16, 88 zero`, then the name
+    DefineGroup[64] {
+        /// Why.
+        reason: u32,
+        /// The feed that prices its markets at first, and whenever it can.
+        primary: FeedId,
+        /// The feed that stands by, and that the primary is compared with; another one.
+        backup: FeedId,
+    ; zero: 40 }
+    tail(self) NAME;
+    check(self) {
+        let feeds = self.primary != FeedId::MANUAL && self.backup != FeedId::MANUAL;
+        is(feeds && self.primary != self.backup, Malformed::Range)
+    }
+}
+
+body! {
+    /// Lets a group's markets be priced by its other feed, in one step. It is a suspension of that
+    /// moment: what was offered, held to bind later, or waits, is refused; bets bind to the other
+    /// feed's prices from here on.
+    ///
+    /// `80 reason u32, 84 group u16, 86 to u8, 87 zero`
+    SwitchFeed[64] {
+        /// Why.
+        reason: u32,
+        /// Which group.
+        group: GroupId,
+        /// [`Drives`].
+        to: u8,
+    ; zero: 41 }
+    check(self) { is(Drives::from_code(self.to).is_some(), Malformed::Choice) }
+}
+
+body! {
+    /// Sets what holds for all markets of a tier, from here on.
+    ///
+    /// `80 reason u32, 84 tier u8, 85 act u8, 86 band u8, 87 ticks u8, 88 steps u8, 89 zero [u8; 3],
+    /// 92 drift_band u32, 96 age_bound i64, 104 cash_out_age i64, 112 drift_dwell i64, 120 price_band u32,
+    /// 124 zero`
+    SetTier[64] {
+        /// Why.
+        reason: u32,
+        /// Which tier.
+        tier: u8,
+        /// [`LiabilityAct`].
+        act: u8,
+        /// The width of a band of a selection's liability, in percent of the market's limit, 1 to 100;
+        /// 0 with [`LiabilityAct::No`].
+        band: u8,
+        /// With [`LiabilityAct::Step`]: by how many ticks a band shortens the price, from 1; else 0.
+        ticks: u8,
+        /// With [`LiabilityAct::Step`]: after so many bands, from 1, the selection is suspended; else 0.
+        steps: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// How far the feeds may be apart, |primary − backup| / backup in parts per million; 0: not compared.
+        drift_band: u32,
+        /// Older prices are refused; 0: the market's own bound alone. The stricter of both holds.
+        age_bound: Nanos,
+        /// Older prices buy no bet back; 0: that of the rules alone. The stricter of both holds.
+        cash_out_age: Nanos,
+        /// How long they may be further apart than the band; from then on bets are refused.
+        drift_dwell: Nanos,
+        /// How far a price may move at once, in parts per million of what it was; 0: as far as it likes.
+        price_band: u32,
+    ; zero: 4 }
+    check(self) {
+        zeros(&self.pad)?;
+        span(self.age_bound)?;
+        span(self.cash_out_age)?;
+        span(self.drift_dwell)?;
+        let numbers = (self.band, self.ticks, self.steps);
+        let good = match LiabilityAct::from_code(self.act) {
+            None => return Err(Malformed::Choice),
+            Some(LiabilityAct::No) => numbers == (0, 0, 0),
+            Some(LiabilityAct::Step) => {
+                (1..=100).contains(&self.band) && 0 < self.ticks && 0 < self.steps
+            }
+            Some(LiabilityAct::Suspend) => {
+                (1..=100).contains(&self.band) && self.ticks == 0 && self.steps == 0
+            }
+        };
+        is(good && (self.drift_band != 0 || self.drift_dwell == Nanos::ZERO), Malformed::Range)
+    }
+}
+
+body! {
+    /// Puts a market into a tier. `80 reason u32, 84 tier u8, 85 zero [u8; 3], 88 market u64, 96 zero`
+    AssignTier[64] {
+        /// Why.
+        reason: u32,
+        /// Which tier.
+        tier: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// Which market.
+        market: MarketId,
+    ; zero: 32 }
+    check(self) { zeros(&self.pad) }
+}
+
+body! {
+    /// Says which version of its messages a feed is to send. A feed in quarantine has to recover then.
+    ///
+    /// `80 reason u32, 84 feed u16, 86 zero [u8; 2], 88 schema u32, 92 zero`
+    SetFeedSchema[64] {
+        /// Why.
+        reason: u32,
+        /// Which feed.
+        feed: FeedId,
+        /// Zero.
+        pad: [u8; 2],
+        /// The version; 0: any.
+        schema: u32,
+    ; zero: 36 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.feed != FeedId::MANUAL, Malformed::Range)
+    }
+}
+
+body! {
+    /// A trader's word on a price: it outranks every feed.
+    ///
+    /// `80 reason u32, 84 selection u16, 86 act u8, 87 zero u8, 88 market u64, 96 price e4 u32, num u16,
+    /// den u16, 104 zero`
+    TraderPrice[64] {
+        /// Why.
+        reason: u32,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// [`TraderPriceAct`].
+        act: u8,
+        /// Zero.
+        pad: [u8; 1],
+        /// Which market.
+        market: MarketId,
+        /// The price that is pinned; else none.
+        price: WirePrice,
+    ; zero: 24 }
+    check(self) {
+        zeros(&self.pad)?;
+        match TraderPriceAct::from_code(self.act) {
+            None => Err(Malformed::Choice),
+            Some(TraderPriceAct::Pin) => is(self.price.is_price(), Malformed::Price),
+            Some(_) => is(self.price.is_none(), Malformed::Price),
+        }
+    }
+}
+
+body! {
+    /// Scales the largest stake. All factors that apply to a bet are multiplied.
+    ///
+    /// `80 reason u32, 84 scope u8, 85 zero [u8; 3], 88 id u64, 96 percent u32, 100 zero`
+    SetStakeFactor[64] {
+        /// Why.
+        reason: u32,
+        /// [`FactorScope`].
+        scope: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// The feed, fixture, market, tier or account; 0 for everything.
+        id: u64,
+        /// 100 is as it is, 0 takes nothing, at most 10,000.
+        percent: u32,
+    ; zero: 28 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.percent <= 10_000, Malformed::Range)?;
+        match FactorScope::from_code(self.scope) {
+            None => Err(Malformed::Choice),
+            Some(FactorScope::Engine) => is(self.id == 0, Malformed::Range),
+            Some(FactorScope::Tier) => is(self.id <= 255, Malformed::Range),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn own_limit(kind: u8, period: u8, amount: Minor) -> Result<(), Malformed> {
+    let choices = LimitKind::from_code(kind).is_some() && Period::from_code(period).is_some();
+    is(choices, Malformed::Choice)?;
+    is(0 <= amount.0 && amount.money().is_some(), Malformed::Amount)
+}
+
+body! {
+    /// Sets one of an account's limits by a period of time, at once.
+    ///
+    /// `80 reason u32, 84 kind u8, 85 period u8, 86 zero [u8; 2], 88 account u64, 96 amount i64, 104 zero`
+    SetAccountLimit[64] {
+        /// Why.
+        reason: u32,
+        /// [`LimitKind`].
+        kind: u8,
+        /// [`Period`].
+        period: u8,
+        /// Zero.
+        pad: [u8; 2],
+        /// Whose.
+        account: AccountId,
+        /// The most of it in a period; 0: no limit.
+        amount: Minor,
+    ; zero: 24 }
+    check(self) {
+        zeros(&self.pad)?;
+        own_limit(self.kind, self.period, self.amount)
+    }
+}
+
+body! {
+    /// Sets one of the customer's own limits. Less applies at once, more after 24 hours (RTS 12).
+    ///
+    /// `80 kind u8, 81 period u8, 82 zero [u8; 6], 88 amount i64, 96 zero`
+    SetOwnLimit[64] {
+        /// [`LimitKind`].
+        kind: u8,
+        /// [`Period`].
+        period: u8,
+        /// Zero.
+        pad: [u8; 6],
+        /// The most of it in a period; 0: no limit.
+        amount: Minor,
+    ; zero: 32 }
+    check(self) {
+        zeros(&self.pad)?;
+        own_limit(self.kind, self.period, self.amount)
+    }
+}
+
+body! {
+    /// Excludes an account: no bets, no deposits; its money may be withdrawn, its bets stand.
+    ///
+    /// `80 reason u32, 84 zero [u8; 4], 88 account u64, 96 until i64, 104 zero`
+    ExcludeAccount[64] {
+        /// Why.
+        reason: u32,
+        /// Zero.
+        pad: [u8; 4],
+        /// Whose.
+        account: AccountId,
+        /// Until this moment; the end of time: for good.
+        until: Timestamp,
+    ; zero: 24 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(0 < self.until.0, Malformed::Range)
+    }
+}
+
+body! {
+    /// A customer excludes itself. `80 until i64, 88 zero`
+    ExcludeSelf[64] {
+        /// Until this moment; the end of time: for good.
+        until: Timestamp,
+    ; zero: 40 }
+    check(self) { is(0 < self.until.0, Malformed::Range) }
+}
+
+body! {
+    /// The external wallet holds the stake of a bet: it may open.
+    ///
+    /// `80 reason u32, 84 zero [u8; 4], 88 bet u64, 96 amount i64, 104 reference u64, 112 zero`
+    ConfirmHold[64] {
+        /// Why.
+        reason: u32,
+        /// Zero.
+        pad: [u8; 4],
+        /// The bet whose stake was to be held.
+        bet: BetId,
+        /// How much is held: exactly the stake, anything else is refused.
+        amount: Minor,
+        /// The wallet's own number of it.
+        reference: u64,
+    ; zero: 16 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.amount.stake().is_some(), Malformed::Stake)
+    }
+}
+
+body! {
+    /// The external wallet does not hold the stake of a bet, and will not: it is refused.
+    ///
+    /// `80 reason u32, 84 zero [u8; 4], 88 bet u64, 96 zero`
+    ReleaseHold[64] {
+        /// Why.
+        reason: u32,
+        /// Zero.
+        pad: [u8; 4],
+        /// The bet.
+        bet: BetId,
+    ; zero: 32 }
+    check(self) { zeros(&self.pad) }
 }
 
 body! {
@@ -1673,9 +2164,11 @@ command! {
     ArchiveMarket, SetLimits, BlockAccount, LiftQuarantine,
     PublishRules(Ruleset), SetInPlay, AnswerReferral(PriceEntry), FreezeCashOut, CancelBets,
     RollbackResult, CancelBet, CorrectPrice, Adjust, GrantBonus,
-    SetPrices(PriceEntry), FeedHeartbeat, FeedGap, FeedRecovered,
+    DefineGroup(Names), SwitchFeed, SetTier, AssignTier, SetFeedSchema, TraderPrice,
+    SetStakeFactor, SetAccountLimit, ExcludeAccount, ConfirmHold, ReleaseHold,
+    SetPrices(PriceEntry), FeedHeartbeat, FeedGap, FeedRecovered, FeedRecovering,
     OpenAccount, Deposit, Withdraw, Place, AcceptOffer, DeclineOffer, Resolve,
-    PlaceTicket(LegEntry), CashOut, SetAutoCashOut,
+    PlaceTicket(LegEntry), CashOut, SetAutoCashOut, SetOwnLimit, ExcludeSelf,
 }
 
 /// Splits what follows the header into the body and its entries; the rest has to be zero.
@@ -1695,7 +2188,8 @@ impl Command<'_> {
         match self {
             Command::RegisterActor(_, names)
             | Command::DefineFeed(_, names)
-            | Command::DefineFixture(_, names) => names.check(),
+            | Command::DefineFixture(_, names)
+            | Command::DefineGroup(_, names) => names.check(),
             Command::DefineMarket(_, names) => {
                 names.check()?;
                 // A name that two selections had could never mean the second.
@@ -1750,9 +2244,17 @@ pub mod build {
     use super::*;
     use crate::wire::{self, Slot};
 
-    /// Any command without entries.
+    /// Any command without entries, but limits.
+    ///
+    /// # Panics
+    /// If the body does not fit one slot: use [`set_limits`] for those.
     pub fn plain<B: Body>(header: Header, body: &B) -> Slot {
         wire::slot(header, body)
+    }
+
+    /// Sets limits: the one body from outside that takes two slots by itself.
+    pub fn set_limits(header: Header, body: &SetLimits) -> Vec<Slot> {
+        wire::slots(header, body, &[])
     }
 
     fn named<B: Body>(header: Header, body: &B, names: &[&str]) -> Result<Vec<Slot>, Malformed> {
@@ -1794,6 +2296,18 @@ pub mod build {
     pub fn define_fixture(
         header: Header,
         body: DefineFixture,
+        name: &str,
+    ) -> Result<Vec<Slot>, Malformed> {
+        named(header, &body, &[name])
+    }
+
+    /// Defines a group.
+    ///
+    /// # Errors
+    /// [`Malformed::Name`] if the name may not be one.
+    pub fn define_group(
+        header: Header,
+        body: DefineGroup,
         name: &str,
     ) -> Result<Vec<Slot>, Malformed> {
         named(header, &body, &[name])

@@ -4,10 +4,13 @@ use crate::answer::Answer;
 use crate::bet::{Bet, Leg, NONE};
 use crate::command::*;
 use crate::event::*;
-use crate::feed::{Feed, Heard};
+use crate::factors::WHOLE;
+use crate::feed::Feed;
 use crate::grid::reserve_touched;
+use crate::group::Group;
 use crate::id::*;
 use crate::ledger::{Account, BALANCE_MAX, Side};
+use crate::limits::Limited;
 use crate::market::{Market, MarketStep, Selection, Suspension};
 use crate::place::Scratch;
 use crate::reject::Reject;
@@ -94,16 +97,20 @@ impl<R: Rules> State<R> {
         let left = to.quarantined as usize - self.quarantined.len();
         self.quarantined.reserve_exact(left);
 
-        let (mut actors, mut feeds, mut fixtures) = (
+        let (mut actors, mut feeds, mut groups, mut fixtures) = (
             std::mem::take(&mut self.actors),
             std::mem::take(&mut self.feed_names),
+            std::mem::take(&mut self.group_names),
             std::mem::take(&mut self.fixture_names),
         );
         actors.grow(to.actors, |n| self.name_hash(n));
         feeds.grow(to.feeds, |n| self.name_hash(n));
+        groups.grow(to.groups, |n| self.name_hash(n));
         fixtures.grow(to.fixtures, |n| self.name_hash(n));
-        (self.actors, self.feed_names, self.fixture_names) = (actors, feeds, fixtures);
+        (self.actors, self.feed_names) = (actors, feeds);
+        (self.group_names, self.fixture_names) = (groups, fixtures);
         reserve_touched(&mut self.feeds, 1 + to.feeds as usize, Feed::manual());
+        reserve_touched(&mut self.groups, to.groups as usize, Group::filler());
         let fixture = Fixture {
             starts: Timestamp(0),
             suspension: Suspension::default(),
@@ -112,9 +119,10 @@ impl<R: Rules> State<R> {
         reserve_touched(&mut self.fixtures, to.fixtures as usize, fixture);
 
         self.ledger.accounts_max = to.accounts;
-        let account =
-            Account { balance: 0, bonus: 0, pending: 0, reference: 0, currency: 0, blocked: false };
+        let account = Account::new(0, 0);
         reserve_touched(&mut self.ledger.accounts, to.accounts as usize, account);
+        reserve_touched(&mut self.limited, to.limited as usize, Limited::new(0));
+        self.factors.grow(to.feeds, to.fixtures, to.markets);
         self.ledger.by_reference = Table::with_capacity(to.accounts);
         for index in 0..self.ledger.accounts.len() {
             let hash = self.reference_hash(self.ledger.accounts[index].reference);
@@ -142,7 +150,7 @@ impl<R: Rules> State<R> {
         for (power, blocks) in self.free_blocks.iter_mut().enumerate() {
             reserve_touched(blocks, to.selections as usize >> power, 0);
         }
-        self.risk.grow(to.markets, to.selections, to.currencies);
+        self.risk.grow(to.markets, to.selections, to.fixtures, to.currencies);
 
         reserve_touched(&mut self.bets, to.bets as usize, Bet::filler());
         reserve_touched(&mut self.legs, to.legs as usize, Leg::filler());
@@ -214,7 +222,7 @@ impl<R: Rules> State<R> {
         let Some(index) = self.feed_names.add(hash, name) else {
             return Err(self.no(Reject::Full));
         };
-        self.feeds.push(Feed::new(body.silence_bound, body.delay_bound));
+        self.feeds.push(Feed::new(body.silence_bound, body.delay_bound, body.schema));
         let id = u64::from(index) + 1;
         assert!(self.feeds.len() as u64 == id + 1, "a feed and its name have one number");
         events.push(&Named { id, kind: Kind::DefineFeed as u8, zero: [0; 7] });
@@ -263,6 +271,15 @@ impl<R: Rules> State<R> {
         if self.feeds.len() <= usize::from(body.feed.0) {
             return Err(self.no(Reject::FeedUnknown));
         }
+        if body.group != GroupId::NONE {
+            match self.find_group(body.group) {
+                None => return Err(self.no(Reject::GroupUnknown)),
+                Some(group) if group.primary != body.feed => {
+                    return Err(self.no(Reject::FeedMismatch));
+                }
+                Some(_) => (),
+            }
+        }
         if body.kind != MarketKind::Fixed as u8 {
             return Err(self.no(Reject::NotAllowed));
         }
@@ -286,6 +303,8 @@ impl<R: Rules> State<R> {
             generation: 1,
             status: MarketStatus::Defined,
             feed: body.feed,
+            group: body.group,
+            tier: body.tier,
             winners: body.winners,
             fixture: body.fixture,
             age_bound: if unset { default } else { body.age_bound },
@@ -294,6 +313,7 @@ impl<R: Rules> State<R> {
             each_way: EachWayOffer::from_code(body.each_way).expect("checked when it was read"),
             places: body.places,
             fraction: PlaceFraction::new(body.place_num, body.place_den),
+            canary: body.canary == 1,
             ..Market::filler()
         };
         let index = match self.free_markets.pop() {
@@ -312,6 +332,7 @@ impl<R: Rules> State<R> {
         for book in 0..self.capacities.currencies as u8 {
             *self.own_limits.at_mut(book, index) = None;
         }
+        self.factors.markets[index as usize] = WHOLE;
         self.market_table.insert(hash, index);
         let id = self.market_id(index);
         events.push(&MarketDefined {
@@ -321,7 +342,10 @@ impl<R: Rules> State<R> {
             feed: body.feed,
             selections: body.selections,
             winners: body.winners,
-            zero: 0,
+            group: body.group,
+            tier: body.tier,
+            canary: body.canary,
+            zero: [0; 6],
         });
         Ok(Answer::done(self.seq, id.raw()))
     }
@@ -389,68 +413,6 @@ impl<R: Rules> State<R> {
         Ok(self.start_job(index, JobKind::Archive, events))
     }
 
-    fn level(&mut self, level: Level, id: u64) -> Result<&mut Suspension, Answer> {
-        match level {
-            Level::Engine => Ok(&mut self.suspension),
-            Level::Feed => {
-                let known = 0 < id && id < self.feeds.len() as u64;
-                if known {
-                    Ok(&mut self.feeds[id as usize].suspension)
-                } else {
-                    Err(self.no(Reject::FeedUnknown))
-                }
-            }
-            Level::Fixture => {
-                let id = FixtureId::from_raw(id);
-                if self.find_fixture(id).is_none() {
-                    return Err(self.no(Reject::FixtureUnknown));
-                }
-                Ok(&mut self.fixtures[id.index() as usize].suspension)
-            }
-            Level::Market => match self.find_market(MarketId::from_raw(id)) {
-                Some((index, _)) => Ok(&mut self.markets[index as usize].suspension),
-                None => Err(self.no(Reject::MarketUnknown)),
-            },
-        }
-    }
-
-    /// Who freezes cash-outs at a level.
-    pub(crate) fn freeze_level(
-        &mut self,
-        level: Level,
-        id: u64,
-    ) -> Result<&mut Suspension, Answer> {
-        self.level(level, id)?;
-        let index = MarketId::from_raw(id).index() as usize;
-        Ok(match level {
-            Level::Engine => &mut self.cash_out,
-            Level::Feed => &mut self.feeds[id as usize].cash_out,
-            Level::Fixture => &mut self.fixtures[index].cash_out,
-            Level::Market => &mut self.markets[index].cash_out,
-        })
-    }
-
-    pub(crate) fn suspend(&mut self, body: &Suspend, events: &mut Events) -> Decided {
-        let seq = self.seq;
-        let owner = Owner::from_code(body.owner).expect("checked when the command was read");
-        let level = Level::from_code(body.level).expect("checked when the command was read");
-        let suspension = self.level(level, body.id)?;
-        suspension.suspend(owner, seq);
-        let (owners, level, owner) = (suspension.owners, body.level, body.owner);
-        events.push(&LevelSuspended { id: body.id, level, owner, owners, zero: [0; 5] });
-        Ok(Answer::done(self.seq, body.id))
-    }
-
-    pub(crate) fn release(&mut self, body: &Release, events: &mut Events) -> Decided {
-        let owner = Owner::from_code(body.owner).expect("checked when the command was read");
-        let level = Level::from_code(body.level).expect("checked when the command was read");
-        let suspension = self.level(level, body.id)?;
-        suspension.release(owner);
-        let (owners, level, owner) = (suspension.owners, body.level, body.owner);
-        events.push(&LevelReleased { id: body.id, level, owner, owners, zero: [0; 5] });
-        Ok(Answer::done(self.seq, body.id))
-    }
-
     pub(crate) fn withdraw_selection(
         &mut self,
         body: &WithdrawSelection,
@@ -468,10 +430,11 @@ impl<R: Rules> State<R> {
         }
         let place = market.first + u32::from(body.selection.0);
         let withdrawn = body.withdrawn == 1;
+        let (in_force, _) = self.price_in_force(market, &self.selections[place as usize]);
         let selection = &mut self.selections[place as usize];
         // Said again, it happened when it was first said; another price corrects the one before.
         let again = selection.withdrawn == withdrawn;
-        let before = if again { selection.withdrawn_at } else { selection.price };
+        let before = if again { selection.withdrawn_at } else { in_force };
         // A deduction goes by the price: without one it would be none, and nobody would know.
         if body.deduct == 1 && body.price.is_none() && before.is_none() {
             return Err(self.no(Reject::NoPrice));
@@ -482,11 +445,14 @@ impl<R: Rules> State<R> {
         }
         if !again || !body.price.is_none() {
             let given = !body.price.is_none();
-            selection.withdrawn_at = if given { body.price } else { selection.price };
+            selection.withdrawn_at = if given { body.price } else { in_force };
         }
         if selection.withdrawn != withdrawn {
             selection.withdrawn = withdrawn;
             self.risk.withdraw(index, place, withdrawn);
+            for book in 0..self.ledger.books.len() as u8 {
+                self.weigh_event(book, index);
+            }
         }
         let market = &mut self.markets[index as usize];
         market.deducts |= body.deduct == 1;
@@ -499,6 +465,8 @@ impl<R: Rules> State<R> {
             zero: [0; 4],
             price: self.selections[place as usize].withdrawn_at,
         });
+        // What does not run is in no feed's prices any more.
+        self.look_at_drift(index, body.selection, events);
         Ok(Answer::done(self.seq, body.market.raw()))
     }
 
@@ -531,129 +499,6 @@ impl<R: Rules> State<R> {
         Ok(Answer::done(self.seq, body.account.raw()))
     }
 
-    /// A message of a feed: heard first, then acted on unless it is late.
-    pub(crate) fn feed_message(
-        &mut self,
-        header: &Header,
-        feed: FeedId,
-        feed_seq: u64,
-        source: Timestamp,
-        events: &mut Events,
-        act: impl FnOnce(&mut State<R>, Timestamp, Nanos, &mut Events),
-    ) -> Decided {
-        let received = self.received(header);
-        if self.hear(feed, feed_seq, received, events)? == Heard::New {
-            let delay = self.feeds[usize::from(feed.0)].delay(received, source);
-            act(self, received, delay, events);
-        }
-        Ok(Answer::done(self.seq, u64::from(feed.0)))
-    }
-
-    pub(crate) fn feed_gap(
-        &mut self,
-        header: &Header,
-        body: &FeedGap,
-        events: &mut Events,
-    ) -> Decided {
-        let (seq, received) = (self.seq, self.received(header));
-        let Some(feed) = self.feeds.get_mut(usize::from(body.feed.0)) else {
-            return Err(self.no(Reject::FeedUnknown));
-        };
-        feed.gap(body.feed, seq, body.feed_seq, received, events);
-        Ok(Answer::done(self.seq, u64::from(body.feed.0)))
-    }
-
-    fn hear(
-        &mut self,
-        feed: FeedId,
-        feed_seq: u64,
-        received: Timestamp,
-        events: &mut Events,
-    ) -> Result<Heard, Answer> {
-        let seq = self.seq;
-        match self.feeds.get_mut(usize::from(feed.0)) {
-            Some(known) => Ok(known.hear(feed, seq, feed_seq, received, events)),
-            None => Err(self.no(Reject::FeedUnknown)),
-        }
-    }
-
-    /// When the facade took a command: never after its stamp.
-    pub(crate) fn received(&self, header: &Header) -> Timestamp {
-        if header.received.0 == 0 { self.now } else { header.received.min(self.now) }
-    }
-
-    pub(crate) fn set_prices(
-        &mut self,
-        header: &Header,
-        body: &SetPrices,
-        entries: Entries<'_, PriceEntry>,
-        events: &mut Events,
-    ) -> Decided {
-        if self.feeds.len() <= usize::from(body.feed.0) {
-            return Err(self.no(Reject::FeedUnknown));
-        }
-        // A message that is refused was heard all the same: its number is not missing.
-        let received = self.received(header);
-        let manual = body.feed == FeedId::MANUAL;
-        let heard = match manual {
-            true => Heard::New,
-            false => self.hear(body.feed, body.feed_seq, received, events)?,
-        };
-        let Some((index, market)) = self.find_market(body.market) else {
-            return Err(self.no(Reject::MarketUnknown));
-        };
-        if market.feed != body.feed {
-            return Err(self.no(Reject::FeedMismatch));
-        }
-        let (first, selections) = (market.first, market.selections);
-        if entries.iter().any(|entry| selections <= entry.selection.0) {
-            return Err(self.no(Reject::SelectionUnknown));
-        }
-        if market.status.after(MarketStep::Close).is_none() {
-            return Err(self.no(Reject::MarketClosed));
-        }
-        if heard == Heard::Late {
-            return Ok(Answer::done(self.seq, body.market.raw()));
-        }
-
-        let feed = &mut self.feeds[usize::from(body.feed.0)];
-        let delay = feed.delay(received, body.source);
-        let generation = feed.generation;
-        let next = PriceVersion(self.markets[index as usize].version.0 + 1);
-        let mut changed = false;
-        for entry in entries.iter() {
-            let quote = &mut self.selections[(first + u32::from(entry.selection.0)) as usize];
-            if quote.price != entry.price {
-                quote.price = entry.price;
-                quote.version = next;
-                changed = true;
-            }
-            quote.received = received;
-            quote.as_of = body.as_of.min(received);
-            quote.delay = delay;
-            quote.generation = generation;
-            events.push(&PriceSet {
-                market: body.market,
-                price: quote.price,
-                version: quote.version,
-                received: quote.received,
-                as_of: quote.as_of,
-                delay,
-                selection: entry.selection,
-                feed: body.feed,
-                generation,
-            });
-        }
-        if changed {
-            self.markets[index as usize].version = next;
-        }
-        self.look_at_autos(index);
-        Ok(Answer {
-            version: self.markets[index as usize].version,
-            ..Answer::done(self.seq, body.market.raw())
-        })
-    }
-
     pub(crate) fn open_account(
         &mut self,
         header: &Header,
@@ -677,16 +522,20 @@ impl<R: Rules> State<R> {
         let index = self.ledger.accounts.len() as u32;
         let reference = body.reference;
         self.ledger.accounts.push(Account {
-            balance: 0,
-            bonus: 0,
-            pending: 0,
-            reference,
-            currency,
-            blocked: false,
+            external: body.purse == Purse::External as u8,
+            synthetic: body.synthetic == 1,
+            ..Account::new(reference, currency)
         });
         self.ledger.by_reference.insert(hash, index);
         let account = AccountId::new(index, 1);
-        events.push(&AccountOpened { account, reference, currency: body.currency, zero: [0; 6] });
+        events.push(&AccountOpened {
+            account,
+            reference,
+            currency: body.currency,
+            purse: body.purse,
+            synthetic: body.synthetic,
+            zero: [0; 4],
+        });
         Ok(Answer::done(self.seq, account.raw()))
     }
 
@@ -700,17 +549,19 @@ impl<R: Rules> State<R> {
         let Some((index, account)) = self.ledger.find(id) else {
             return Err(self.no(Reject::AccountUnknown));
         };
-        if account.blocked {
-            return Err(self.no(Reject::AccountBlocked));
-        }
         let too_much = BALANCE_MAX < account.balance.saturating_add(amount.0);
-        if too_much || !account.has_room_for(amount.0) {
+        let (external, fits) = (account.external, !too_much && account.has_room_for(amount.0));
+        self.may_bet(index)?;
+        if external {
+            return Err(self.no(Reject::AccountKind));
+        }
+        self.within_own_limits(index, &[LimitKind::Deposit], amount.0)?;
+        if !fits {
             return Err(self.no(Reject::BalanceLimit));
         }
-        let book = account.currency;
         let (from, to) = (Side::House(HouseAccount::World), Side::Customer(index));
         let why = TransferWhy::Deposit;
-        self.ledger.transfer(book, from, to, amount.0, why, BetId::NONE, events);
+        self.transfer(index, from, to, amount.0, why, BetId::NONE, events);
         Ok(Answer { amount, ..Answer::done(self.seq, header.account) })
     }
 
@@ -727,13 +578,15 @@ impl<R: Rules> State<R> {
         if account.blocked {
             return Err(self.no(Reject::AccountBlocked));
         }
+        if account.external {
+            return Err(self.no(Reject::AccountKind));
+        }
         if account.balance < amount.0 {
             return Err(self.no(Reject::FundsInsufficient));
         }
-        let book = account.currency;
         let (from, to) = (Side::Customer(index), Side::House(HouseAccount::World));
         let why = TransferWhy::Withdraw;
-        self.ledger.transfer(book, from, to, amount.0, why, BetId::NONE, events);
+        self.transfer(index, from, to, amount.0, why, BetId::NONE, events);
         Ok(Answer { amount, ..Answer::done(self.seq, header.account) })
     }
 }

@@ -50,6 +50,10 @@ choice! {
         Adjust = 9,
         /// Money for free bets, given or taken back.
         Bonus = 10,
+        /// The external wallet holds a stake: it comes in from there.
+        WalletIn = 11,
+        /// It goes out to the external wallet.
+        WalletOut = 12,
     }
 }
 
@@ -80,6 +84,8 @@ choice! {
         Referral = 2,
         /// The end of the delay of its cash-out.
         CashOut = 3,
+        /// The external wallet's confirmation that it holds the stake.
+        Wallet = 4,
     }
 }
 
@@ -118,10 +124,14 @@ choice! {
 choice! {
     /// Where a feed is.
     FeedStatus {
-        /// It has to send everything again and say so.
+        /// It was asked to send everything again, and has not yet said that it did.
         Recovering = 1,
         /// Its prices count.
         Up = 2,
+        /// Silent, with a gap or without a connection: it has to be asked to send everything again.
+        Down = 3,
+        /// It sends another version of its messages than is known: an operator has to look.
+        Quarantined = 4,
     }
 }
 
@@ -136,6 +146,30 @@ choice! {
         Gap = 3,
         /// It has sent everything again.
         Recovered = 4,
+        /// Its connection was lost.
+        Connection = 5,
+        /// A message said another version than expected.
+        Schema = 6,
+        /// It was asked to send everything again.
+        Asked = 7,
+        /// Its messages take longer than its bound; its status is as it was.
+        Slow = 8,
+        /// They do not any more; its status is as it was.
+        InTime = 9,
+        /// An operator said which version it is to send.
+        SchemaSet = 10,
+    }
+}
+
+choice! {
+    /// How a hold of a stake in an external wallet ended without a confirmation that counts.
+    HoldEnd {
+        /// The wallet did not answer in time.
+        TimedOut = 1,
+        /// The wallet does not hold it.
+        Released = 2,
+        /// Confirmed, but the bet was refused when the gates were run again.
+        Refused = 3,
     }
 }
 
@@ -184,6 +218,8 @@ choice! {
         Rounding = 4,
         /// What was given away for free bets.
         Promotions = 5,
+        /// The other side of everything that probes do: no money report counts it.
+        Probes = 6,
     }
 }
 
@@ -462,8 +498,12 @@ events! {
         reference: u64,
         /// ISO 4217 number.
         currency: u16,
+        /// [`crate::command::Purse`].
+        purse: u8,
+        /// 1 for a probe's.
+        synthetic: u8,
         /// Zero.
-        zero: [u8; 6],
+        zero: [u8; 4],
     }
     /// An account was blocked or let in again.
     AccountChanged = 8 [16] {
@@ -475,7 +515,7 @@ events! {
         zero: [u8; 7],
     }
     /// A market exists. Its names stand in the command.
-    MarketDefined = 9 [32] {
+    MarketDefined = 9 [40] {
         /// The market.
         market: MarketId,
         /// Its fixture, if any.
@@ -488,8 +528,14 @@ events! {
         selections: u16,
         /// How many of them win.
         winners: u16,
+        /// Its group, if any.
+        group: GroupId,
+        /// Its tier.
+        tier: u8,
+        /// 1 for a canary.
+        canary: u8,
         /// Zero.
-        zero: u16,
+        zero: [u8; 6],
     }
     /// A market went on in its life.
     MarketChanged = 10 [16] {
@@ -502,7 +548,7 @@ events! {
     }
     /// A level was suspended for an owner.
     LevelSuspended = 11 [16] {
-        /// The market, fixture or feed; 0 for the engine.
+        /// The market, fixture, feed or group; 0 for the engine.
         id: u64,
         /// [`crate::command::Level`].
         level: u8,
@@ -511,11 +557,15 @@ events! {
         /// The owners that hold it now, a bit each.
         owners: u8,
         /// Zero.
-        zero: [u8; 5],
+        zero: u8,
+        /// Which selection of the market, at that level; else 0.
+        selection: SelectionIndex,
+        /// Zero.
+        zero2: [u8; 2],
     }
     /// An owner took its suspension back.
     LevelReleased = 12 [16] {
-        /// The market, fixture or feed; 0 for the engine.
+        /// The market, fixture, feed or group; 0 for the engine.
         id: u64,
         /// [`crate::command::Level`].
         level: u8,
@@ -524,10 +574,14 @@ events! {
         /// The owners that still hold it, a bit each.
         owners: u8,
         /// Zero.
-        zero: [u8; 5],
+        zero: u8,
+        /// Which selection of the market, at that level; else 0.
+        selection: SelectionIndex,
+        /// Zero.
+        zero2: [u8; 2],
     }
     /// A price is in force, or is confirmed (same version), or is gone.
-    PriceSet = 13 [56] {
+    PriceSet = 13 [72] {
         /// In which market.
         market: MarketId,
         /// The price.
@@ -546,6 +600,16 @@ events! {
         feed: FeedId,
         /// The feed's count of recoveries: a heartbeat confirms only prices since the last.
         generation: u32,
+        /// What the feed sent: the price before it was shortened for liability.
+        quoted: WirePrice,
+        /// 1 if the feed drives the market, 0 if it stands by.
+        drives: u8,
+        /// 1 if the price is held back: not plausible after the one before. It is not in force.
+        held: u8,
+        /// By how many bands of liability it is shortened.
+        steps: u8,
+        /// Zero.
+        zero: [u8; 5],
     }
     /// A feed changed.
     FeedChanged = 14 [24] {
@@ -1020,6 +1084,168 @@ events! {
         source: Timestamp,
         /// How sure it was.
         certainty: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A group exists, priced by its primary feed. Its name stands in the command.
+    GroupDefined = 46 [8] {
+        /// The group.
+        group: GroupId,
+        /// Its primary feed.
+        primary: FeedId,
+        /// Its backup feed.
+        backup: FeedId,
+        /// Zero.
+        zero: u16,
+    }
+    /// A group's markets are priced by this feed from here on.
+    FeedSwitched = 47 [8] {
+        /// The group.
+        group: GroupId,
+        /// The feed.
+        feed: FeedId,
+        /// [`crate::command::Drives`].
+        to: u8,
+        /// Zero.
+        zero: [u8; 3],
+    }
+    /// A tier was set. What holds stands in the command.
+    TierSet = 48 [8] {
+        /// Which.
+        tier: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A market is in this tier.
+    TierAssigned = 49 [16] {
+        /// The market.
+        market: MarketId,
+        /// The tier.
+        tier: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// A price was pinned by a trader, or is not any more.
+    PricePinned = 50 [32] {
+        /// In which market.
+        market: MarketId,
+        /// The price that is in force now; none if no feed has one.
+        price: WirePrice,
+        /// Its version.
+        version: PriceVersion,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// 1 pinned.
+        pinned: u8,
+        /// Zero.
+        zero: [u8; 5],
+    }
+    /// The feeds of a market are further apart than its tier's band, or not any more.
+    DriftChanged = 51 [24] {
+        /// The market.
+        market: MarketId,
+        /// Since when they have been, 0 if they are not.
+        since: Timestamp,
+        /// The drift of the selection whose price showed it, in parts per million; the largest number
+        /// if it is larger than that.
+        ppm: u32,
+        /// That selection.
+        selection: SelectionIndex,
+        /// 1 further apart.
+        over: u8,
+        /// Zero.
+        zero: u8,
+    }
+    /// A feed's price of a selection is shortened by so many bands of liability from here on.
+    PriceStepped = 52 [32] {
+        /// In which market.
+        market: MarketId,
+        /// The price of that feed from here on.
+        price: WirePrice,
+        /// Its version.
+        version: PriceVersion,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// Which feed's.
+        feed: FeedId,
+        /// By how many bands.
+        steps: u8,
+        /// Zero.
+        zero: [u8; 3],
+    }
+    /// The largest stake is scaled from here on.
+    StakeFactorChanged = 53 [16] {
+        /// The feed, fixture, market, tier or account; 0 for everything.
+        id: u64,
+        /// In percent.
+        percent: u32,
+        /// [`crate::command::FactorScope`].
+        scope: u8,
+        /// Zero.
+        zero: [u8; 3],
+    }
+    /// One of an account's own limits applies from a moment on.
+    AccountLimitChanged = 54 [32] {
+        /// The account.
+        account: AccountId,
+        /// The most of it in a period; 0: no limit.
+        amount: Minor,
+        /// From when on.
+        from: Timestamp,
+        /// [`crate::command::LimitKind`].
+        kind: u8,
+        /// [`crate::command::Period`].
+        period: u8,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// An account is excluded.
+    AccountExcluded = 55 [16] {
+        /// The account.
+        account: AccountId,
+        /// Until when.
+        until: Timestamp,
+    }
+    /// The external wallet is asked to hold a stake: answer with a confirmation or a release.
+    HoldRequested = 56 [40] {
+        /// The bet to be.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// How much.
+        amount: Minor,
+        /// The last moment at which a confirmation counts.
+        until: Timestamp,
+        /// ISO 4217 number.
+        currency: u16,
+        /// [`crate::command::HoldBind`].
+        bind: u8,
+        /// 1 for a probe's bet.
+        synthetic: u8,
+        /// Zero.
+        zero: u32,
+    }
+    /// The external wallet holds the stake; it is here from now on.
+    HoldConfirmed = 57 [32] {
+        /// The bet.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// How much.
+        amount: Minor,
+        /// The wallet's own number of it.
+        reference: u64,
+    }
+    /// A hold ended without a bet.
+    HoldEnded = 58 [32] {
+        /// The bet that is not.
+        bet: BetId,
+        /// Whose.
+        account: AccountId,
+        /// What the wallet has to let go of, if it holds it.
+        amount: Minor,
+        /// [`HoldEnd`].
+        why: u8,
         /// Zero.
         zero: [u8; 7],
     }

@@ -1,9 +1,24 @@
 //! Feeds: alive or silent, whole or with a gap, and from when on their prices count.
+//!
+//! A feed is down after a silence, a missing message or a lost connection; its adapter then asks it to
+//! send everything again, and only the end of that, not of another request, lets its prices count. One
+//! that sends another version of its messages than expected is in quarantine until an operator has
+//! looked. Everything is found here, message by message, before anything is conflated.
 
+use crate::answer::Answer;
+use crate::command::{
+    FeedGap, FeedHeartbeat, FeedRecovered, FeedRecovering, SetFeedSchema, SetPrices,
+};
 use crate::event::{Events, FeedChanged, FeedHeard, FeedStatus, FeedWhy};
 use crate::id::{FeedId, Seq};
 use crate::market::Suspension;
+use crate::reject::Reject;
+use crate::rules::Rules;
+use crate::state::State;
 use crate::time::{Nanos, Timestamp};
+use crate::wire::Header;
+
+type Decided = Result<Answer, Answer>;
 
 /// A source of prices.
 #[derive(Clone, Copy)]
@@ -20,11 +35,35 @@ pub(crate) struct Feed {
     pub(crate) heartbeat: Timestamp,
     pub(crate) silence_bound: Nanos,
     pub(crate) delay_bound: Nanos,
+    /// Whether its last message that said when it was sent took longer than that.
+    pub(crate) slow: bool,
+    /// The version that its messages have to say; 0 any.
+    pub(crate) schema: u32,
+    /// While it recovers: the adapter's number of its request, 0 where it has none. The end of another
+    /// request says nothing about this one.
+    pub(crate) request: u64,
     /// The smallest (received − source) seen: what the two clocks differ by, plus its quickest way.
     pub(crate) quickest: Option<Nanos>,
     pub(crate) suspension: Suspension,
     /// Who freezes the cash-outs of its markets.
     pub(crate) cash_out: Suspension,
+}
+
+/// What every message of a feed says of itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Message {
+    feed_seq: u64,
+    source: Timestamp,
+    schema: u32,
+    received: Timestamp,
+}
+
+impl Message {
+    /// One that brings prices.
+    pub(crate) fn of(body: &SetPrices, received: Timestamp) -> Message {
+        let SetPrices { feed_seq, source, schema, .. } = *body;
+        Message { feed_seq, source, schema, received }
+    }
 }
 
 /// What a message of a feed turned out to be.
@@ -34,10 +73,12 @@ pub(crate) enum Heard {
     New,
     /// A message that was there before, or comes after its successor: it has no effect.
     Late,
+    /// Something in a version that is not understood, or of a feed that sent such: it has no effect.
+    Quarantined,
 }
 
 impl Feed {
-    pub(crate) fn new(silence_bound: Nanos, delay_bound: Nanos) -> Feed {
+    pub(crate) fn new(silence_bound: Nanos, delay_bound: Nanos, schema: u32) -> Feed {
         Feed {
             status: FeedStatus::Recovering,
             generation: 1,
@@ -46,6 +87,9 @@ impl Feed {
             heartbeat: Timestamp::MIN,
             silence_bound,
             delay_bound,
+            slow: false,
+            schema,
+            request: 0,
             quickest: None,
             suspension: Suspension::default(),
             cash_out: Suspension::default(),
@@ -54,7 +98,7 @@ impl Feed {
 
     /// The feed of prices set by a person: always up, never silent.
     pub(crate) fn manual() -> Feed {
-        Feed { status: FeedStatus::Up, ..Feed::new(Nanos(i64::MAX), Nanos::ZERO) }
+        Feed { status: FeedStatus::Up, ..Feed::new(Nanos(i64::MAX), Nanos::ZERO, 0) }
     }
 
     /// Whether prices of this feed may be bet on at `now`.
@@ -66,9 +110,10 @@ impl Feed {
         if self.silence_bound.0 == i64::MAX { Nanos::ZERO } else { now.since(self.heard).or_zero() }
     }
 
-    /// The feed has to send everything again; offers made under it can no longer be taken.
-    pub(crate) fn go_down(&mut self, seq: Seq) {
-        self.status = FeedStatus::Recovering;
+    /// Its prices do not count any more; offers made under them can no longer be taken.
+    fn go_down(&mut self, to: FeedStatus, seq: Seq) {
+        self.status = to;
+        self.request = 0;
         self.generation += 1;
         self.heartbeat = Timestamp::MIN;
         // Its clock may have been set meanwhile: what was quickest is learnt again.
@@ -88,17 +133,19 @@ impl Feed {
     }
 
     /// A message was received. A silence beyond the bound that it ends, or a message missing before
-    /// it, first takes the feed down.
-    pub(crate) fn hear(
+    /// it, first takes the feed down; a version that is not expected sets it aside. How much longer than
+    /// the quickest it took, too.
+    fn hear(
         &mut self,
         id: FeedId,
         seq: Seq,
-        feed_seq: u64,
-        received: Timestamp,
+        message: &Message,
         events: &mut Events,
-    ) -> Heard {
+    ) -> (Heard, Nanos) {
+        let Message { feed_seq, source, schema, received } = *message;
+        let aside = self.status == FeedStatus::Quarantined;
         if feed_seq != 0 && self.seq != 0 && feed_seq <= self.seq {
-            return Heard::Late;
+            return (if aside { Heard::Quarantined } else { Heard::Late }, Nanos::ZERO);
         }
         let silent = self.silent_for(received) > self.silence_bound;
         let gap = feed_seq != 0 && self.seq != 0 && self.seq.saturating_add(1) < feed_seq;
@@ -106,15 +153,30 @@ impl Feed {
         if feed_seq != 0 {
             self.seq = feed_seq;
         }
+        if aside {
+            return (Heard::Quarantined, Nanos::ZERO);
+        }
         if self.status == FeedStatus::Up && silent {
-            self.go_down(seq);
+            self.go_down(FeedStatus::Down, seq);
             self.tell(id, FeedWhy::Silence, events);
         } else if gap {
             // While it recovers, too: what it has sent so far may be incomplete.
-            self.go_down(seq);
+            self.go_down(FeedStatus::Down, seq);
             self.tell(id, FeedWhy::Gap, events);
         }
-        Heard::New
+        if self.schema != 0 && schema != self.schema {
+            self.go_down(FeedStatus::Quarantined, seq);
+            self.tell(id, FeedWhy::Schema, events);
+            return (Heard::Quarantined, Nanos::ZERO);
+        }
+        let delay = self.delay(received, source);
+        // A message that does not say when it was sent says nothing of its way.
+        let slow = self.delay_bound < delay;
+        if source.0 != 0 && self.delay_bound != Nanos::ZERO && slow != self.slow {
+            self.slow = slow;
+            self.tell(id, if slow { FeedWhy::Slow } else { FeedWhy::InTime }, events);
+        }
+        (Heard::New, delay)
     }
 
     /// A heartbeat, already heard. One that took longer than the bound says how things were then,
@@ -138,33 +200,67 @@ impl Feed {
         });
     }
 
-    /// The adapter noticed a gap. That is never late, and the feed's numbers may begin anew from it:
-    /// an adapter that starts again has no other way to say so.
-    pub(crate) fn gap(
+    /// The adapter noticed a gap, or lost the connection. That is never late, and the feed's numbers may
+    /// begin anew from it: an adapter that starts again has no other way to say so.
+    fn gap(
         &mut self,
         id: FeedId,
         seq: Seq,
-        feed_seq: u64,
+        body: &FeedGap,
         received: Timestamp,
         events: &mut Events,
     ) {
         self.heard = self.heard.max(received);
-        self.seq = feed_seq;
-        self.go_down(seq);
-        self.tell(id, FeedWhy::Gap, events);
+        self.seq = body.feed_seq;
+        if self.status == FeedStatus::Quarantined {
+            return;
+        }
+        self.go_down(FeedStatus::Down, seq);
+        let lost = body.connection == 1;
+        self.tell(id, if lost { FeedWhy::Connection } else { FeedWhy::Gap }, events);
     }
 
-    /// Everything was sent again.
-    pub(crate) fn recovered(&mut self, id: FeedId, received: Timestamp, events: &mut Events) {
-        self.status = FeedStatus::Up;
-        self.heartbeat = self.heartbeat.max(received);
-        self.tell(id, FeedWhy::Recovered, events);
+    /// Everything was asked for again: what is sent from here on up to the end of this request counts.
+    fn recovering(&mut self, id: FeedId, seq: Seq, request: u64, events: &mut Events) {
+        if self.status == FeedStatus::Up {
+            self.go_down(FeedStatus::Recovering, seq);
+        }
+        self.status = FeedStatus::Recovering;
+        self.request = request;
+        self.tell(id, FeedWhy::Asked, events);
     }
 
-    /// A new run: what was missed meanwhile is not known.
+    /// Everything was sent again, if it was asked for by this request.
+    fn recovered(&mut self, id: FeedId, request: u64, received: Timestamp, events: &mut Events) {
+        let counts = match self.status {
+            FeedStatus::Recovering => self.request == 0 || self.request == request,
+            FeedStatus::Down => request == 0,
+            FeedStatus::Up => true,
+            FeedStatus::Quarantined => false,
+        };
+        if counts {
+            self.status = FeedStatus::Up;
+            self.request = 0;
+            self.heartbeat = self.heartbeat.max(received);
+            self.tell(id, FeedWhy::Recovered, events);
+        }
+    }
+
+    /// An operator says which version it is to send. What it sent in quarantine was not understood: it
+    /// has to recover.
+    fn set_schema(&mut self, id: FeedId, schema: u32, events: &mut Events) {
+        self.schema = schema;
+        if self.status == FeedStatus::Quarantined {
+            self.status = FeedStatus::Down;
+        }
+        self.tell(id, FeedWhy::SchemaSet, events);
+    }
+
+    /// A new run: what was missed meanwhile is not known. A start looks into no quarantine.
     pub(crate) fn restart(&mut self, seq: Seq) {
         if self.silence_bound.0 != i64::MAX {
-            self.go_down(seq);
+            let aside = self.status == FeedStatus::Quarantined;
+            self.go_down(if aside { self.status } else { FeedStatus::Recovering }, seq);
             self.seq = 0;
         }
     }
@@ -179,5 +275,93 @@ impl Feed {
         let quickest = self.quickest.map_or(way, |quickest| quickest.min(way));
         self.quickest = Some(quickest);
         Nanos(way.0.saturating_sub(quickest.0))
+    }
+}
+
+impl<R: Rules> State<R> {
+    /// Whatever a feed sends is heard first.
+    pub(crate) fn hear(
+        &mut self,
+        id: FeedId,
+        message: &Message,
+        events: &mut Events,
+    ) -> Result<(Heard, Nanos), Answer> {
+        let seq = self.seq;
+        match self.feeds.get_mut(usize::from(id.0)) {
+            Some(feed) => Ok(feed.hear(id, seq, message, events)),
+            None => Err(self.no(Reject::FeedUnknown)),
+        }
+    }
+
+    /// When the facade took a command: never after its stamp.
+    pub(crate) fn received(&self, header: &Header) -> Timestamp {
+        if header.received.0 == 0 { self.now } else { header.received.min(self.now) }
+    }
+
+    pub(crate) fn feed_heartbeat(
+        &mut self,
+        header: &Header,
+        body: &FeedHeartbeat,
+        events: &mut Events,
+    ) -> Decided {
+        let FeedHeartbeat { feed, feed_seq, source, schema, .. } = *body;
+        let received = self.received(header);
+        let message = Message { feed_seq, source, schema, received };
+        if let (Heard::New, delay) = self.hear(feed, &message, events)? {
+            self.feeds[usize::from(feed.0)].beat(feed, received, delay, events);
+        }
+        Ok(Answer::done(self.seq, u64::from(feed.0)))
+    }
+
+    pub(crate) fn feed_recovered(
+        &mut self,
+        header: &Header,
+        body: &FeedRecovered,
+        events: &mut Events,
+    ) -> Decided {
+        let FeedRecovered { feed, feed_seq, source, schema, request, .. } = *body;
+        let received = self.received(header);
+        let message = Message { feed_seq, source, schema, received };
+        if let (Heard::New, _) = self.hear(feed, &message, events)? {
+            self.feeds[usize::from(feed.0)].recovered(feed, request, received, events);
+        }
+        Ok(Answer::done(self.seq, u64::from(feed.0)))
+    }
+
+    pub(crate) fn feed_recovering(
+        &mut self,
+        header: &Header,
+        body: &FeedRecovering,
+        events: &mut Events,
+    ) -> Decided {
+        let FeedRecovering { feed, feed_seq, source, schema, request, .. } = *body;
+        let message = Message { feed_seq, source, schema, received: self.received(header) };
+        if let (Heard::New, _) = self.hear(feed, &message, events)? {
+            let seq = self.seq;
+            self.feeds[usize::from(feed.0)].recovering(feed, seq, request, events);
+        }
+        Ok(Answer::done(self.seq, u64::from(feed.0)))
+    }
+
+    pub(crate) fn feed_gap(
+        &mut self,
+        header: &Header,
+        body: &FeedGap,
+        events: &mut Events,
+    ) -> Decided {
+        let (seq, received) = (self.seq, self.received(header));
+        let Some(feed) = self.feeds.get_mut(usize::from(body.feed.0)) else {
+            return Err(self.no(Reject::FeedUnknown));
+        };
+        feed.gap(body.feed, seq, body, received, events);
+        Ok(Answer::done(self.seq, u64::from(body.feed.0)))
+    }
+
+    pub(crate) fn set_feed_schema(&mut self, body: &SetFeedSchema, events: &mut Events) -> Decided {
+        let Some(feed) = self.feeds.get_mut(usize::from(body.feed.0)) else {
+            return Err(self.no(Reject::FeedUnknown));
+        };
+        feed.set_schema(body.feed, body.schema, events);
+        Ok(Answer::done(self.seq, u64::from(body.feed.0)))
     }
 }

@@ -62,6 +62,14 @@ impl FeedId {
     pub const MANUAL: FeedId = FeedId(0);
 }
 number!(
+    /// A group of markets with a primary and a backup feed, from 1; 0 is [`GroupId::NONE`].
+    GroupId(u16), "G"
+);
+impl GroupId {
+    /// No group.
+    pub const NONE: GroupId = GroupId(0);
+}
+number!(
     /// The position of a selection within its market, from 0.
     SelectionIndex(u16), "s"
 );

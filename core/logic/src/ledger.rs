@@ -1,8 +1,11 @@
 //! Double entry: every amount that leaves one account enters another, per currency, no exceptions.
 
+use crate::bet::NONE;
 use crate::event::{DebtChanged, Events, HouseAccount, LedgerAccount, Transfer, TransferWhy};
+use crate::factors::WHOLE;
 use crate::id::{AccountId, BetId};
 use crate::table::Table;
+use crate::time::Timestamp;
 use crate::wire::Minor;
 use betring_pricing::{Currency, Money};
 
@@ -21,6 +24,20 @@ pub(crate) struct Account {
     /// Dense index of its currency.
     pub(crate) currency: u8,
     pub(crate) blocked: bool,
+    /// Its money is in an external wallet: what is here is a debt, or nothing.
+    pub(crate) external: bool,
+    /// A probe's.
+    pub(crate) synthetic: bool,
+    /// The factor of its largest stake, in percent.
+    pub(crate) percent: u32,
+    /// Until when it is excluded; a moment that has passed: it is not.
+    pub(crate) excluded: Timestamp,
+    /// The place of its own limits, if it ever had one.
+    pub(crate) limited: u32,
+    /// What its bets that count would win beyond their stakes, together.
+    pub(crate) may_win: i128,
+    /// The stakes of its bets that are held in its wallet at a bound price.
+    pub(crate) held: i128,
 }
 
 /// The house's accounts in one currency. Their sum with all customers' balances is zero.
@@ -31,6 +48,25 @@ pub(crate) struct Book {
 }
 
 impl Account {
+    /// An account on which nothing has happened.
+    pub(crate) fn new(reference: u64, currency: u8) -> Account {
+        Account {
+            balance: 0,
+            bonus: 0,
+            pending: 0,
+            reference,
+            currency,
+            blocked: false,
+            external: false,
+            synthetic: false,
+            percent: WHOLE,
+            excluded: Timestamp(0),
+            limited: NONE,
+            may_win: 0,
+            held: 0,
+        }
+    }
+
     /// Whether the balance would still fit with `more` beside everything that may yet be won.
     pub(crate) fn has_room_for(&self, more: i64) -> bool {
         let won = self.balance.checked_add(self.pending);
@@ -39,7 +75,7 @@ impl Account {
 }
 
 /// One side of a transfer.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Customer(u32),
     /// A customer who gives back what a settlement paid, and may owe it.
@@ -104,14 +140,14 @@ impl Ledger {
         Some(self.books.len() as u8 - 1)
     }
 
-    /// The only place where money moves.
+    /// Money of an account moves, and its debt is told if it changes.
     ///
     /// # Panics
     /// If a customer would be overdrawn: every caller has checked before it began to change anything.
     #[expect(clippy::too_many_arguments, reason = "one line of a ledger has as many columns")]
     pub(crate) fn transfer(
         &mut self,
-        book: u8,
+        account: u32,
         from: Side,
         to: Side,
         amount: i64,
@@ -119,8 +155,6 @@ impl Ledger {
         bet: BetId,
         events: &mut Events,
     ) {
-        assert!(0 < amount, "a transfer moves something");
-        let currency = self.books[usize::from(book)].currency.numeric();
         let owed = |ledger: &Ledger, side| match side {
             Side::Customer(index) | Side::Debtor(index) => {
                 Some((index, ledger.accounts[index as usize].balance.min(0)))
@@ -129,6 +163,33 @@ impl Ledger {
         };
         let before = [owed(self, from), owed(self, to)];
         let sides = [from, to];
+        let currency = self.post_both(account, from, to, amount, why, bet, events);
+        for (before, side) in before.into_iter().zip(sides) {
+            let after = owed(self, side);
+            if let Some((index, now)) = after
+                && before != after
+            {
+                let (account, debt) = (AccountId::new(index, 1), Minor(-now));
+                events.push(&DebtChanged { account, debt, currency, zero: [0; 6] });
+            }
+        }
+    }
+
+    /// The only place where money moves; its currency.
+    #[expect(clippy::too_many_arguments, reason = "one line of a ledger has as many columns")]
+    pub(crate) fn post_both(
+        &mut self,
+        account: u32,
+        from: Side,
+        to: Side,
+        amount: i64,
+        why: TransferWhy,
+        bet: BetId,
+        events: &mut Events,
+    ) -> u16 {
+        assert!(0 < amount, "a transfer moves something");
+        let book = self.accounts[account as usize].currency;
+        let currency = self.books[usize::from(book)].currency.numeric();
         let from = self.post(book, from, -amount, currency);
         let to = self.post(book, to, amount, currency);
         events.push(&Transfer {
@@ -140,15 +201,7 @@ impl Ledger {
             why: why as u8,
             zero: [0; 5],
         });
-        for (before, side) in before.into_iter().zip(sides) {
-            let after = owed(self, side);
-            if let Some((index, now)) = after
-                && before != after
-            {
-                let (account, debt) = (AccountId::new(index, 1), Minor(-now));
-                events.push(&DebtChanged { account, debt, currency, zero: [0; 6] });
-            }
-        }
+        currency
     }
 
     fn post(&mut self, book: u8, side: Side, amount: i64, currency: u16) -> LedgerAccount {

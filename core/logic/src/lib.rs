@@ -21,30 +21,45 @@ pub mod time;
 pub mod wire;
 
 mod bet;
+mod calendar;
 mod cashout;
 mod check;
 mod define;
 mod digest;
+mod factors;
 mod feed;
 mod grid;
+mod group;
+mod hold;
 mod idempotency;
 mod ledger;
+mod level;
+mod liability;
+mod limits;
 mod market;
 mod place;
+mod purse;
+mod quote;
 mod read;
 mod results;
 mod risk;
 mod room;
 mod settlement;
+mod shorten;
 mod snapshot;
 mod state;
 mod table;
+mod tier;
 mod waiting;
 
 pub use bet::{BetState, BetStep};
 pub use digest::Digest;
+pub use limits::OwnLimitView;
 pub use market::MarketStep;
-pub use read::{AccountView, BetView, Exposure, FeedView, LegView, MarketView, SelectionView};
+pub use read::{
+    AccountView, BetView, Exposure, FeedView, GroupView, LegView, MarketView, QuoteView,
+    SelectionView,
+};
 pub use rules::{BetFacts, HouseRules, Rules, Ruling};
 pub use snapshot::{IMAGE_VERSION, ImageError};
 pub use state::{

@@ -1,9 +1,10 @@
-//! The life of one market: its status, who suspends it, its quotes and how old they are.
+//! The life of one market: its status, who suspends it, what its selections keep.
 
 use crate::bet::NONE;
 use crate::command::{EachWayOffer, Owner, ResultEntry};
 use crate::event::{JobKind, MarketStatus};
-use crate::id::{Epoch, FeedId, FixtureId, JobId, PriceVersion, Seq};
+use crate::id::{Epoch, FeedId, FixtureId, GroupId, JobId, PriceVersion, Seq};
+use crate::quote::FeedQuote;
 use crate::time::{Nanos, Timestamp};
 use crate::wire::WirePrice;
 use betring_pricing::PlaceFraction;
@@ -29,6 +30,11 @@ impl Suspension {
 
     pub(crate) fn holds(&self) -> bool {
         self.owners != 0
+    }
+
+    /// The same as if this owner never held it.
+    pub(crate) fn without(self, owner: Owner) -> Suspension {
+        Suspension { owners: self.owners & !(1 << owner as u8), seq: self.seq }
     }
 }
 
@@ -100,7 +106,10 @@ pub(crate) struct Job {
 pub(crate) struct Market {
     pub(crate) generation: u32,
     pub(crate) status: MarketStatus,
+    /// The feed it was defined with: of a market of a group, the group's primary.
     pub(crate) feed: FeedId,
+    pub(crate) group: GroupId,
+    pub(crate) tier: u8,
     pub(crate) winners: u16,
     pub(crate) fixture: FixtureId,
     pub(crate) suspension: Suspension,
@@ -146,6 +155,12 @@ pub(crate) struct Market {
     pub(crate) auto_kept: u32,
     pub(crate) auto_queued: bool,
     pub(crate) auto_again: bool,
+    /// Selections whose feeds were further apart than the tier's band when one of them last spoke, and
+    /// since when there are any.
+    pub(crate) drifted: u16,
+    pub(crate) drift_since: Timestamp,
+    /// For probes only.
+    pub(crate) canary: bool,
 }
 
 impl Market {
@@ -155,20 +170,24 @@ impl Market {
     }
 }
 
-/// A selection: the quote in force, and what became of it.
+/// A selection: what its feeds say, what a trader says over them, and what became of it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Selection {
-    pub(crate) price: WirePrice,
-    /// The market's version at its last change.
-    pub(crate) version: PriceVersion,
-    /// When the last update of it (a change or the same again) was received.
-    pub(crate) received: Timestamp,
-    /// For a derived price: when its oldest input was received; else 0.
-    pub(crate) as_of: Timestamp,
-    /// How much longer its last update took than its feed's quickest message.
-    pub(crate) delay: Nanos,
-    /// The feed's generation at its last update.
-    pub(crate) generation: u32,
+    /// Of the market's feed, and of its group's backup.
+    pub(crate) quotes: [FeedQuote; 2],
+    /// A trader's price, which outranks both; none if there is no such.
+    pub(crate) pinned: WirePrice,
+    pub(crate) pinned_version: PriceVersion,
+    pub(crate) pinned_at: Timestamp,
+    pub(crate) pinned_seq: Seq,
+    pub(crate) suspension: Suspension,
+    /// Bands of liability that its bets fill, as they were when that was last looked at.
+    pub(crate) bands: u8,
+    /// By how many of these its prices are shortened, and by how many ticks that is.
+    pub(crate) steps: u8,
+    pub(crate) ticks: u16,
+    /// Whether its feeds were too far apart when one of them last spoke.
+    pub(crate) drifted: bool,
     pub(crate) withdrawn: bool,
     /// Whether its withdrawal takes something from winnings of bets placed before it.
     pub(crate) deducts: bool,
@@ -186,6 +205,8 @@ impl Market {
             generation: 0,
             status: MarketStatus::Archived,
             feed: FeedId::MANUAL,
+            group: GroupId::NONE,
+            tier: 0,
             winners: 0,
             fixture: FixtureId::NONE,
             suspension: Suspension::default(),
@@ -215,6 +236,9 @@ impl Market {
             auto_kept: NONE,
             auto_queued: false,
             auto_again: false,
+            drifted: 0,
+            drift_since: Timestamp(0),
+            canary: false,
         }
     }
 }

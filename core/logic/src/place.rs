@@ -7,20 +7,21 @@
 //! A bet that waited (for a delay, a trader) goes through the same gates again when it opens.
 
 use crate::answer::{Answer, AnswerKind, Basis};
-use crate::bet::{Ask, Bet, BetState, BetStep, Leg, NONE, quoted};
+use crate::bet::{Ask, Bet, BetState, BetStep, Hold, Leg, NONE, quoted};
 use crate::command::{
-    EachWayKind, EachWayOffer, LegEntry, Limits, PayoutCap, Place, PlaceTicket, PriceFailure,
-    PricePolicy, StakeKind,
+    EachWayKind, EachWayOffer, LegEntry, LimitKind, Limits, PayoutCap, Place, PlaceTicket,
+    PriceFailure, PricePolicy, StakeKind,
 };
 use crate::event::*;
 use crate::id::*;
 use crate::ledger::Side;
-use crate::market::MarketStep;
+use crate::liability::{Terms, referable};
 use crate::reject::Reject;
 use crate::risk::{self, MarketBets};
 use crate::rules::{BetFacts, Rules, Ruling};
 use crate::state::{LOGIC_VERSION, State};
 use crate::time::{Nanos, Timestamp};
+use crate::waiting::stake_side;
 use crate::wire::{Header, Minor, WirePrice};
 use betring_pricing::{
     self as pricing, EachWay, Factor, LINES_ENUMERATED_MAX, Money, Part, PlaceFraction, Price,
@@ -37,6 +38,8 @@ pub(crate) struct Quote {
     pub(crate) exact: Price,
     pub(crate) version: PriceVersion,
     pub(crate) age: Nanos,
+    /// Whose price it is.
+    pub(crate) feed: FeedId,
 }
 
 /// What a customer asks for.
@@ -57,7 +60,7 @@ pub(crate) struct Slip {
 
 impl Slip {
     /// One leg, and no place part.
-    fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.shape.legs() == 1 && self.shape.each_way() == EachWay::No
     }
 }
@@ -121,10 +124,19 @@ impl Scratch {
 pub(crate) enum Moment {
     /// It is asked for.
     Asked,
+    /// Its wallet holds the stake: as if it was asked for now.
+    Confirmed,
     /// Its delay has passed; the stake is in escrow already.
     Again,
     /// A trader says yes; the stake is in escrow already.
     Trader,
+}
+
+impl Moment {
+    /// Whether what was asked for is still to be looked at as new: it may be delayed or referred.
+    fn is_first(self) -> bool {
+        matches!(self, Moment::Asked | Moment::Confirmed)
+    }
 }
 
 /// What passed every gate.
@@ -138,6 +150,13 @@ pub(crate) struct Passed {
     /// Above a limit, and within what a trader may allow.
     pub(crate) refer: bool,
     pub(crate) delay: Nanos,
+}
+
+impl Passed {
+    /// Whether it does not open, nor is offered, at once.
+    pub(crate) fn waits(&self) -> bool {
+        self.refer || self.delay != Nanos::ZERO
+    }
 }
 
 impl<R: Rules> State<R> {
@@ -214,24 +233,44 @@ impl<R: Rules> State<R> {
         scratch: &Scratch,
         events: &mut Events,
     ) -> Decided {
-        let waits = passed.refer || passed.delay != Nanos::ZERO;
-        if waits && self.timers_are_full() {
+        let held = self.ledger.accounts[account as usize].external && !slip.bonus;
+        if (held || passed.waits()) && self.timers_are_full() {
             return Err(self.no(Reject::TooManyPending));
         }
         // From here on nothing can fail.
-        let id = self.write_bet(header.key, account, slip, ruleset, passed, scratch, events);
-        Ok(if passed.refer {
-            let ttl = self.rulesets[usize::from(ruleset)].refer_ttl;
-            self.hold(id, BetState::Referred, PendingWhy::Referral, self.now.plus(ttl), events)
+        let id = self.write_bet(header.key, account, slip, ruleset, passed, scratch);
+        if held {
+            return Ok(self.request_hold(id, passed, events));
+        }
+        let bet = self.bets[id.index() as usize];
+        let (from, escrow) = (stake_side(&bet), Side::House(HouseAccount::Escrow));
+        self.transfer(account, from, escrow, bet.stake, TransferWhy::Stake, id, events);
+        Ok(self.go_on(id, passed, Basis::InForce, events))
+    }
+
+    /// A bet whose stake is in escrow waits for what it has to wait for, is offered, or opens.
+    pub(crate) fn go_on(
+        &mut self,
+        id: BetId,
+        passed: &Passed,
+        basis: Basis,
+        events: &mut Events,
+    ) -> Answer {
+        let bet = self.bets[id.index() as usize];
+        let set = &self.rulesets[usize::from(bet.ruleset)];
+        let (refer_ttl, offer_ttl) = (set.refer_ttl, set.offer_ttl);
+        if passed.refer {
+            let until = self.now.plus(refer_ttl);
+            self.begin_wait(id, BetState::Referred, PendingWhy::Referral, until, events)
         } else if passed.delay != Nanos::ZERO {
             let until = self.now.plus(passed.delay);
-            self.hold(id, BetState::Delayed, PendingWhy::Delay, until, events)
+            self.begin_wait(id, BetState::Delayed, PendingWhy::Delay, until, events)
         } else if !passed.agreed {
-            let ttl = self.rulesets[usize::from(ruleset)].offer_ttl;
-            self.offer(id, self.now.plus(ttl), events)
+            self.bets[id.index() as usize].state = BetState::Offered;
+            self.offer(id, self.now.plus(offer_ttl), events)
         } else {
-            self.open_bet(header.key, id, Basis::InForce, events)
-        })
+            self.open_bet(bet.key, id, basis, events)
+        }
     }
 
     /// Every gate, in order. Changes nothing; what was found stays in `scratch`.
@@ -244,9 +283,14 @@ impl<R: Rules> State<R> {
         scratch: &mut Scratch,
     ) -> Result<Passed, Answer> {
         // 2 account
+        self.may_bet(account_index)?;
         let account = self.ledger.accounts[account_index as usize];
-        if account.blocked {
-            return Err(self.no(Reject::AccountBlocked));
+        if slip.synthetic != account.synthetic {
+            return Err(self.no(Reject::AccountKind));
+        }
+        if moment.is_first() && !slip.bonus {
+            let kinds = [LimitKind::Stake, LimitKind::Loss];
+            self.within_own_limits(account_index, &kinds, slip.stake.minor())?;
         }
         let set = &self.rulesets[usize::from(ruleset)];
         let house = &self.houses[usize::from(ruleset)];
@@ -275,7 +319,7 @@ impl<R: Rules> State<R> {
         found.clear();
         let mut first: Option<Answer> = None;
         for wanted in wanted.iter() {
-            match self.find_leg(wanted) {
+            match self.find_leg(wanted, slip.synthetic) {
                 Ok(leg) => found.push(leg),
                 Err(no) if first.is_none_or(|first| no.reject() < first.reject()) => {
                     first = Some(no);
@@ -319,8 +363,8 @@ impl<R: Rules> State<R> {
         }
         self.ask(R::stake, &mut facts)?;
         let book = account.currency;
-        let limits = self.tightest_limits(book, &scratch.found);
-        let percent = if moment == Moment::Asked { set.refer_percent } else { 0 };
+        let limits = self.tightest_limits(book, account_index, &scratch.found);
+        let percent = if moment.is_first() { set.refer_percent } else { 0 };
         let trader = moment == Moment::Trader;
         let mut refer = self.stake_within(facts.stake, &limits, percent, trader)?;
 
@@ -333,11 +377,22 @@ impl<R: Rules> State<R> {
             refer = self.stake_within(stake, &limits, percent, trader)?;
             (returns, cap) = self.payout_within(slip, stake, house, &limits, scratch)?;
         }
-        refer |= self.liability_within(slip, book, stake, returns, percent, trader, scratch)?;
+        if !slip.is_plain() {
+            reaches(slip.shape, stake, returns, scratch);
+        }
+        let funds = match slip.bonus {
+            true => account.bonus,
+            false if account.external || moment != Moment::Asked => i64::MAX,
+            false => account.balance,
+        };
+        if !trader {
+            let terms = Terms { limits: &limits, percent, house, funds };
+            let weight = (stake, returns);
+            refer |= self.liability_within(account_index, slip, weight, &terms, scratch)?;
+        }
 
         // 8 funds
         if moment == Moment::Asked {
-            let funds = if slip.bonus { account.bonus } else { account.balance };
             if funds < stake.minor() {
                 return Err(self.no(Reject::FundsInsufficient));
             }
@@ -352,8 +407,8 @@ impl<R: Rules> State<R> {
             returns,
             cap,
             agreed,
-            refer: moment == Moment::Asked && (refer || facts.refer),
-            delay: if moment == Moment::Asked { delay } else { Nanos::ZERO },
+            refer: moment.is_first() && (refer || facts.refer),
+            delay: if moment.is_first() { delay } else { Nanos::ZERO },
         })
     }
 
@@ -387,13 +442,18 @@ impl<R: Rules> State<R> {
         }
     }
 
-    fn find_leg(&self, wanted: &Wanted) -> Result<Found, Answer> {
+    fn find_leg(&self, wanted: &Wanted, synthetic: bool) -> Result<Found, Answer> {
+        let canary = self.find_market(wanted.market).is_some_and(|(_, market)| market.canary);
+        if canary && !synthetic {
+            return Err(self.no(Reject::AccountKind));
+        }
         let market = self.open_for_bets(wanted.market, wanted.selection)?;
         let quote = match wanted.given.price() {
             None => self.quote_in_force(market, wanted.selection)?,
             Some(exact) => {
                 let (price, version) = (wanted.given, PriceVersion(0));
-                Quote { price, exact, version, age: Nanos::ZERO }
+                let feed = self.driving_feed(&self.markets[market as usize]);
+                Quote { price, exact, version, age: Nanos::ZERO, feed }
             }
         };
         Ok(Found { market, quote, places: 0, fraction: None, reach: 0 })
@@ -411,7 +471,10 @@ impl<R: Rules> State<R> {
         if market.selections <= selection.0 {
             return Err(self.no(Reject::SelectionUnknown));
         }
-        let waits = market.feed == FeedId::MANUAL && market.opened_in != self.epoch;
+        let kept = &self.selections[market.first as usize + usize::from(selection.0)];
+        // A person's word is good for the run in which it was given, or said to hold still.
+        let by_person = market.feed == FeedId::MANUAL || kept.is_pinned();
+        let waits = by_person && market.opened_in != self.epoch;
         match market.status {
             MarketStatus::Defined => return Err(self.no(Reject::MarketNotOpen)),
             MarketStatus::Open if waits => return Err(self.no(Reject::MarketNotOpen)),
@@ -422,62 +485,29 @@ impl<R: Rules> State<R> {
             | MarketStatus::Archiving
             | MarketStatus::Archived => return Err(self.no(Reject::MarketClosed)),
         }
-        let levels = self.levels(index);
+        let levels = self.levels_for_bets(index, selection);
         // A bet of this moment would be void already: what is cancelled now takes none.
         let cancelled = || self.windows.covers(market.windows, self.now);
         if levels.iter().any(|level| level.holds()) || cancelled() {
             return Err(self.no(Reject::MarketSuspended));
         }
-        if self.selections[market.first as usize + usize::from(selection.0)].withdrawn {
+        if kept.withdrawn {
             return Err(self.no(Reject::SelectionWithdrawn));
         }
-        if !self.feeds[usize::from(market.feed.0)].is_up(self.now) {
+        if kept.is_pinned() {
+            return Ok(index);
+        }
+        let feed = &self.feeds[usize::from(self.driving_feed(market).0)];
+        if feed.status == FeedStatus::Quarantined {
+            return Err(self.no(Reject::FeedQuarantined));
+        }
+        if !feed.is_up(self.now) {
             return Err(self.no(Reject::FeedDown));
         }
-        Ok(index)
-    }
-
-    /// The suspensions that a market is under: engine, feed, fixture, its own.
-    pub(crate) fn levels(&self, index: u32) -> [crate::market::Suspension; 4] {
-        let market = &self.markets[index as usize];
-        let feed = self.feeds[usize::from(market.feed.0)].suspension;
-        let fixture = self.find_fixture(market.fixture).map(|f| f.suspension).unwrap_or_default();
-        [self.suspension, feed, fixture, market.suspension]
-    }
-
-    /// How old a price is: now minus the last confirmation of it, which is an update of it, or a
-    /// heartbeat of its feed with nothing missed since. A derived price is as old as its oldest input.
-    pub(crate) fn price_age(&self, market: u32, selection: SelectionIndex) -> Nanos {
-        let market = &self.markets[market as usize];
-        let quote = &self.selections[market.first as usize + usize::from(selection.0)];
-        let feed = &self.feeds[usize::from(market.feed.0)];
-        let confirmed = if quote.as_of.0 != 0 {
-            quote.as_of
-        } else if quote.generation == feed.generation {
-            quote.received.max(feed.heartbeat)
-        } else {
-            quote.received
-        };
-        self.now.since(confirmed).or_zero()
-    }
-
-    pub(crate) fn quote_in_force(
-        &self,
-        market_index: u32,
-        selection: SelectionIndex,
-    ) -> Result<Quote, Answer> {
-        let market = &self.markets[market_index as usize];
-        let quote = &self.selections[market.first as usize + usize::from(selection.0)];
-        let Some(exact) = quote.price.price() else { return Err(self.no(Reject::NoPrice)) };
-        let age = self.price_age(market_index, selection);
-        let too_old = market.age_bound != Nanos::ZERO && market.age_bound < age;
-        let bound = self.feeds[usize::from(market.feed.0)].delay_bound;
-        let too_slow = bound != Nanos::ZERO && bound < quote.delay;
-        if too_old || too_slow {
-            let age = if too_old { age } else { quote.delay };
-            return Err(self.no(Reject::StalePrice).with_age(age));
+        if self.has_drifted(market, self.tier_of(market).drift_dwell) {
+            return Err(self.no(Reject::PriceDrifted));
         }
-        Ok(Quote { price: quote.price, exact, version: quote.version, age })
+        Ok(index)
     }
 
     /// Whether the product of all prices is what the customer wants at least.
@@ -562,11 +592,16 @@ impl<R: Rules> State<R> {
         own.unwrap_or(self.currency_limits[usize::from(book)])
     }
 
-    /// Of several markets the tightest of each limit.
-    fn tightest_limits(&self, book: u8, found: &[Found]) -> Limits {
-        let mut limits = self.limits(book, found[0].market);
+    /// Of several markets the tightest of each limit on a bet; the largest stakes are scaled.
+    pub(crate) fn tightest_limits(&self, book: u8, account: u32, found: &[Found]) -> Limits {
+        let of = |leg: &Found| {
+            let limits = self.limits(book, leg.market);
+            let max_stake = self.largest_allowed(account, leg.market, limits.max_stake);
+            Limits { max_stake, ..limits }
+        };
+        let mut limits = of(&found[0]);
         for leg in &found[1..] {
-            let other = self.limits(book, leg.market);
+            let other = of(leg);
             limits.min_stake = limits.min_stake.max(other.min_stake);
             limits.max_stake = limits.max_stake.min(other.max_stake);
             limits.max_payout = limits.max_payout.min(other.max_payout);
@@ -639,65 +674,7 @@ impl<R: Rules> State<R> {
         }
     }
 
-    /// A bet is judged on what it changes: one that does not make the worst outcome worse passes.
-    /// A plain single counts exactly, a ticket by what it could win with each of its selections.
-    #[expect(clippy::too_many_arguments, reason = "what is bet, and how far a trader may go")]
-    fn liability_within(
-        &self,
-        slip: &Slip,
-        book: u8,
-        stake: Stake,
-        returns: i64,
-        percent: u32,
-        trader: bool,
-        scratch: &mut Scratch,
-    ) -> Result<bool, Answer> {
-        let plain = slip.is_plain();
-        if !plain {
-            reaches(slip.shape, stake, returns, scratch);
-        }
-        let mut refer = false;
-        for (wanted, leg) in scratch.wanted.iter().zip(&scratch.found) {
-            let view = self.market_bets(book, leg.market);
-            let selection = usize::from(wanted.selection.0);
-            let most = i128::from(self.limits(book, leg.market).max_liability.0);
-            let (worst, largest) = (self.risk.worst(view), self.risk.largest_reach(view));
-            let before = worst + largest;
-            let after = if plain {
-                self.risk.worst_with(view, selection, stake.minor(), returns) + largest
-            } else {
-                let reach = self.risk.reach(view, selection) + i128::from(leg.reach);
-                worst + largest.max(reach)
-            };
-            let limit = before.max(most);
-            if after <= limit || trader {
-                continue;
-            }
-            if after <= before.max(referable(most, percent)) {
-                refer = true;
-                continue;
-            }
-            let amount = if plain {
-                let mode = self.rounding_of_now();
-                let room = limit - largest;
-                self.risk.largest_stake(view, selection, leg.quote.price, room, mode)
-            } else {
-                // One less for what is rounded up.
-                let room = limit - worst - self.risk.reach(view, selection) - 1;
-                let room = i64::try_from(room.max(0)).unwrap_or(i64::MAX);
-                share_of(stake.minor(), room, leg.reach)
-            };
-            return Err(Answer { amount: Minor(amount), ..self.no(Reject::LiabilityLimit) });
-        }
-        Ok(refer)
-    }
-
-    fn rounding_of_now(&self) -> RoundingMode {
-        self.houses.last().expect("there is a first set of rules").rounding.mode
-    }
-
-    /// Gives the bet and its legs their places, its stake to escrow, and its markets the legs.
-    #[expect(clippy::too_many_arguments, reason = "who, what, under which rules, with what found")]
+    /// Gives the bet and its legs their places, and its markets the legs.
     fn write_bet(
         &mut self,
         key: RequestKey,
@@ -706,7 +683,6 @@ impl<R: Rules> State<R> {
         ruleset: u16,
         passed: &Passed,
         scratch: &Scratch,
-        events: &mut Events,
     ) -> BetId {
         let legs = slip.shape.legs();
         let mut bet = Bet {
@@ -743,6 +719,7 @@ impl<R: Rules> State<R> {
             unit: slip.unit,
             ask: Ask::default(),
             auto: 0,
+            hold: Hold::default(),
         };
         let index = match self.free_bet {
             NONE => {
@@ -772,9 +749,6 @@ impl<R: Rules> State<R> {
         self.live_legs += u32::from(legs);
         let id = bet.id(index);
         self.ledger.accounts[account as usize].pending += bet.returns;
-        let from = if bet.bonus { Side::Bonus(account) } else { Side::Customer(account) };
-        let escrow = Side::House(HouseAccount::Escrow);
-        self.ledger.transfer(bet.book, from, escrow, bet.stake, TransferWhy::Stake, id, events);
         id
     }
 
@@ -788,7 +762,7 @@ impl<R: Rules> State<R> {
             places: found.places,
             fraction: found.fraction,
             selection: wanted.selection,
-            feed: self.markets[found.market as usize].feed,
+            feed: found.quote.feed,
             requested: wanted.price,
             requested_version: wanted.version,
             price: found.quote.price,
@@ -827,7 +801,7 @@ impl<R: Rules> State<R> {
     }
 
     /// The bet waits; its end comes by a timer, or before.
-    fn hold(
+    pub(crate) fn begin_wait(
         &mut self,
         id: BetId,
         state: BetState,
@@ -953,6 +927,7 @@ impl<R: Rules> State<R> {
         } else {
             self.tell_ticket(key, id, &bet, from, events);
         }
+        self.act_on_bet(id.index(), events);
         let plain = bet.legs == 1;
         let price = if plain { first.price } else { WirePrice::NONE };
         let version = if plain { first.version } else { PriceVersion(0) };
@@ -1030,20 +1005,8 @@ impl<R: Rules> State<R> {
     /// stake and the prices that it settles at. It must not be counted meanwhile.
     pub(crate) fn measure(&mut self, index: u32) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.found.clear();
         let bet = self.bets[index as usize];
-        for at in self.legs_of(&bet) {
-            let leg = &self.legs[at as usize];
-            let (price, version, age) = (leg.settles_at, leg.version, leg.price_age);
-            let exact = price.price().expect("a leg has a price");
-            scratch.found.push(Found {
-                market: leg.market,
-                quote: Quote { price, exact, version, age },
-                places: leg.places,
-                fraction: leg.fraction,
-                reach: 0,
-            });
-        }
+        self.find_bound(&bet, &mut scratch);
         let house = &self.houses[usize::from(bet.ruleset)];
         let (shape, stake) = (bet.shape(), bet.exact_stake());
         let returns = if bet.is_plain() {
@@ -1066,15 +1029,21 @@ impl<R: Rules> State<R> {
         self.scratch = scratch;
     }
 
-    /// Whether any level of any of the bet's markets was suspended after the bet was asked for.
-    pub(crate) fn suspended_since(&self, bet: &Bet) -> bool {
-        self.legs_of(bet)
-            .any(|at| self.market_suspended_since(self.legs[at as usize].market, bet.placed_seq))
-    }
-
-    pub(crate) fn market_suspended_since(&self, market: u32, seq: Seq) -> bool {
-        let open = self.markets[market as usize].status.after(MarketStep::Close).is_some();
-        !open || self.levels(market).iter().any(|level| seq < level.seq)
+    /// The legs of a bet with the prices that it settles at.
+    pub(crate) fn find_bound(&self, bet: &Bet, scratch: &mut Scratch) {
+        scratch.found.clear();
+        for at in self.legs_of(bet) {
+            let leg = &self.legs[at as usize];
+            let (price, version, age) = (leg.settles_at, leg.version, leg.price_age);
+            let (exact, feed) = (price.price().expect("a leg has a price"), leg.feed);
+            scratch.found.push(Found {
+                market: leg.market,
+                quote: Quote { price, exact, version, age, feed },
+                places: leg.places,
+                fraction: leg.fraction,
+                reach: leg.reach,
+            });
+        }
     }
 
     pub(crate) fn timers_are_full(&self) -> bool {
@@ -1088,17 +1057,12 @@ pub(crate) const NO_CAP: i64 = i64::MAX;
 /// All of an exact sum is kept before it is rounded.
 pub(crate) const KEEP_ALL: u32 = 1_000_000;
 
-/// When a bet's wait ends: offers and referrals may be answered up to their last moment, delays end at it.
+/// When a bet's wait ends: holds, offers and referrals may be answered up to their last moment, delays end at it.
 pub(crate) fn due(bet: &Bet) -> Timestamp {
     match bet.state {
-        BetState::Offered | BetState::Referred => bet.until.plus(Nanos(1)),
+        BetState::Held | BetState::Offered | BetState::Referred => bet.until.plus(Nanos(1)),
         _ => bet.until,
     }
-}
-
-/// A limit as far as a trader may stretch it.
-fn referable(limit: i128, percent: u32) -> i128 {
-    pricing::div_round(limit * i128::from(percent.max(100)), 100, RoundingMode::Down)
 }
 
 /// So much of `whole` as `part` is of `of`, rounded down.
@@ -1110,7 +1074,7 @@ fn share_of(whole: i64, part: i64, of: i64) -> i64 {
 
 /// The most that a ticket can return: everything wins and every runner that wins also places, or one
 /// alone wins and has a bonus for that; bonuses included.
-fn greatest_returns(
+pub(crate) fn greatest_returns(
     shape: Shape,
     stake: Stake,
     house: &crate::ruleset::HouseSet,
@@ -1164,7 +1128,7 @@ fn greatest_returns(
 
 /// Puts what a ticket could win with each of its selections beside them; the factors were computed for
 /// its payout. A ticket whose sum is too large counts by the cap on what it pays.
-fn reaches(shape: Shape, stake: Stake, returns: i64, scratch: &mut Scratch) {
+pub(crate) fn reaches(shape: Shape, stake: Stake, returns: i64, scratch: &mut Scratch) {
     let Scratch { found, win, place, reach, extra, .. } = scratch;
     reach.clear();
     reach.resize(found.len(), Money::ZERO);

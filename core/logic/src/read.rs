@@ -2,7 +2,7 @@
 
 use crate::answer::{Answer, Basis, Fate};
 use crate::bet::BetState;
-use crate::command::{EachWayOffer, Limits, PricePolicy, ResultEntry};
+use crate::command::{Drives, EachWayOffer, HoldBind, Limits, PricePolicy, Purse, ResultEntry};
 use crate::event::{FeedStatus, HouseAccount, MarketStatus};
 use crate::id::*;
 use crate::rules::Rules;
@@ -26,6 +26,16 @@ pub struct AccountView {
     pub bonus: Minor,
     /// Whether it is blocked.
     pub blocked: bool,
+    /// Who keeps its money.
+    pub purse: Purse,
+    /// Whether it is a probe's.
+    pub synthetic: bool,
+    /// Until when it is excluded: no bets, no deposits; none if it is not, at the state's now.
+    pub excluded: Option<Timestamp>,
+    /// The factor of its largest stake, in percent.
+    pub factor: u32,
+    /// What its bets that stand, or wait at a bound price, would win beyond their stakes together.
+    pub may_win: Minor,
 }
 
 /// A selection, as it is.
@@ -41,10 +51,45 @@ pub struct SelectionView<'a> {
     pub version: PriceVersion,
     /// How old that is, at the state's now.
     pub age: Nanos,
+    /// Whether it is a trader's, over whatever the feeds say.
+    pub pinned: bool,
+    /// What the market's feed says, and the backup of its group: without a group, nothing.
+    pub quotes: [QuoteView; 2],
+    /// Whether it is suspended by itself.
+    pub suspended: bool,
+    /// How many bands its liability fills.
+    pub bands: u8,
+    /// By how many of these its prices are shortened.
+    pub steps: u8,
+    /// How far its feeds are apart, in parts per million; none if that cannot be said.
+    pub drift_ppm: Option<u32>,
     /// Whether it is out of the market.
     pub withdrawn: bool,
     /// What became of it, as the result says it.
     pub result: Option<ResultEntry>,
+}
+
+/// What a feed says of a selection, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuoteView {
+    /// The feed.
+    pub feed: FeedId,
+    /// The last price of it that was taken, as it sent it; none if it has none.
+    pub quoted: WirePrice,
+    /// The same, shortened for liability: what is in force if the feed drives.
+    pub price: WirePrice,
+    /// The version of that.
+    pub version: PriceVersion,
+    /// When it was received.
+    pub received: Timestamp,
+    /// When its oldest input was, of a derived price; else 0.
+    pub as_of: Timestamp,
+    /// How much longer it took than the feed's quickest.
+    pub delay: Nanos,
+    /// The feed's count of recoveries then.
+    pub generation: u32,
+    /// The price that is held back as not plausible; none if there is no such.
+    pub held: WirePrice,
 }
 
 /// A market, as it is.
@@ -56,12 +101,18 @@ pub struct MarketView<'a> {
     pub name: &'a str,
     /// Where it is in its life.
     pub status: MarketStatus,
-    /// Whether it, its feed, its fixture or the engine is suspended.
+    /// Whether it, its feed, its group, its fixture or the engine is suspended.
     pub suspended: bool,
     /// Whether its feed is up.
     pub feed_up: bool,
-    /// Its feed.
+    /// The feed that prices it: of a market of a group, the one that drives.
     pub feed: FeedId,
+    /// Its group, if any.
+    pub group: GroupId,
+    /// Its tier.
+    pub tier: u8,
+    /// Since when its feeds are further apart than the tier's band, if they are.
+    pub drifted_since: Option<Timestamp>,
     /// Its fixture, if any.
     pub fixture: FixtureId,
     /// How many selections win.
@@ -70,7 +121,7 @@ pub struct MarketView<'a> {
     pub version: PriceVersion,
     /// The bound on the age of its prices; 0 is none.
     pub age_bound: Nanos,
-    /// Its bets that stand.
+    /// Its bets that stand, or wait for a wallet at a bound price.
     pub open_bets: u32,
     /// Whether it is in-play, and how long bets wait then.
     pub in_play: bool,
@@ -82,6 +133,8 @@ pub struct MarketView<'a> {
     pub each_way: EachWayOffer,
     /// How often its result changed.
     pub settlement: u32,
+    /// Whether it is a canary: for probes only.
+    pub canary: bool,
     /// Its selections.
     pub selections: Vec<SelectionView<'a>>,
 }
@@ -156,10 +209,16 @@ pub struct BetView {
     pub placed_seq: Seq,
     /// When.
     pub placed_at: Timestamp,
-    /// When its offer ends or ended; 0 if it was none.
+    /// Until when it waits or waited: for its wallet, its delay, a trader, the customer; 0 if it did not.
     pub until: Timestamp,
     /// A probe's.
     pub synthetic: bool,
+    /// Of an external wallet: when it binds, or bound, to its price.
+    pub hold: Option<HoldBind>,
+    /// What the wallet confirmed that it holds; 0 if it did not.
+    pub confirmed: Minor,
+    /// The wallet's own number of that.
+    pub reference: u64,
 }
 
 /// A leg of a bet, as it is.
@@ -204,6 +263,33 @@ pub struct FeedView<'a> {
     pub heard: Timestamp,
     /// How often it had to recover, plus one.
     pub generation: u32,
+    /// Silent for longer than this, it is not up.
+    pub silence_bound: Nanos,
+    /// Whether its messages take longer than its bound.
+    pub slow: bool,
+    /// The version that its messages have to say; 0 any.
+    pub schema: u32,
+    /// While it recovers: its adapter's number of the request, 0 where it has none.
+    pub request: u64,
+}
+
+/// A group of markets, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupView<'a> {
+    /// The group.
+    pub id: GroupId,
+    /// Its name.
+    pub name: &'a str,
+    /// Its primary feed.
+    pub primary: FeedId,
+    /// Its backup feed.
+    pub backup: FeedId,
+    /// Which of them prices its markets.
+    pub drives: Drives,
+    /// Who suspends it, a bit each.
+    pub owners: u8,
+    /// Whether its cash-outs are frozen.
+    pub cash_out_frozen: bool,
 }
 
 /// What a market stands to lose or win in one currency.
@@ -234,6 +320,11 @@ impl<R: Rules> State<R> {
             balance: Minor(account.balance),
             bonus: Minor(account.bonus),
             blocked: account.blocked,
+            purse: if account.external { Purse::External } else { Purse::Own },
+            synthetic: account.synthetic,
+            excluded: (self.now < account.excluded).then_some(account.excluded),
+            factor: account.percent,
+            may_win: Minor(i64::try_from(account.may_win).unwrap_or(i64::MAX)),
         })
     }
 
@@ -255,15 +346,36 @@ impl<R: Rules> State<R> {
         let (index, market) = self.find_market(id)?;
         let selection = |s: u16| {
             let place = market.first as usize + usize::from(s);
-            let quote = &self.selections[place];
+            let kept = &self.selections[place];
+            let (price, version) = self.price_in_force(market, kept);
+            let quote = |slot: usize| {
+                let quote = &kept.quotes[slot];
+                QuoteView {
+                    feed: self.feed_in(market, slot),
+                    quoted: quote.sent.price,
+                    price: quote.price,
+                    version: quote.version,
+                    received: quote.sent.received,
+                    as_of: quote.sent.as_of,
+                    delay: quote.sent.delay,
+                    generation: quote.sent.generation,
+                    held: quote.held.price,
+                }
+            };
             SelectionView {
                 index: SelectionIndex(s),
                 name: text(&self.selection_names[place]),
-                price: quote.price,
-                version: quote.version,
+                price,
+                version,
                 age: self.price_age(index, SelectionIndex(s)),
-                withdrawn: quote.withdrawn,
-                result: quote.result,
+                pinned: kept.is_pinned(),
+                quotes: [quote(0), quote(1)],
+                suspended: self.heard_by(market, kept.suspension).holds(),
+                bands: kept.bands,
+                steps: kept.steps,
+                drift_ppm: self.drift_of(market, kept),
+                withdrawn: kept.withdrawn,
+                result: kept.result,
             }
         };
         Some(MarketView {
@@ -271,8 +383,11 @@ impl<R: Rules> State<R> {
             name: text(&self.market_names[index as usize]),
             status: market.status,
             suspended: self.levels(index).iter().any(|level| level.holds()),
-            feed_up: self.feeds[usize::from(market.feed.0)].is_up(self.now),
-            feed: market.feed,
+            feed_up: self.feeds[usize::from(self.driving_feed(market).0)].is_up(self.now),
+            feed: self.driving_feed(market),
+            group: market.group,
+            tier: market.tier,
+            drifted_since: (market.drifted != 0).then_some(market.drift_since),
             fixture: market.fixture,
             winners: market.winners,
             version: market.version,
@@ -283,6 +398,7 @@ impl<R: Rules> State<R> {
             cash_out_frozen: self.freezes(index).iter().any(|level| level.holds()),
             each_way: market.each_way,
             settlement: market.settlement,
+            canary: market.canary,
             selections: (0..market.selections).map(selection).collect(),
         })
     }
@@ -336,6 +452,9 @@ impl<R: Rules> State<R> {
             placed_at: bet.placed_at,
             until: bet.until,
             synthetic: bet.synthetic,
+            hold: bet.hold.bind,
+            confirmed: Minor(bet.hold.confirmed),
+            reference: bet.hold.reference,
         })
     }
 
@@ -439,7 +558,43 @@ impl<R: Rules> State<R> {
             is_up: feed.is_up(self.now),
             heard: feed.heard,
             generation: feed.generation,
+            silence_bound: feed.silence_bound,
+            slow: feed.slow,
+            schema: feed.schema,
+            request: feed.request,
         })
+    }
+
+    /// Whether a feed's prices may be bet on at a moment that the state has not yet reached: up, and not
+    /// silent by then.
+    pub fn feed_is_up(&self, id: FeedId, at: Timestamp) -> bool {
+        self.feeds.get(usize::from(id.0)).is_some_and(|feed| feed.is_up(at))
+    }
+
+    /// The group of a name.
+    pub fn group_named(&self, name: &str) -> Option<GroupId> {
+        let name = Name::new(name).ok()?;
+        let index = self.group_names.find(self.name_hash(&name), &name)?;
+        Some(GroupId(index as u16 + 1))
+    }
+
+    /// A group.
+    pub fn group(&self, id: GroupId) -> Option<GroupView<'_>> {
+        let group = self.find_group(id)?;
+        Some(GroupView {
+            id,
+            name: text(&self.group_names.names[usize::from(id.0) - 1]),
+            primary: group.primary,
+            backup: group.backup,
+            drives: group.drives,
+            owners: group.suspension.owners,
+            cash_out_frozen: group.cash_out.holds(),
+        })
+    }
+
+    /// All groups, in the order in which they were defined.
+    pub fn groups(&self) -> impl Iterator<Item = GroupView<'_>> {
+        (1..=self.groups.len()).filter_map(|id| self.group(GroupId(id as u16)))
     }
 
     /// The fixture of a name.
@@ -477,6 +632,27 @@ impl<R: Rules> State<R> {
             returns: self.risk.returns(book, kept.first, kept.selections).to_vec(),
             reach: self.risk.reaches(view).to_vec(),
         })
+    }
+
+    /// What the markets of a fixture may lose together in a currency in use, each in its worst outcome.
+    pub fn event_liability(&self, fixture: FixtureId, currency: Currency) -> Option<i128> {
+        self.find_fixture(fixture)?;
+        let book = self.ledger.book_of(currency.numeric())?;
+        Some(self.risk.event(book, fixture.index()))
+    }
+
+    /// What a market loses in a currency in use if a selection of it wins; below zero it wins.
+    pub fn selection_liability(
+        &self,
+        market: MarketId,
+        selection: SelectionIndex,
+        currency: Currency,
+    ) -> Option<i128> {
+        let (index, kept) = self.find_market(market)?;
+        let book = self.ledger.book_of(currency.numeric())?;
+        let known = selection.0 < kept.selections;
+        let view = self.market_bets(book, index);
+        known.then(|| self.selection_cost(view, usize::from(selection.0)))
     }
 
     /// What a market loses in its worst outcome in a currency in use: [`State::exposure`] without

@@ -45,9 +45,10 @@ rejects! {
     /// The engine is replaying its journal.
     Recovering = 2, "Betting opens again in a moment; please try again.",
         "the engine is replaying its journal: repeat the request with the same key once it serves";
-    /// A ring or a table is full.
+    /// A ring or a table is full, or a market's door is closed.
     Overloaded = 3, "We are very busy; please try again.",
-        "a ring or a table is full: repeat with the same key after a pause, with jitter";
+        "a ring or a table is full, or a market's door is closed (its rate, its bets in flight, shedding): repeat with the \
+         same key after the time that the refusal says, with jitter";
     /// The client has as many unanswered attempts as it has credit.
     TooManyInFlight = 4, "We are still working on your earlier requests; please wait a moment.",
         "the client's credit is used up: read its replies before sending more";
@@ -86,119 +87,160 @@ rejects! {
     /// The account may not bet or withdraw.
     AccountBlocked = 35, "Your account is closed for this; please contact us.",
         "the account is blocked";
+    /// The account is excluded, by its customer or a register.
+    SelfExcluded = 36, "Your account is excluded at present.",
+        "excluded until the time that the answer carries: nothing can shorten it";
+    /// The account's money, or its bets, are of another kind.
+    AccountKind = 37, "This is not available with this account.",
+        "one of three: a deposit or a withdrawal with an account whose wallet is external; a bet of a probe's account that \
+         does not say synthetic, or one of another account that does; a bet on a canary that is no probe's";
+    /// One of the account's own limits by a period of time.
+    CustomerLimit = 38, "This would pass the limit that is set for your account.",
+        "one of the account's own limits: the answer carries which and how much of it is left";
     /// The currency is not one this journal keeps, and no place is left for another.
-    CurrencyUnknown = 36, "We do not offer this currency.",
+    CurrencyUnknown = 39, "We do not offer this currency.",
         "unknown currency, or no capacity for one more: raise capacities.currencies at the next start";
     /// A name is taken.
-    NameTaken = 37, "This is not available.",
+    NameTaken = 40, "This is not available.",
         "the name is defined already: the answer carries the handle that has it";
     /// No such fixture.
-    FixtureUnknown = 38, "We do not know this event.",
+    FixtureUnknown = 41, "We do not know this event.",
         "no fixture has this handle";
     /// No such feed.
-    FeedUnknown = 39, "This is not available.",
+    FeedUnknown = 42, "This is not available.",
         "no feed has this number: define it first";
+    /// No such group.
+    GroupUnknown = 43, "This is not available.",
+        "no group has this number: define it first";
     /// The prices come from a feed that does not drive this market.
-    FeedMismatch = 40, "This is not available.",
+    FeedMismatch = 44, "This is not available.",
         "this market takes its prices from another feed";
     /// No such market.
-    MarketUnknown = 41, "We do not know this market.",
+    MarketUnknown = 45, "We do not know this market.",
         "no market has this handle, or it was archived";
     /// No such selection in the market.
-    SelectionUnknown = 42, "We do not know this selection.",
+    SelectionUnknown = 46, "We do not know this selection.",
         "the market has no such selection, the bet no such leg, or what was given is not one for each";
     /// The market was not opened (or not since the last start).
-    MarketNotOpen = 43, "This market is not open yet.",
+    MarketNotOpen = 47, "This market is not open yet.",
         "defined but not open; a market with manual prices waits for an open after every start";
     /// The market takes no more bets.
-    MarketClosed = 44, "This market is closed.",
+    MarketClosed = 48, "This market is closed.",
         "closed, settling or settled";
     /// The market, its fixture, its feed or the engine is suspended.
-    MarketSuspended = 45, "This market is suspended; please try again in a moment.",
+    MarketSuspended = 49, "This market is suspended; please try again in a moment.",
         "suspended at some level: every owner has to release it";
     /// The selection takes no bets: withdrawn, a non-runner.
-    SelectionWithdrawn = 46, "This selection is not running.",
+    SelectionWithdrawn = 50, "This selection is not running.",
         "the selection is withdrawn";
     /// The feed of the market is silent, has a gap, or is recovering.
-    FeedDown = 47, "This market is suspended; please try again in a moment.",
+    FeedDown = 51, "This market is suspended; please try again in a moment.",
         "the market's feed is not up: it must heartbeat and report its recovery";
+    /// The feed sends another version of its messages than is known.
+    FeedQuarantined = 52, "This market is suspended; please try again in a moment.",
+        "a message of another schema version: look at the parser, then say which version is right (SetFeedSchema)";
+    /// The feeds have been too far apart for too long.
+    PriceDrifted = 53, "The price is being checked; please try again in a moment.",
+        "primary and backup are further apart than the tier's band: find out which is right, then switch or pin";
     /// The selection has no price.
-    NoPrice = 48, "There is no price for this selection at the moment.",
+    NoPrice = 54, "There is no price for this selection at the moment.",
         "no price is in force";
+    /// The price moved further than is plausible.
+    PriceHeld = 55, "The price is being checked; please try again in a moment.",
+        "outside the tier's price band: a trader takes it (TraderPrice), or the feed sends another, or suspends";
     /// The price is older than the market allows.
-    StalePrice = 49, "The price is being updated; please try again in a moment.",
+    StalePrice = 56, "The price is being updated; please try again in a moment.",
         "the price in force was not confirmed within the market's bound";
+    /// The price took too long from its source.
+    PriceDelayed = 57, "The price is being updated; please try again in a moment.",
+        "the feed's messages take longer than its delay bound: its own queue, or ours, is behind";
     /// The price moved and the customer did not agree to that.
-    PriceMoved = 50, "The price has changed.",
+    PriceMoved = 58, "The price has changed.",
         "the price in force fails the bet's price policy: the answer carries it";
     /// An operator's own rule refused.
-    Policy = 51, "This bet is not available to you.",
+    Policy = 59, "This bet is not available to you.",
         "a rule of the operator's refused: the detail is its reason";
     /// Legs that depend on each other: the same market or fixture twice.
-    RelatedContingency = 52, "These selections cannot be combined in one bet.",
+    RelatedContingency = 60, "These selections cannot be combined in one bet.",
         "two legs are of one market or fixture: take them apart, or price them together";
     /// More lines than the rules take.
-    TooManyLines = 53, "This bet has too many lines.",
+    TooManyLines = 61, "This bet has too many lines.",
         "more lines or legs than the rules in force take: the answer carries how many lines";
     /// No each-way terms.
-    EachWayNotOffered = 54, "Each-way bets are not offered here.",
+    EachWayNotOffered = 62, "Each-way bets are not offered here.",
         "the market has no each-way terms, or too few runners for them";
     /// A free bet of a kind that is not offered.
-    BonusTerms = 55, "A free bet cannot be used for this.",
+    BonusTerms = 63, "A free bet cannot be used for this.",
         "free bets are of one line and win only";
     /// Less than the smallest stake.
-    StakeTooSmall = 56, "The stake is below the minimum.",
+    StakeTooSmall = 64, "The stake is below the minimum.",
         "below the smallest stake: the answer carries it";
     /// More than the largest stake.
-    StakeTooLarge = 57, "The stake is above the maximum.",
+    StakeTooLarge = 65, "The stake is above the maximum.",
         "above the largest stake: the answer carries it";
     /// It could pay more than the cap.
-    PayoutLimit = 58, "The possible payout is above the maximum.",
+    PayoutLimit = 66, "The possible payout is above the maximum.",
         "above the largest payout: the answer carries the largest stake that is not";
     /// The market would lose more than its limit.
-    LiabilityLimit = 59, "This stake is more than we can accept here.",
+    LiabilityLimit = 67, "This stake is more than we can accept here.",
         "above the market's liability limit: the answer carries the largest stake that is not";
     /// Not enough money.
-    FundsInsufficient = 60, "There is not enough money in your account.",
+    FundsInsufficient = 68, "There is not enough money in your account.",
         "the balance is below the amount";
     /// The balance would grow past what is kept.
-    BalanceLimit = 61, "Your account cannot hold this much.",
+    BalanceLimit = 69, "Your account cannot hold this much.",
         "the balance would pass the largest amount of money";
     /// No such offer, or it has ended.
-    OfferUnknown = 62, "This offer is not there any more.",
+    OfferUnknown = 70, "This offer is not there any more.",
         "no offer has this handle, or it is another account's, or it has ended";
     /// The offer's time is over.
-    OfferExpired = 63, "This offer has ended.",
+    OfferExpired = 71, "This offer has ended.",
         "past the offer's until";
     /// Something was suspended after the offer was made.
-    OfferWithdrawn = 64, "This offer was withdrawn.",
+    OfferWithdrawn = 72, "This offer was withdrawn.",
         "a level of the market was suspended after the offer: it can never be taken";
+    /// No such hold: no such bet, or it waits for no wallet.
+    HoldUnknown = 73, "This is not available.",
+        "no bet that waits for a wallet has this handle";
+    /// The hold has ended, or was confirmed otherwise: the wallet answered too late.
+    HoldEnded = 74, "This request came too late for your bet.",
+        "the hold ended before, or the bet was confirmed already, under another reference or with another amount: \
+         let go of the hold that this request names, unless the bet stands under it";
+    /// The wallet holds another amount than the stake.
+    HoldAmount = 75, "This bet was not placed.",
+        "a hold is confirmed whole or not at all: the answer carries the stake";
     /// No such bet.
-    BetUnknown = 65, "We do not know this bet.",
+    BetUnknown = 76, "We do not know this bet.",
         "no bet has this handle, or it is another account's, or it has left memory";
     /// The bet cannot be sold back now.
-    CashOutFrozen = 66, "Cash-out is not available at the moment.",
+    CashOutFrozen = 77, "Cash-out is not available at the moment.",
         "something is suspended, frozen, stale, settling or unpriced, or the bet is not of a kind that is bought back";
     /// The bet is worth less than the customer was shown.
-    CashOutMoved = 67, "The cash-out value has changed.",
+    CashOutMoved = 78, "The cash-out value has changed.",
         "the value now fails the customer's policy: the answer carries it";
     /// The trader declined.
-    ReferralDeclined = 68, "We cannot accept this bet.",
+    ReferralDeclined = 79, "We cannot accept this bet.",
         "a trader declined the referred bet";
     /// No trader answered in time.
-    ReferralTimedOut = 69, "We cannot accept this bet at the moment.",
+    ReferralTimedOut = 80, "We cannot accept this bet at the moment.",
         "no trader answered the referral in time";
+    /// The wallet did not answer in time.
+    HoldTimedOut = 81, "Your wallet did not answer in time; the bet was not placed.",
+        "no confirmation before the hold's until: let go of the money in the wallet";
+    /// The wallet does not hold the stake.
+    HoldReleased = 82, "Your wallet declined; the bet was not placed.",
+        "the wallet released the hold";
     /// The place where bets wait is full.
-    TooManyPending = 70, "We are very busy; please try again.",
+    TooManyPending = 83, "We are very busy; please try again.",
         "as many bets wait for a delay, a trader or a customer as may: repeat with a new key after a pause";
     /// The state machine has no such step here.
-    NotAllowed = 71, "This is not possible now.",
+    NotAllowed = 84, "This is not possible now.",
         "not allowed in the present state: see docs/life-cycle.md";
     /// The result has more winners than the market.
-    TooManyWinners = 72, "This is not possible now.",
+    TooManyWinners = 85, "This is not possible now.",
         "more selections won than the market has winners: check the result, or how it was defined";
     /// A dense table is full.
-    Full = 73, "This is not available.",
+    Full = 86, "This is not available.",
         "the table is full: raise its capacity at the next start";
 }
 

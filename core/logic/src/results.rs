@@ -356,6 +356,9 @@ impl<R: Rules> State<R> {
             leg: body.leg,
             zero: [0; 7],
         });
+        if counts {
+            self.act_on_bet(index, events);
+        }
         self.evaluate(index, self.own_cause(index), events);
         done
     }
@@ -366,20 +369,20 @@ impl<R: Rules> State<R> {
             return Err(self.no(Reject::AccountUnknown));
         };
         let amount = body.amount.0;
-        let (book, house) = (account.currency, Side::House(HouseAccount::House));
+        let house = Side::House(HouseAccount::House);
         let why = TransferWhy::Adjust;
         if 0 < amount {
             if !account.has_room_for(amount) {
                 return Err(self.no(Reject::BalanceLimit));
             }
             let to = Side::Customer(index);
-            self.ledger.transfer(book, house, to, amount, why, body.bet, events);
+            self.transfer(index, house, to, amount, why, body.bet, events);
         } else {
             if account.balance.checked_add(amount).is_none_or(|left| left < -BALANCE_MAX) {
                 return Err(self.no(Reject::BalanceLimit));
             }
             let from = Side::Debtor(index);
-            self.ledger.transfer(book, from, house, -amount, why, body.bet, events);
+            self.transfer(index, from, house, -amount, why, body.bet, events);
         }
         Ok(Answer { amount: Minor(amount), ..Answer::done(self.seq, body.account.raw()) })
     }
@@ -390,19 +393,19 @@ impl<R: Rules> State<R> {
             return Err(self.no(Reject::AccountUnknown));
         };
         let amount = body.amount.0;
-        let (book, bonus) = (account.currency, account.bonus);
+        let bonus = account.bonus;
         let (own, house) = (Side::Bonus(index), Side::House(HouseAccount::Promotions));
         let why = TransferWhy::Bonus;
         if 0 < amount {
             if BALANCE_MAX < bonus.saturating_add(amount) {
                 return Err(self.no(Reject::BalanceLimit));
             }
-            self.ledger.transfer(book, house, own, amount, why, BetId::NONE, events);
+            self.transfer(index, house, own, amount, why, BetId::NONE, events);
         } else {
             if bonus < -amount {
                 return Err(self.no(Reject::FundsInsufficient));
             }
-            self.ledger.transfer(book, own, house, -amount, why, BetId::NONE, events);
+            self.transfer(index, own, house, -amount, why, BetId::NONE, events);
         }
         Ok(Answer { amount: Minor(amount), ..Answer::done(self.seq, body.account.raw()) })
     }

@@ -26,6 +26,10 @@ pub(crate) struct Risk {
     parked: Grid<i128>,
     /// What the tickets that hold a selection could win more if it wins: an upper bound.
     reach: Grid<i128>,
+    /// What a market may cost its event: its worst outcome with the largest reach, if that is a loss.
+    parts: Grid<i128>,
+    /// The sum of these, by fixture.
+    events: Grid<i128>,
     currencies: u8,
 }
 
@@ -48,12 +52,16 @@ impl Risk {
             returns: Grid::new(),
             parked: Grid::new(),
             reach: Grid::new(),
+            parts: Grid::new(),
+            events: Grid::new(),
             currencies: 0,
         }
     }
 
-    pub(crate) fn grow(&mut self, markets: u32, selections: u32, currencies: u32) {
+    pub(crate) fn grow(&mut self, markets: u32, selections: u32, fixtures: u32, currencies: u32) {
         self.staked.grow(currencies, markets, 0);
+        self.parts.grow(currencies, markets, 0);
+        self.events.grow(currencies, fixtures, 0);
         for grid in [&mut self.stakes, &mut self.returns, &mut self.parked, &mut self.reach] {
             grid.grow(currencies, selections, 0);
         }
@@ -108,6 +116,25 @@ impl Risk {
         self.reaches(view).iter().copied().max().unwrap_or(0)
     }
 
+    /// What a market may cost has changed: so does what its event may.
+    pub(crate) fn weigh(&mut self, view: MarketBets, fixture: u32) {
+        let cost = (self.worst(view) + self.largest_reach(view)).max(0);
+        let before = std::mem::replace(self.parts.at_mut(view.book, view.market), cost);
+        let event = self.events.at_mut(view.book, fixture);
+        *event += cost - before;
+        assert!(0 <= *event, "no more is taken out than was put in");
+    }
+
+    /// What a market costs its event in that event's sum.
+    pub(crate) fn part(&self, book: u8, market: u32) -> i128 {
+        *self.parts.at(book, market)
+    }
+
+    /// What the markets of a fixture may cost together.
+    pub(crate) fn event(&self, book: u8, fixture: u32) -> i128 {
+        *self.events.at(book, fixture)
+    }
+
     pub(crate) fn staked(&self, book: u8, market: u32) -> i128 {
         *self.staked.at(book, market)
     }
@@ -136,32 +163,6 @@ impl Risk {
     /// What the market loses in its worst outcome; below zero it wins in every outcome.
     pub(crate) fn worst(&self, view: MarketBets) -> i128 {
         self.worst_with(view, 0, 0, 0)
-    }
-
-    /// The largest stake on `selection` that keeps the market within `limit`; 0 if there is none.
-    ///
-    /// A loss falls with the stake while another outcome is the worst, then rises: so from a `limit`
-    /// not below today's loss on, whatever fits lies below whatever does not.
-    pub(crate) fn largest_stake(
-        &self,
-        view: MarketBets,
-        selection: usize,
-        price: WirePrice,
-        limit: i128,
-        mode: RoundingMode,
-    ) -> i64 {
-        // What a stake risks grows with it, so a search by halves finds the edge: 40 looks.
-        let fits = |stake: i64| {
-            let Some(exact) = Stake::from_minor(stake) else { return false };
-            let more = returns(exact, price, mode);
-            self.worst_with(view, selection, stake, more) <= limit
-        };
-        let (mut low, mut high) = (0, Stake::MAX.money().minor() + 1);
-        while low + 1 < high {
-            let middle = low + (high - low) / 2;
-            if fits(middle) { low = middle } else { high = middle }
-        }
-        low
     }
 }
 

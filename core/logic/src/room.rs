@@ -3,21 +3,24 @@
 use crate::bet::{Bet, Leg};
 use crate::command::{Capacities, Limits};
 use crate::feed::Feed;
+use crate::group::Group;
 use crate::idempotency::Entry;
 use crate::ledger::Account;
+use crate::limits::Limited;
 use crate::market::{Market, Selection};
 use crate::wire::Name;
 
 impl Capacities {
     /// The bytes that a state needs for each of them, by its name: no more than there will be, and no
     /// less than half of that.
-    pub fn bytes(&self) -> [(&'static str, u64); 10] {
+    pub fn bytes(&self) -> [(&'static str, u64); 12] {
         let take = |count: u32, each: usize| u64::from(count).saturating_mul(each as u64);
         // A table keeps at least two places of eight bytes for each.
         let found = 16;
         let currencies = self.currencies as usize;
         let market = size_of::<Market>() + size_of::<Name>() + 8 + found;
-        let market = market + currencies * (size_of::<Option<Limits>>() + size_of::<i128>());
+        let market = market + currencies * (size_of::<Option<Limits>>() + 2 * size_of::<i128>());
+        let fixture = size_of::<Name>() + found + currencies * size_of::<i128>();
         let selection = size_of::<Selection>() + size_of::<Name>() + 4;
         [
             ("accounts", take(self.accounts, size_of::<Account>() + found)),
@@ -26,10 +29,12 @@ impl Capacities {
             ("bets", take(self.bets, size_of::<Bet>())),
             ("keys", take(self.keys, size_of::<Entry>() + found)),
             ("feeds", take(self.feeds, size_of::<Feed>() + size_of::<Name>() + found)),
-            ("fixtures", take(self.fixtures, size_of::<Name>() + found)),
+            ("groups", take(self.groups, size_of::<Group>() + size_of::<Name>() + found)),
+            ("fixtures", take(self.fixtures, fixture)),
             ("actors", take(self.actors, size_of::<Name>() + found)),
             ("quarantined", take(self.quarantined, 32)),
             ("legs", take(self.legs, size_of::<Leg>())),
+            ("limited", take(self.limited, size_of::<Limited>())),
         ]
     }
 }

@@ -4,7 +4,7 @@
 //! the set under which it was placed for all its life, so a change never touches a bet that stands.
 
 use crate::command::{
-    Genesis, PayoutCap, PriceFailure, RoundingPlace, rounding_code, rounding_mode,
+    Genesis, HoldBind, PayoutCap, PriceFailure, RoundingPlace, rounding_code, rounding_mode,
 };
 use crate::reject::Malformed;
 use crate::time::Nanos;
@@ -49,9 +49,10 @@ pub struct PlaceRow {
 /// ```text
 ///   0 name [u8; 64]     64 rounding u8      65 rounding_place u8  66 price_failure u8  67 payout_cap u8
 ///  68 certainty u8      69 rule4_cap u8     70 lucky 3 × 2 × u8   76 lines_max u32     80 legs_max u8
-///  81 zero [u8; 3]      84 refer_percent u32
+///  81 hold_bind u8      82 zero [u8; 2]     84 refer_percent u32
 ///  88 offer_ttl i64     96 refer_ttl i64   104 cash_out_age i64  112 cash_out_margin u32 (parts per million)
-/// 116 zero [u8; 4]     120 rule4 20 × 8    280 places 16 × 8     408 zero [u8; 40]
+/// 116 zero [u8; 4]     120 rule4 20 × 8    280 places 16 × 8     408 hold_ttl i64
+/// 416 zero [u8; 32]
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -79,8 +80,10 @@ pub struct Ruleset {
     pub lines_max: u32,
     /// The most legs of a ticket, 1 to 25.
     pub legs_max: u8,
+    /// [`HoldBind`].
+    pub hold_bind: u8,
     /// Zero.
-    pub pad: [u8; 3],
+    pub pad: [u8; 2],
     /// Stakes and liabilities up to so many percent of their limits are shown to a trader instead of
     /// being refused; 0 or 100: none is.
     pub refer_percent: u32,
@@ -98,8 +101,10 @@ pub struct Ruleset {
     pub rule4: [Rule4Row; RULE4_BANDS_MAX],
     /// Each-way terms by the number of runners.
     pub places: [PlaceRow; PLACE_BANDS_MAX],
+    /// How long an external wallet has to confirm a stake, from 1 ns to a day.
+    pub hold_ttl: Nanos,
     /// Zero.
-    pub zero: [u8; 40],
+    pub zero: [u8; 32],
 }
 
 const _: () =
@@ -126,6 +131,8 @@ impl Ruleset {
             refer_ttl: Nanos::from_secs(30),
             cash_out_age: Nanos::from_millis(300),
             cash_out_margin: 0,
+            hold_bind: HoldBind::AtConfirm as u8,
+            hold_ttl: Nanos::from_secs(5),
             ..Ruleset::new_zeroed()
         };
         set.set_rule4(&Rule4Table::TATTERSALLS);
@@ -179,7 +186,8 @@ impl Ruleset {
         is((1..=25).contains(&self.legs_max), Malformed::Range)?;
         is(self.refer_percent <= 100_000, Malformed::Range)?;
         is(self.cash_out_margin < 1_000_000, Malformed::Range)?;
-        for span in [self.offer_ttl, self.refer_ttl, self.cash_out_age] {
+        is(HoldBind::from_code(self.hold_bind).is_some(), Malformed::Choice)?;
+        for span in [self.offer_ttl, self.refer_ttl, self.cash_out_age, self.hold_ttl] {
             is(Nanos::ZERO < span && span <= Nanos::from_secs(86_400), Malformed::Range)?;
         }
         is(self.rules().is_some(), Malformed::Range)

@@ -3,6 +3,8 @@
 #![doc = include_str!("../../../docs/script.md")]
 
 mod desk;
+mod feeds;
+mod limits;
 mod tickets;
 mod verbs;
 mod words;
@@ -16,7 +18,7 @@ use crate::reject::{Malformed, Reject};
 use crate::rules::{HouseRules, Rules};
 use crate::state::State;
 use crate::time::{Nanos, Timestamp};
-use crate::wire::{Body, Header, Minor, Slot};
+use crate::wire::{self, Body, Header, Minor, Slot};
 use betring_pricing::RoundingMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -120,6 +122,7 @@ pub struct Runner<R: Rules = HouseRules> {
     accounts: BTreeMap<String, AccountId>,
     markets: BTreeMap<String, MarketId>,
     feeds: BTreeMap<String, FeedId>,
+    groups: BTreeMap<String, GroupId>,
     fixtures: BTreeMap<String, FixtureId>,
     bets: Vec<BetId>,
     jobs: Vec<u64>,
@@ -190,6 +193,7 @@ impl<R: Rules> Runner<R> {
                     max_stake: Minor(10_000_000),
                     max_payout: Minor(100_000_000),
                     max_liability: Minor(100_000_000),
+                    ..Limits::UNLIMITED
                 },
                 ..Genesis::default()
             },
@@ -203,6 +207,8 @@ impl<R: Rules> Runner<R> {
                 fixtures: 16,
                 actors: 8,
                 currencies: 4,
+                groups: 8,
+                limited: 16,
                 quarantined: 8,
                 legs: 4096,
             },
@@ -214,6 +220,7 @@ impl<R: Rules> Runner<R> {
             accounts: BTreeMap::new(),
             markets: BTreeMap::new(),
             feeds: BTreeMap::new(),
+            groups: BTreeMap::new(),
             fixtures: BTreeMap::new(),
             bets: Vec::new(),
             jobs: Vec::new(),
@@ -397,6 +404,9 @@ impl<R: Rules> Runner<R> {
             AnswerKind::Refused if answer.reject() == Some(Reject::PriceMoved) => {
                 format!("{answer}, {}", answer.version)
             }
+            AnswerKind::Refused if answer.reject() == Some(Reject::SelfExcluded) => {
+                format!("SelfExcluded until {}", since_start(answer.until()))
+            }
             AnswerKind::Refused if answer.reject() == Some(Reject::AccountExists) => {
                 let label = self.accounts.iter().find(|(_, id)| id.raw() == answer.id);
                 match label {
@@ -408,6 +418,7 @@ impl<R: Rules> Runner<R> {
                 let has_it = |raw: u64| raw == answer.id;
                 let label = match self.verb.as_str() {
                     "feed" => self.feeds.iter().find(|(_, id)| has_it(id.0.into())).map(|it| it.0),
+                    "group" => self.groups.iter().find(|it| has_it(it.1.0.into())).map(|it| it.0),
                     "fixture" => self.fixtures.iter().find(|it| has_it(it.1.raw())).map(|it| it.0),
                     _ => self.markets.iter().find(|it| has_it(it.1.raw())).map(|it| it.0),
                 };
@@ -624,8 +635,13 @@ impl<R: Rules> Runner<R> {
         header: Header,
         body: &B,
     ) -> Result<Said, Stop> {
-        self.send(who, key, &[build::plain(header, body)]).map(Said::Reply)
+        self.send(who, key, &wire::slots(header, body, &[])).map(Said::Reply)
     }
+}
+
+/// A moment as scripts write it.
+fn since_start(at: Timestamp) -> String {
+    if at == Timestamp::MAX { "forever".to_owned() } else { format!("@{}", at.since(START)) }
 }
 
 /// The number of a label.

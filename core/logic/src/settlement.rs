@@ -136,12 +136,21 @@ impl<R: Rules> State<R> {
                 self.end_offer(id, OfferEnd::Withdrawn, events);
                 return 1;
             }
+            // At a bound price it waits for its wallet through suspensions, but not beyond what decides it.
+            BetState::Held
+                if self.is_known(&bet) || !bet.is_bound() && self.suspended_since(&bet) =>
+            {
+                let answer = self.no(Reject::MarketClosed);
+                self.refuse_held(id, &answer, HoldEnd::Refused, events);
+                return 1;
+            }
             BetState::Delayed | BetState::Referred if self.suspended_since(&bet) => {
                 let answer = self.no(Reject::MarketSuspended);
                 self.reject_waiting(id, &answer, events);
                 return 1;
             }
-            BetState::Delayed
+            BetState::Held
+            | BetState::Delayed
             | BetState::Referred
             | BetState::Offered
             | BetState::Rejected
@@ -248,10 +257,13 @@ impl<R: Rules> State<R> {
                 return;
             }
             self.reverse(index, cause, events);
+        } else if due.is_none() {
+            return;
         }
         if let Some((step, paid)) = due {
             self.post(index, step, paid, cause, events);
         }
+        self.act_on_bet(index, events);
     }
 
     /// How a bet comes out by what is known, and what it pays; none while it is open.
@@ -264,7 +276,10 @@ impl<R: Rules> State<R> {
         if bet.is_plain() && !bet.bonus && first.settles_at == first.price {
             // The common case, without arithmetic.
             match first.numbers? {
-                LegNumbers::WON => return Some((BetStep::Win, bet.returns)),
+                // One that pays a cap below its stake has not won it back.
+                LegNumbers::WON if bet.stake <= bet.returns => {
+                    return Some((BetStep::Win, bet.returns));
+                }
                 LegNumbers::LOST => return Some((BetStep::Lose, 0)),
                 LegNumbers::VOID => return Some((BetStep::Void, bet.stake)),
                 _ => (),
@@ -349,17 +364,17 @@ impl<R: Rules> State<R> {
         bet.paid = paid;
         bet.settlements += 1;
         let bet = *bet;
-        let (id, book) = (bet.id(index), bet.book);
+        let id = bet.id(index);
         let escrow = Side::House(HouseAccount::Escrow);
         let house = Side::House(HouseAccount::House);
         if step == BetStep::Void {
             let to = stake_side(&bet);
-            self.ledger.transfer(book, escrow, to, bet.stake, TransferWhy::Return, id, events);
+            self.transfer(bet.account, escrow, to, bet.stake, TransferWhy::Return, id, events);
         } else {
-            self.ledger.transfer(book, escrow, house, bet.stake, TransferWhy::Take, id, events);
+            self.transfer(bet.account, escrow, house, bet.stake, TransferWhy::Take, id, events);
             if 0 < paid {
                 let to = Side::Customer(bet.account);
-                self.ledger.transfer(book, house, to, paid, TransferWhy::Pay, id, events);
+                self.transfer(bet.account, house, to, paid, TransferWhy::Pay, id, events);
             }
         }
         events.push(&BetSettled {
@@ -382,7 +397,7 @@ impl<R: Rules> State<R> {
     /// any more is owed.
     fn reverse(&mut self, index: u32, cause: Cause, events: &mut Events) {
         let bet = self.bets[index as usize];
-        let (id, book) = (bet.id(index), bet.book);
+        let id = bet.id(index);
         let escrow = Side::House(HouseAccount::Escrow);
         let house = Side::House(HouseAccount::House);
         let why = TransferWhy::Reverse;
@@ -391,13 +406,13 @@ impl<R: Rules> State<R> {
                 Side::Customer(account) => Side::Debtor(account),
                 other => other,
             };
-            self.ledger.transfer(book, from, escrow, bet.stake, why, id, events);
+            self.transfer(bet.account, from, escrow, bet.stake, why, id, events);
         } else {
             if 0 < bet.paid {
                 let from = Side::Debtor(bet.account);
-                self.ledger.transfer(book, from, house, bet.paid, why, id, events);
+                self.transfer(bet.account, from, house, bet.paid, why, id, events);
             }
-            self.ledger.transfer(book, house, escrow, bet.stake, why, id, events);
+            self.transfer(bet.account, house, escrow, bet.stake, why, id, events);
         }
         events.push(&BetReversed {
             bet: id,
@@ -428,27 +443,43 @@ impl<R: Rules> State<R> {
 
     fn recount(&mut self, index: u32, counts: bool) {
         let bet = self.bets[index as usize];
+        let sign = if counts { 1 } else { -1 };
+        let mut changes = false;
         let mut at = bet.first;
         while at != NONE {
             let leg = self.legs[at as usize];
             if leg.present && leg.counted != counts {
+                changes = true;
                 let market = &mut self.markets[leg.market as usize];
                 let place = market.first + u32::from(leg.selection.0);
                 let withdrawn = self.selections[place as usize].withdrawn;
-                let sign = if counts { 1 } else { -1 };
                 if counts {
                     market.open_bets += 1;
                 } else {
                     market.open_bets -= 1;
                 }
-                if bet.is_plain() {
-                    self.risk.count(at_place(&bet, &leg, place), withdrawn, sign);
-                } else {
-                    self.risk.count_reach(bet.book, place, sign * i128::from(leg.reach));
-                }
                 self.legs[at as usize].counted = counts;
+                if !bet.synthetic {
+                    if bet.is_plain() {
+                        self.risk.count(at_place(&bet, &leg, place), withdrawn, sign);
+                    } else {
+                        self.risk.count_reach(bet.book, place, sign * i128::from(leg.reach));
+                    }
+                    self.weigh_event(bet.book, leg.market);
+                }
             }
             at = leg.sibling;
+        }
+        // A bet that counts has a leg that does: with its legs it begins and ends to.
+        if changes && !bet.synthetic {
+            self.ledger.accounts[bet.account as usize].may_win += sign * bet.may_win();
+        }
+    }
+
+    /// What a market may cost has changed: so does what its event may.
+    pub(crate) fn weigh_event(&mut self, book: u8, market: u32) {
+        if let Some(fixture) = self.fixture_of(market) {
+            self.risk.weigh(self.market_bets(book, market), fixture);
         }
     }
 
@@ -461,8 +492,12 @@ impl<R: Rules> State<R> {
             let market = &mut self.markets[leg.market as usize];
             market.open_bets -= 1;
             let place = market.first + u32::from(leg.selection.0);
-            let book = self.bets[index as usize].book;
-            self.risk.count_reach(book, place, -i128::from(leg.reach));
+            let bet = &self.bets[index as usize];
+            let (book, synthetic) = (bet.book, bet.synthetic);
+            if !synthetic {
+                self.risk.count_reach(book, place, -i128::from(leg.reach));
+                self.weigh_event(book, leg.market);
+            }
         }
         self.legs[at as usize] = Leg { present: false, counted: false, auto_listed: false, ..leg };
         let bet = &mut self.bets[index as usize];

@@ -7,19 +7,27 @@
 //! exactly as the one it was taken of.
 
 use crate::answer::Answer;
-use crate::bet::{Ask, Bet, BetState, Leg, NONE};
-use crate::command::{Capacities, EachWayKind, EachWayOffer, Genesis, Limits, ResultEntry};
+use crate::bet::{Ask, Bet, BetState, Hold, Leg, NONE};
+use crate::command::{
+    Capacities, Drives, EachWayKind, EachWayOffer, FactorScope, Genesis, HoldBind, Limits,
+    ResultEntry, SetTier,
+};
 use crate::digest::{Digest, Digester, Running};
 use crate::event::{FeedStatus, HouseAccount, JobKind, MarketStatus};
 use crate::feed::Feed;
+use crate::group::Group;
 use crate::id::*;
 use crate::idempotency::{Kept, KeptBucket};
 use crate::ledger::{Account, Book};
+use crate::limits::{Limited, OwnLimit};
 use crate::market::{Job, Market, Selection, Suspension};
+use crate::quote::{FeedQuote, Sent};
 use crate::results::{WINDOWS_OF_A_MARKET, Window};
 use crate::rules::Rules;
 use crate::ruleset::RULESETS_MAX;
+use crate::shorten::shortened;
 use crate::state::{Fixture, State};
+use crate::tier::Tier;
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Body, Name, WirePrice};
 use betring_pricing::{Currency, LegNumbers, Pence, PlaceFraction, Shape, Share};
@@ -53,9 +61,16 @@ struct Image {
     actors: Vec<u8>,
     feed_names: Vec<u8>,
     feeds: Vec<FeedRow>,
+    group_names: Vec<u8>,
+    groups: Vec<GroupRow>,
+    /// Those that were ever set.
+    tiers: Vec<TierRow>,
     fixture_names: Vec<u8>,
     fixtures: Vec<(i64, Owners, Owners)>,
     accounts: Vec<AccountRow>,
+    limited: Vec<LimitedRow>,
+    /// Scope, number or place, percent: those that are not the whole.
+    factors: Vec<(u8, u32, u32)>,
     books: Vec<BookRow>,
     currency_limits: Vec<u8>,
     markets: Vec<MarketRow>,
@@ -89,9 +104,33 @@ struct FeedRow {
     heartbeat: i64,
     silence_bound: i64,
     delay_bound: i64,
+    slow: bool,
+    schema: u32,
+    request: u64,
     quickest: Option<i64>,
     suspension: Owners,
     cash_out: Owners,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct GroupRow {
+    primary: u16,
+    backup: u16,
+    drives: u8,
+    suspension: Owners,
+    cash_out: Owners,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct TierRow {
+    tier: u8,
+    age_bound: i64,
+    cash_out_age: i64,
+    drift_band: u32,
+    drift_dwell: i64,
+    price_band: u32,
+    /// What it does, band, ticks, steps.
+    act: (u8, u8, u8, u8),
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -101,12 +140,26 @@ struct AccountRow {
     reference: u64,
     currency: u8,
     blocked: bool,
+    external: bool,
+    synthetic: bool,
+    percent: u32,
+    excluded: i64,
+    limited: u32,
+}
+
+#[derive(Archive, Serialize, Deserialize)]
+struct LimitedRow {
+    account: u32,
+    /// Amount, next, from: by kind and period.
+    limits: [[(i64, i64, i64); 3]; 3],
+    windows: [i64; 3],
+    used: [[i128; 3]; 3],
 }
 
 #[derive(Archive, Serialize, Deserialize)]
 struct BookRow {
     currency: u16,
-    house: [i128; 5],
+    house: [i128; 6],
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -114,6 +167,8 @@ struct MarketRow {
     generation: u32,
     status: u8,
     feed: u16,
+    group: u16,
+    tier: u8,
     winners: u16,
     fixture: u64,
     suspension: Owners,
@@ -141,16 +196,31 @@ struct MarketRow {
     rolled_back: i64,
     /// The heads of both lists, queued, again.
     autos: (u32, u32, bool, bool),
+    drifted: u16,
+    drift_since: i64,
+    canary: bool,
+}
+
+/// Price, received, as of, delay, generation.
+type SentRow = ((u32, u16, u16), i64, i64, i64, u32);
+
+#[derive(Archive, Serialize, Deserialize)]
+struct QuoteRow {
+    sent: SentRow,
+    version: u64,
+    held: SentRow,
 }
 
 #[derive(Archive, Serialize, Deserialize)]
 struct SelectionRow {
-    price: (u32, u16, u16),
-    version: u64,
-    received: i64,
-    as_of: i64,
-    delay: i64,
-    generation: u32,
+    quotes: (QuoteRow, QuoteRow),
+    /// Price, version, at, seq.
+    pinned: ((u32, u16, u16), u64, i64, u64),
+    suspension: Owners,
+    bands: u8,
+    steps: u8,
+    ticks: u16,
+    drifted: bool,
     withdrawn: bool,
     deducts: bool,
     withdrawn_seq: u64,
@@ -194,6 +264,8 @@ struct BetRow {
     /// Take, accept, seq, policy, slippage, auto.
     ask: (i64, i64, u64, u8, u16, bool),
     auto: i64,
+    /// Bind (0 none), what was confirmed, the wallet's number.
+    hold: (u8, i64, u64),
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -241,7 +313,7 @@ struct KeyRow {
     sealed: bool,
 }
 
-const _: () = assert!(HouseAccount::ALL.len() == 5 && size_of::<Answer>() == 64);
+const _: () = assert!(HouseAccount::ALL.len() == 6 && size_of::<Answer>() == 64);
 
 /// Why bytes are not a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -386,6 +458,9 @@ impl<R: Rules> State<R> {
             actors: rows(&self.actors.names),
             feed_names: rows(&self.feed_names.names),
             feeds: self.feeds.iter().map(feed_row).collect(),
+            group_names: rows(&self.group_names.names),
+            groups: self.groups.iter().map(group_row).collect(),
+            tiers: (0..=u8::MAX).filter_map(|n| tier_row(n, &self.tiers[usize::from(n)])).collect(),
             fixture_names: rows(&self.fixture_names.names),
             fixtures: self
                 .fixtures
@@ -393,6 +468,12 @@ impl<R: Rules> State<R> {
                 .map(|f| (f.starts.0, owners(f.suspension), owners(f.cash_out)))
                 .collect(),
             accounts: self.ledger.accounts.iter().map(account_row).collect(),
+            limited: self.limited.iter().map(limited_row).collect(),
+            factors: self
+                .factors
+                .changed()
+                .map(|(s, at, percent)| (s as u8, at, percent))
+                .collect(),
             books: self.ledger.books.iter().map(book_row).collect(),
             currency_limits: rows(&self.currency_limits),
             markets: self.markets.iter().map(market_row).collect(),
@@ -448,6 +529,11 @@ impl<R: Rules> State<R> {
         state.quarantined = image.quarantined.iter().map(|(a, k)| (*a, RequestKey(*k))).collect();
         state.actors.names = names(&image.actors, "an actor's name")?;
         state.feed_names.names = names(&image.feed_names, "a feed's name")?;
+        state.group_names.names = names(&image.group_names, "a group's name")?;
+        state.groups = image.groups.iter().map(group).collect::<Read<_>>()?;
+        for row in &image.tiers {
+            state.tiers[usize::from(row.tier)] = tier(row)?;
+        }
         state.fixture_names.names = names(&image.fixture_names, "a fixture's name")?;
         state.feeds = image.feeds.iter().map(feed).collect::<Read<_>>()?;
         let fixture = |(starts, by, frozen): &(i64, Owners, Owners)| Fixture {
@@ -458,6 +544,7 @@ impl<R: Rules> State<R> {
         state.fixtures = image.fixtures.iter().map(fixture).collect();
         state.ledger.books = image.books.iter().map(book).collect::<Read<_>>()?;
         state.ledger.accounts = image.accounts.iter().map(account).collect();
+        state.limited = image.limited.iter().map(limited).collect();
         state.currency_limits = read_rows(&image.currency_limits, "limits")?;
         // Those of currencies that nobody uses yet are in no digest: they are still the journal's.
         let mut unused = state.currency_limits.iter().skip(state.ledger.books.len());
@@ -498,11 +585,20 @@ impl<R: Rules> State<R> {
             let limits = content(Limits::read_from_bytes(limits).ok(), "limits of a market")?;
             *state.own_limits.at_mut(*book, *index) = Some(limits);
         }
-        for bet in &state.bets {
-            let may_win = bet.state != BetState::Archived
-                && !bet.state.is_refused()
-                && bet.state != BetState::CashedOut;
-            if may_win {
+        for (scope, at, percent) in &image.factors {
+            let scope = FactorScope::from_code(*scope);
+            let factor = scope.and_then(|scope| state.factors.at_mut(scope, *at));
+            *content(factor, "a factor")? = *percent;
+        }
+        for bet in state.bets.iter().filter(|bet| bet.state != BetState::Archived) {
+            let account = &mut state.ledger.accounts[bet.account as usize];
+            if bet.counts() && !bet.synthetic {
+                account.may_win += bet.may_win();
+            }
+            if bet.is_bound() {
+                account.held += i128::from(bet.stake);
+            }
+            if !bet.state.is_refused() && bet.state != BetState::CashedOut {
                 holds(0 <= bet.returns, "what a bet may win")?;
                 let account = &mut state.ledger.accounts[bet.account as usize];
                 let pending = account.pending.checked_add(bet.returns);
@@ -511,10 +607,14 @@ impl<R: Rules> State<R> {
             }
         }
         for leg in state.legs.iter().filter(|leg| leg.counted) {
+            holds(leg.bet != NONE, "a leg that counts")?;
             let bet = &state.bets[leg.bet as usize];
             let market = &state.markets[leg.market as usize];
             let place = market.first + u32::from(leg.selection.0);
             holds(0 < bet.stake && 0 <= bet.returns, "what a bet may win")?;
+            if bet.synthetic {
+                continue;
+            }
             if bet.is_plain() {
                 state.risk.count(crate::settlement::at_place(bet, leg, place), false, 1);
             } else {
@@ -531,6 +631,9 @@ impl<R: Rules> State<R> {
                 if state.selections[place as usize].withdrawn {
                     state.risk.withdraw(index, place, true);
                 }
+            }
+            for book in 0..state.ledger.books.len() as u8 {
+                state.weigh_event(book, index);
             }
         }
         for bucket in &image.keys {
@@ -550,6 +653,7 @@ impl<R: Rules> State<R> {
     fn check_bounds(&self, capacities: &Capacities) -> Read<()> {
         let within = |len: usize, capacity: u32| len <= capacity as usize;
         holds(within(self.ledger.accounts.len(), capacities.accounts), "accounts")?;
+        holds(within(self.limited.len(), capacities.limited), "accounts with limits")?;
         holds(within(self.markets.len(), capacities.markets), "markets")?;
         holds(within(self.selections.len(), capacities.selections), "selections")?;
         holds(within(self.bets.len(), capacities.bets), "bets")?;
@@ -558,6 +662,7 @@ impl<R: Rules> State<R> {
         holds(within(self.quarantined.len(), capacities.quarantined), "quarantine")?;
         holds(within(self.actors.names.len(), capacities.actors), "actors")?;
         holds(within(self.feed_names.names.len(), capacities.feeds), "feeds")?;
+        holds(within(self.group_names.names.len(), capacities.groups), "groups")?;
         holds(within(self.fixture_names.names.len(), capacities.fixtures), "fixtures")?;
         holds(within(self.timers.len(), crate::state::waiting_max(capacities)), "timers")?;
         holds(within(self.legs.len(), capacities.legs), "legs")?;
@@ -567,6 +672,10 @@ impl<R: Rules> State<R> {
         holds(within(self.working.len(), capacities.markets), "jobs")?;
         holds(within(self.free_markets.len(), capacities.markets), "free markets")?;
         holds(self.feeds.len() == self.feed_names.names.len() + 1, "feeds")?;
+        holds(self.groups.len() == self.group_names.names.len(), "groups")?;
+        let known = |feed: FeedId| feed != FeedId::MANUAL && usize::from(feed.0) < self.feeds.len();
+        let fed = self.groups.iter().all(|group| known(group.primary) && known(group.backup));
+        holds(fed, "a group's feeds")?;
         holds(self.fixtures.len() == self.fixture_names.names.len(), "fixtures")?;
         holds(self.markets.len() == self.market_names.len(), "markets")?;
         holds(self.selections.len() == self.selection_names.len(), "selections")?;
@@ -578,6 +687,8 @@ impl<R: Rules> State<R> {
         let currency = |book: u8| usize::from(book) < self.ledger.books.len();
         let accounts = self.ledger.accounts.iter();
         holds(accounts.clone().all(|a| currency(a.currency)), "an account's currency")?;
+        let own = |at: u32| at == NONE || (at as usize) < self.limited.len();
+        holds(accounts.clone().all(|a| own(a.limited)), "an account's limits")?;
         holds(self.working.iter().all(market), "a job's market")?;
         let works = |at: &u32| self.markets[*at as usize].job.is_some();
         holds(self.working.iter().all(works), "a market in turn without a job")?;
@@ -592,6 +703,9 @@ impl<R: Rules> State<R> {
             let block = kept.first as usize + kept.block() as usize;
             holds(0 < kept.selections && block <= self.selections.len(), "a market's selections")?;
             holds(usize::from(kept.feed.0) < self.feeds.len(), "a market's feed")?;
+            let group = self.find_group(kept.group);
+            let grouped = group.map_or(kept.group == GroupId::NONE, |g| g.primary == kept.feed);
+            holds(grouped, "a market's group")?;
             let cursor = kept.job.is_none_or(|job| leg(job.cursor));
             holds(leg(kept.head) && leg(kept.tail) && cursor, "a market's bets")?;
             let autos = leg(kept.auto_head) && leg(kept.auto_kept);
@@ -600,6 +714,8 @@ impl<R: Rules> State<R> {
             let block = &self.selections[kept.first as usize..][..usize::from(kept.selections)];
             let decided = block.iter().all(|selection| selection.result.is_some());
             holds(!settling || decided, "a settling market's result")?;
+            let drifted = block.iter().filter(|selection| selection.drifted).count();
+            holds(drifted == usize::from(kept.drifted), "selections whose feeds are apart")?;
         }
         for kept in &self.bets {
             holds(kept.state != BetState::Archived || bet(kept.first), "a free bet's successor")?;
@@ -612,8 +728,10 @@ impl<R: Rules> State<R> {
             holds(known, "a bet's account, currency or rules")?;
             let shape = Shape::new(kept.legs, kept.folds, kept.bankers, kept.each_way);
             holds(shape.is_ok(), "a bet's lines")?;
-            let escrow = kept.state.in_escrow();
-            holds(!escrow || 0 < kept.stake, "a bet's stake")?;
+            let staked = kept.state.in_escrow() || kept.state == BetState::Held;
+            holds(!staked || 0 < kept.stake, "a bet's stake")?;
+            let held = kept.state != BetState::Held || kept.hold.bind.is_some();
+            holds(held, "a bet that waits for its wallet")?;
             // Its legs, in their list: as many as it has.
             let (mut at, mut legs) = (kept.first, 0);
             while at != NONE {
@@ -655,6 +773,9 @@ fn feed_row(feed: &Feed) -> FeedRow {
         heartbeat: feed.heartbeat.0,
         silence_bound: feed.silence_bound.0,
         delay_bound: feed.delay_bound.0,
+        slow: feed.slow,
+        schema: feed.schema,
+        request: feed.request,
         quickest: feed.quickest.map(|q| q.0),
         suspension: owners(feed.suspension),
         cash_out: owners(feed.cash_out),
@@ -670,10 +791,65 @@ fn feed(row: &FeedRow) -> Read<Feed> {
         heartbeat: Timestamp(row.heartbeat),
         silence_bound: Nanos(row.silence_bound),
         delay_bound: Nanos(row.delay_bound),
+        slow: row.slow,
+        schema: row.schema,
+        request: row.request,
         quickest: row.quickest.map(Nanos),
         suspension: suspension(row.suspension),
         cash_out: suspension(row.cash_out),
     })
+}
+
+fn group_row(group: &Group) -> GroupRow {
+    GroupRow {
+        primary: group.primary.0,
+        backup: group.backup.0,
+        drives: group.drives as u8,
+        suspension: owners(group.suspension),
+        cash_out: owners(group.cash_out),
+    }
+}
+
+fn group(row: &GroupRow) -> Read<Group> {
+    Ok(Group {
+        primary: FeedId(row.primary),
+        backup: FeedId(row.backup),
+        drives: content(Drives::from_code(row.drives), "the feed that drives a group")?,
+        suspension: suspension(row.suspension),
+        cash_out: suspension(row.cash_out),
+    })
+}
+
+fn tier_row(number: u8, tier: &Tier) -> Option<TierRow> {
+    let row = TierRow {
+        tier: number,
+        age_bound: tier.age_bound.0,
+        cash_out_age: tier.cash_out_age.0,
+        drift_band: tier.drift_band,
+        drift_dwell: tier.drift_dwell.0,
+        price_band: tier.price_band,
+        act: (tier.act as u8, tier.band, tier.ticks, tier.steps),
+    };
+    (*tier != Tier::UNSET).then_some(row)
+}
+
+fn tier(row: &TierRow) -> Read<Tier> {
+    let (act, band, ticks, steps) = row.act;
+    let body = SetTier {
+        tier: row.tier,
+        act,
+        band,
+        ticks,
+        steps,
+        drift_band: row.drift_band,
+        age_bound: Nanos(row.age_bound),
+        cash_out_age: Nanos(row.cash_out_age),
+        drift_dwell: Nanos(row.drift_dwell),
+        price_band: row.price_band,
+        ..SetTier::default()
+    };
+    holds(body.check().is_ok(), "a tier")?;
+    Ok(Tier::of(&body))
 }
 
 fn account_row(account: &Account) -> AccountRow {
@@ -683,6 +859,11 @@ fn account_row(account: &Account) -> AccountRow {
         reference: account.reference,
         currency: account.currency,
         blocked: account.blocked,
+        external: account.external,
+        synthetic: account.synthetic,
+        percent: account.percent,
+        excluded: account.excluded.0,
+        limited: account.limited,
     }
 }
 
@@ -690,10 +871,33 @@ fn account(row: &AccountRow) -> Account {
     Account {
         balance: row.balance,
         bonus: row.bonus,
-        pending: 0,
-        reference: row.reference,
-        currency: row.currency,
         blocked: row.blocked,
+        external: row.external,
+        synthetic: row.synthetic,
+        percent: row.percent,
+        excluded: Timestamp(row.excluded),
+        limited: row.limited,
+        ..Account::new(row.reference, row.currency)
+    }
+}
+
+fn limited_row(limited: &Limited) -> LimitedRow {
+    let limit = |limit: OwnLimit| (limit.amount, limit.next, limit.from.0);
+    LimitedRow {
+        account: limited.account,
+        limits: limited.limits.map(|kind| kind.map(limit)),
+        windows: limited.windows,
+        used: limited.used,
+    }
+}
+
+fn limited(row: &LimitedRow) -> Limited {
+    let limit = |(amount, next, from)| OwnLimit { amount, next, from: Timestamp(from) };
+    Limited {
+        account: row.account,
+        limits: row.limits.map(|kind| kind.map(limit)),
+        windows: row.windows,
+        used: row.used,
     }
 }
 
@@ -712,6 +916,8 @@ fn market_row(market: &Market) -> MarketRow {
         generation: market.generation,
         status: market.status as u8,
         feed: market.feed.0,
+        group: market.group.0,
+        tier: market.tier,
         winners: market.winners,
         fixture: market.fixture.raw(),
         suspension: owners(market.suspension),
@@ -737,6 +943,9 @@ fn market_row(market: &Market) -> MarketRow {
         result_source: market.result_source.0,
         rolled_back: market.rolled_back.0,
         autos: (market.auto_head, market.auto_kept, market.auto_queued, market.auto_again),
+        drifted: market.drifted,
+        drift_since: market.drift_since.0,
+        canary: market.canary,
     }
 }
 
@@ -759,6 +968,8 @@ fn market(row: &MarketRow) -> Read<Market> {
         generation: row.generation,
         status: content(MarketStatus::from_code(row.status), "a market's status")?,
         feed: FeedId(row.feed),
+        group: GroupId(row.group),
+        tier: row.tier,
         winners: row.winners,
         fixture: FixtureId::from_raw(row.fixture),
         suspension: suspension(row.suspension),
@@ -788,17 +999,53 @@ fn market(row: &MarketRow) -> Read<Market> {
         auto_kept: row.autos.1,
         auto_queued: row.autos.2,
         auto_again: row.autos.3,
+        drifted: row.drifted,
+        drift_since: Timestamp(row.drift_since),
+        canary: row.canary,
     })
 }
 
+fn sent_row(sent: &Sent) -> SentRow {
+    (price(sent.price), sent.received.0, sent.as_of.0, sent.delay.0, sent.generation)
+}
+
+fn sent(row: &SentRow) -> Read<Sent> {
+    let (price, received, as_of, delay, generation) = *row;
+    Ok(Sent {
+        price: wire_price(price)?,
+        received: Timestamp(received),
+        as_of: Timestamp(as_of),
+        delay: Nanos(delay),
+        generation,
+    })
+}
+
+fn quote_row(quote: &FeedQuote) -> QuoteRow {
+    let (sent, held) = (sent_row(&quote.sent), sent_row(&quote.held));
+    QuoteRow { sent, version: quote.version.0, held }
+}
+
+fn quote(row: &QuoteRow, ticks: u16) -> Read<FeedQuote> {
+    let (sent, held) = (sent(&row.sent)?, sent(&row.held)?);
+    let price = shortened(sent.price, ticks);
+    Ok(FeedQuote { sent, price, version: PriceVersion(row.version), held })
+}
+
 fn selection_row(selection: &Selection) -> SelectionRow {
+    let [primary, backup] = &selection.quotes;
     SelectionRow {
-        price: price(selection.price),
-        version: selection.version.0,
-        received: selection.received.0,
-        as_of: selection.as_of.0,
-        delay: selection.delay.0,
-        generation: selection.generation,
+        quotes: (quote_row(primary), quote_row(backup)),
+        pinned: (
+            price(selection.pinned),
+            selection.pinned_version.0,
+            selection.pinned_at.0,
+            selection.pinned_seq.0,
+        ),
+        suspension: owners(selection.suspension),
+        bands: selection.bands,
+        steps: selection.steps,
+        ticks: selection.ticks,
+        drifted: selection.drifted,
         withdrawn: selection.withdrawn,
         deducts: selection.deducts,
         withdrawn_seq: selection.withdrawn_seq.0,
@@ -810,13 +1057,18 @@ fn selection_row(selection: &Selection) -> SelectionRow {
 fn selection(row: &SelectionRow) -> Read<Selection> {
     let result: Option<ResultEntry> = row.result.map(|bytes| zerocopy::transmute!(bytes));
     holds(result.is_none_or(|entry| entry.check().is_ok()), "a result")?;
+    let (pinned, version, at, seq) = row.pinned;
     Ok(Selection {
-        price: wire_price(row.price)?,
-        version: PriceVersion(row.version),
-        received: Timestamp(row.received),
-        as_of: Timestamp(row.as_of),
-        delay: Nanos(row.delay),
-        generation: row.generation,
+        quotes: [quote(&row.quotes.0, row.ticks)?, quote(&row.quotes.1, row.ticks)?],
+        pinned: wire_price(pinned)?,
+        pinned_version: PriceVersion(version),
+        pinned_at: Timestamp(at),
+        pinned_seq: Seq(seq),
+        suspension: suspension(row.suspension),
+        bands: row.bands,
+        steps: row.steps,
+        ticks: row.ticks,
+        drifted: row.drifted,
         withdrawn: row.withdrawn,
         deducts: row.deducts,
         withdrawn_seq: Seq(row.withdrawn_seq),
@@ -887,11 +1139,17 @@ fn bet_row(bet: &Bet) -> BetRow {
         unit: bet.unit,
         ask: (ask.take, ask.accept, ask.seq.0, ask.policy, ask.slippage, ask.auto),
         auto: bet.auto,
+        hold: (bet.hold.bind.map_or(0, |bind| bind as u8), bet.hold.confirmed, bet.hold.reference),
     }
 }
 
 fn bet(row: &BetRow) -> Read<Bet> {
     let (take, accept, seq, policy, slippage, auto) = row.ask;
+    let (bind, confirmed, reference) = row.hold;
+    let bind = match bind {
+        0 => None,
+        bind => Some(content(HoldBind::from_code(bind), "a hold")?),
+    };
     Ok(Bet {
         stake: row.stake,
         returns: row.returns,
@@ -926,6 +1184,7 @@ fn bet(row: &BetRow) -> Read<Bet> {
         unit: row.unit,
         ask: Ask { take, accept, seq: Seq(seq), policy, slippage, auto },
         auto: row.auto,
+        hold: Hold { bind, confirmed, reference },
     })
 }
 

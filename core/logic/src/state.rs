@@ -5,11 +5,14 @@ use crate::bet::{Bet, BetState, Leg};
 use crate::command::*;
 use crate::digest::Running;
 use crate::event::*;
+use crate::factors::Factors;
 use crate::feed::Feed;
 use crate::grid::{Grid, reserve_touched};
+use crate::group::Group;
 use crate::id::*;
 use crate::idempotency::Keys;
 use crate::ledger::Ledger;
+use crate::limits::Limited;
 use crate::market::{Market, Selection, Suspension};
 use crate::place::Scratch;
 use crate::reject::{Malformed, Reject};
@@ -18,6 +21,7 @@ use crate::risk::Risk;
 use crate::rules::Rules;
 use crate::ruleset::{HouseSet, Ruleset};
 use crate::table::Table;
+use crate::tier::{TIERS, Tier};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{HEADER, Header, Minor, Name, SLOT};
 use siphasher::sip::SipHasher13;
@@ -76,7 +80,7 @@ pub(crate) struct Fixture {
     pub(crate) cash_out: Suspension,
 }
 
-/// Named things that are never given back: actors, feeds, fixtures.
+/// Named things that are never given back: actors, feeds, groups, fixtures.
 #[derive(Clone, Default)]
 pub(crate) struct Names {
     pub(crate) names: Vec<Name>,
@@ -107,9 +111,15 @@ pub struct State<R: Rules = crate::rules::HouseRules> {
     pub(crate) actors: Names,
     pub(crate) feed_names: Names,
     pub(crate) feeds: Vec<Feed>,
+    pub(crate) group_names: Names,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) tiers: Box<[Tier; TIERS]>,
     pub(crate) fixture_names: Names,
     pub(crate) fixtures: Vec<Fixture>,
     pub(crate) ledger: Ledger,
+    /// Accounts with limits of their own, in the order of their first ones.
+    pub(crate) limited: Vec<Limited>,
+    pub(crate) factors: Factors,
     pub(crate) currency_limits: Vec<Limits>,
     pub(crate) markets: Vec<Market>,
     pub(crate) market_names: Vec<Name>,
@@ -185,9 +195,14 @@ impl<R: Rules> State<R> {
             actors: Names::default(),
             feed_names: Names::default(),
             feeds: vec![Feed::manual()],
+            group_names: Names::default(),
+            groups: Vec::new(),
+            tiers: Box::new([Tier::UNSET; TIERS]),
             fixture_names: Names::default(),
             fixtures: Vec::new(),
             ledger: Ledger::new(),
+            limited: Vec::new(),
+            factors: Factors::new(),
             currency_limits: Vec::new(),
             markets: Vec::new(),
             market_names: Vec::new(),
@@ -513,29 +528,24 @@ impl<R: Rules> State<R> {
             Command::CorrectPrice(body) => self.correct_price(body, events),
             Command::Adjust(body) => self.adjust(body, events),
             Command::GrantBonus(body) => self.grant_bonus(body, events),
+            Command::SetStakeFactor(body) => self.set_stake_factor(body, events),
+            Command::SetAccountLimit(body) => self.set_account_limit(body, events),
+            Command::ExcludeAccount(body) => self.exclude_account(body, events),
+            Command::ConfirmHold(body) => self.confirm_hold(body, events),
+            Command::ReleaseHold(body) => self.release_hold(body, events),
+
+            Command::DefineGroup(body, names) => self.define_group(body, names.first(), events),
+            Command::SwitchFeed(body) => self.switch_feed(body, events),
+            Command::SetTier(body) => self.set_tier(body, events),
+            Command::AssignTier(body) => self.assign_tier(body, events),
+            Command::SetFeedSchema(body) => self.set_feed_schema(body, events),
+            Command::TraderPrice(body) => self.trader_price(body, events),
 
             Command::SetPrices(body, entries) => self.set_prices(header, body, *entries, events),
-            Command::FeedHeartbeat(body) => self.feed_message(
-                header,
-                body.feed,
-                body.feed_seq,
-                body.source,
-                events,
-                |s, at, delay, e| {
-                    s.feeds[usize::from(body.feed.0)].beat(body.feed, at, delay, e);
-                },
-            ),
+            Command::FeedHeartbeat(body) => self.feed_heartbeat(header, body, events),
             Command::FeedGap(body) => self.feed_gap(header, body, events),
-            Command::FeedRecovered(body) => self.feed_message(
-                header,
-                body.feed,
-                body.feed_seq,
-                body.source,
-                events,
-                |s, at, _, e| {
-                    s.feeds[usize::from(body.feed.0)].recovered(body.feed, at, e);
-                },
-            ),
+            Command::FeedRecovered(body) => self.feed_recovered(header, body, events),
+            Command::FeedRecovering(body) => self.feed_recovering(header, body, events),
 
             Command::OpenAccount(body) => self.open_account(header, body, events),
             Command::Deposit(body) => self.deposit(header, body.amount, events),
@@ -548,6 +558,8 @@ impl<R: Rules> State<R> {
             Command::SetAutoCashOut(body) => self.set_auto_cash_out(header, body, events),
             Command::AcceptOffer(body) => self.accept_offer(header, body.bet, events),
             Command::DeclineOffer(body) => self.decline_offer(header, body.bet, events),
+            Command::SetOwnLimit(body) => self.set_own_limit(header, body, events),
+            Command::ExcludeSelf(body) => self.exclude_self(header, body, events),
             Command::Resolve(_) => Ok(Answer::of(AnswerKind::NeverPlaced, self.seq)),
         }
     }
@@ -570,6 +582,7 @@ impl<R: Rules> State<R> {
                     return (Fate::Archived, Minor(0));
                 };
                 let fate = match bet.state {
+                    BetState::Held => Fate::Held,
                     BetState::Delayed | BetState::Referred => Fate::Waiting,
                     BetState::Rejected => Fate::Rejected,
                     BetState::Open => Fate::Open,
@@ -741,10 +754,22 @@ macro_rules! for_every_body {
             Command::CorrectPrice($body) => $what,
             Command::Adjust($body) => $what,
             Command::GrantBonus($body) => $what,
+            Command::DefineGroup($body, _) => $what,
+            Command::SwitchFeed($body) => $what,
+            Command::SetTier($body) => $what,
+            Command::AssignTier($body) => $what,
+            Command::SetFeedSchema($body) => $what,
+            Command::TraderPrice($body) => $what,
+            Command::SetStakeFactor($body) => $what,
+            Command::SetAccountLimit($body) => $what,
+            Command::ExcludeAccount($body) => $what,
+            Command::ConfirmHold($body) => $what,
+            Command::ReleaseHold($body) => $what,
             Command::SetPrices($body, _) => $what,
             Command::FeedHeartbeat($body) => $what,
             Command::FeedGap($body) => $what,
             Command::FeedRecovered($body) => $what,
+            Command::FeedRecovering($body) => $what,
             Command::OpenAccount($body) => $what,
             Command::Deposit($body) => $what,
             Command::Withdraw($body) => $what,
@@ -755,6 +780,8 @@ macro_rules! for_every_body {
             Command::PlaceTicket($body, _) => $what,
             Command::CashOut($body) => $what,
             Command::SetAutoCashOut($body) => $what,
+            Command::SetOwnLimit($body) => $what,
+            Command::ExcludeSelf($body) => $what,
         }
     };
 }

@@ -26,6 +26,10 @@ impl<R: Rules> State<R> {
             return 1;
         }
         match bet.state {
+            BetState::Held => {
+                let answer = self.no(Reject::HoldTimedOut);
+                self.refuse_held(id, &answer, HoldEnd::TimedOut, events);
+            }
             BetState::Offered => {
                 let withdrawn = self.suspended_since(&bet);
                 let why = if withdrawn { OfferEnd::Withdrawn } else { OfferEnd::Expired };
@@ -87,14 +91,14 @@ impl<R: Rules> State<R> {
     }
 
     /// Whether what the bet may win now still fits the account.
-    fn fits(&self, bet: &Bet, passed: &Passed) -> Result<(), Answer> {
+    pub(crate) fn fits(&self, bet: &Bet, passed: &Passed) -> Result<(), Answer> {
         let account = &self.ledger.accounts[bet.account as usize];
         let more = passed.returns.saturating_sub(bet.returns).max(0);
         if account.has_room_for(more) { Ok(()) } else { Err(self.no(Reject::BalanceLimit)) }
     }
 
     /// The legs of a bet as they were asked for, with a trader's prices if there are any.
-    fn wanted_of(&mut self, bet: &Bet, given: &[WirePrice]) -> Scratch {
+    pub(crate) fn wanted_of(&mut self, bet: &Bet, given: &[WirePrice]) -> Scratch {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.wanted.clear();
         for (number, at) in self.legs_of(bet).enumerate() {
@@ -112,7 +116,13 @@ impl<R: Rules> State<R> {
 
     /// The bet gets the terms that were found: prices, stake, returns. A part of the stake that is no
     /// longer risked goes back.
-    fn rebind(&mut self, id: BetId, passed: &Passed, scratch: &Scratch, events: &mut Events) {
+    pub(crate) fn rebind(
+        &mut self,
+        id: BetId,
+        passed: &Passed,
+        scratch: &Scratch,
+        events: &mut Events,
+    ) {
         let before = self.bets[id.index() as usize];
         let mut at = before.first;
         for found in &scratch.found {
@@ -124,7 +134,7 @@ impl<R: Rules> State<R> {
             leg.places = found.places;
             leg.fraction = found.fraction;
             leg.reach = found.reach;
-            leg.feed = self.markets[found.market as usize].feed;
+            leg.feed = found.quote.feed;
             at = leg.sibling;
         }
         let bet = &mut self.bets[id.index() as usize];
@@ -136,7 +146,7 @@ impl<R: Rules> State<R> {
         account.pending += passed.returns - before.returns;
         if 0 < back {
             let (from, to) = (Side::House(HouseAccount::Escrow), stake_side(&before));
-            self.ledger.transfer(before.book, from, to, back, TransferWhy::Return, id, events);
+            self.transfer(before.account, from, to, back, TransferWhy::Return, id, events);
         }
     }
 
@@ -163,7 +173,7 @@ impl<R: Rules> State<R> {
         self.bets[id.index() as usize].paid = bet.stake;
         self.ledger.accounts[bet.account as usize].pending -= bet.returns;
         let (from, to) = (Side::House(HouseAccount::Escrow), stake_side(bet));
-        self.ledger.transfer(bet.book, from, to, bet.stake, TransferWhy::Return, id, events);
+        self.transfer(bet.account, from, to, bet.stake, TransferWhy::Return, id, events);
     }
 
     fn offered_bet(&self, header: &Header, id: BetId) -> Result<Bet, Answer> {
@@ -185,9 +195,7 @@ impl<R: Rules> State<R> {
         events: &mut Events,
     ) -> Decided {
         let bet = self.offered_bet(header, id)?;
-        if self.ledger.accounts[bet.account as usize].blocked {
-            return Err(self.no(Reject::AccountBlocked));
-        }
+        self.may_bet(bet.account)?;
         if bet.until < self.now {
             return Err(self.no(Reject::OfferExpired));
         }
@@ -202,42 +210,13 @@ impl<R: Rules> State<R> {
                 self.quote_in_force(leg.market, leg.selection)?;
             }
         }
-        self.offered_liability(&bet)?;
+        // A trader's terms stand.
         let trader = bet.basis == Basis::Trader as u8;
+        if !trader {
+            self.offered_liability(&bet)?;
+        }
         let basis = if trader { Basis::Trader } else { Basis::Offer };
         Ok(self.open_bet(header.key, id, basis, events))
-    }
-
-    /// Liability is judged when it begins, at the offered terms. A trader's terms stand.
-    fn offered_liability(&self, bet: &Bet) -> Result<(), Answer> {
-        if bet.basis == Basis::Trader as u8 {
-            return Ok(());
-        }
-        for at in self.legs_of(bet) {
-            let leg = &self.legs[at as usize];
-            let view = self.market_bets(bet.book, leg.market);
-            let selection = usize::from(leg.selection.0);
-            let most = i128::from(self.limits(bet.book, leg.market).max_liability.0);
-            let reach = self.risk.largest_reach(view);
-            let before = self.risk.worst(view) + reach;
-            let limit = before.max(most);
-            if bet.is_plain() {
-                let after = self.risk.worst_with(view, selection, bet.stake, bet.returns) + reach;
-                if limit < after {
-                    let mode = self.houses[usize::from(bet.ruleset)].rounding.mode;
-                    let room = limit - reach;
-                    let largest = self.risk.largest_stake(view, selection, leg.price, room, mode);
-                    let amount = Minor(largest);
-                    return Err(Answer { amount, ..self.no(Reject::LiabilityLimit) });
-                }
-            } else {
-                let own = self.risk.reach(view, selection) + i128::from(leg.reach);
-                if limit < self.risk.worst(view) + reach.max(own) {
-                    return Err(self.no(Reject::LiabilityLimit));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Declines an offer: the stake goes back at once.
@@ -354,7 +333,7 @@ pub(crate) fn stake_side(bet: &Bet) -> Side {
 }
 
 /// What was asked for.
-fn slip_of(bet: &Bet) -> Slip {
+pub(crate) fn slip_of(bet: &Bet) -> Slip {
     Slip {
         stake: Stake::from_minor(bet.stake).expect("a bet has a stake"),
         unit: bet.unit,

@@ -162,7 +162,7 @@ pub const fn slots_for(body: usize, tail: usize) -> usize {
 /// The one slot of a command without entries.
 ///
 /// # Panics
-/// If the body does not fit one slot; the types of the two that do not are the engine's own.
+/// If the body does not fit one slot: limits do not, nor do two of the engine's own.
 pub fn slot<B: Body>(header: Header, body: &B) -> Slot {
     assert!(size_of::<B>() <= SLOT - HEADER, "a body of one slot");
     let mut slot = Slot::default();

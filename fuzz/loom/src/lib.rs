@@ -223,3 +223,21 @@ fn a_question_between_two_turns_is_answered() {
     explore(3, question::answered);
     caught(3, question_cleared_late::answered);
 }
+
+protocol!(doors = "doors" "doors");
+protocol!(door_looked_at_first = "doors" "door_looked_at_first");
+protocol!(bucket_without_exchange = "doors" "bucket_without_exchange");
+
+#[test]
+fn no_market_has_more_bets_in_flight_than_it_may() {
+    explore(4, |first| doors::never_more_in_than_may_be(first, true));
+    caught(4, |first| door_looked_at_first::never_more_in_than_may_be(first, true));
+    // Counted as gone before it is decided.
+    caught(4, |first| doors::never_more_in_than_may_be(first, false));
+}
+
+#[test]
+fn a_token_of_a_market_is_taken_once() {
+    explore(4, doors::one_token_is_taken_once);
+    caught(4, bucket_without_exchange::one_token_is_taken_once);
+}

@@ -2,7 +2,8 @@
 //! doubt.
 
 use super::lines::{ALL_ODDS, Ratio, Rounded};
-use super::{Ask, Auditor, Bet, Checked, Decided, Side, Suspended, and, money, rule};
+use super::prices::stricter;
+use super::{Ask, Auditor, Bet, Checked, Decided, Side, and, money, rule};
 use betring_core::BetState;
 use betring_core::answer::Answer;
 use betring_core::command::*;
@@ -48,13 +49,20 @@ impl Auditor {
                     if self.is_frozen(market) {
                         return Err(frozen);
                     }
-                    let in_force = self.in_force(market, leg.selection);
-                    let (runner, age) = in_force.map_err(|_| frozen)?;
-                    let ages = market.feed != 0 || market.age_bound != 0;
-                    if ages && self.set(bet.ruleset).cash_out_age.0 < age {
+                    let pinned = market.runners[leg.selection].pin.is_some();
+                    // What bets may still be placed on for a while buys nothing back.
+                    if !pinned && self.has_drifted(market, 0) {
                         return Err(frozen);
                     }
-                    let now = runner.price;
+                    let in_force = self.in_force(market, leg.selection);
+                    let shown = in_force.map_err(|_| frozen)?;
+                    let ages = !pinned && (market.feed != 0 || market.age_bound != 0);
+                    let own = if ages { self.set(bet.ruleset).cash_out_age.0 } else { 0 };
+                    let bound = stricter(own, self.tier(market).cash_out_age.0);
+                    if bound != 0 && bound < shown.age {
+                        return Err(frozen);
+                    }
+                    let now = shown.sent;
                     (
                         Ratio::worth(leg.settles_at, now, ALL_ODDS),
                         Ratio::worth(leg.settles_at, now, part),
@@ -70,17 +78,6 @@ impl Auditor {
         // A part of the stake has its part of the cap.
         let value = value.map(|v| bet.cap.map_or(v, |cap| v.min(cap * take / bet.stake)));
         value.filter(|value| 0 < *value).ok_or(frozen)
-    }
-
-    fn freezes<'a>(&'a self, market: &'a super::Market) -> Vec<&'a Suspended> {
-        let feed = &self.feeds[usize::from(market.feed)].frozen;
-        let mut levels = vec![&self.all_frozen, feed, &market.frozen];
-        levels.extend(self.fixtures.get(&market.fixture).map(|fixture| &fixture.frozen));
-        levels
-    }
-
-    pub(super) fn is_frozen(&self, market: &super::Market) -> bool {
-        self.freezes(market).iter().any(|level| !level.owners.is_empty())
     }
 
     /// The value, if the customer takes that.
@@ -177,12 +174,12 @@ impl Auditor {
         for (number, leg) in bet.legs.iter().enumerate().filter(|(_, leg)| leg.known.is_none()) {
             let market = self.markets.get(&leg.market);
             let quote = market.and_then(|market| self.in_force(market, leg.selection).ok());
-            if let Some((runner, age)) = quote {
+            if let Some(shown) = quote {
                 self.told.push(Event::CashOutLeg(CashOutLeg {
                     bet: BetId::from_raw(id),
-                    price: runner.price,
-                    version: PriceVersion(runner.version),
-                    price_age: Nanos(age),
+                    price: shown.sent,
+                    version: PriceVersion(shown.version),
+                    price_age: Nanos(shown.age),
                     leg: number as u8,
                     zero: [0; 7],
                 }));
@@ -218,6 +215,7 @@ impl Auditor {
             policy: ask.policy,
             zero: 0,
         }));
+        self.judges_legs(id);
     }
 
     fn fails(&mut self, id: u64, answer: &Answer) {
@@ -253,10 +251,8 @@ impl Auditor {
         let is_due = bet.until <= self.now;
         let by_news = bet.legs.iter().any(|leg| !leg.gone && self.has_job(leg.market));
         rule(is_due || by_news, || format!("{bet:?} is not to be sold yet"))?;
-        let suspended = bet
-            .legs
-            .iter()
-            .any(|leg| leg.known.is_none() && self.market_suspended_since(leg.market, ask.seq));
+        let suspended =
+            bet.legs.iter().any(|leg| leg.known.is_none() && self.sale_suspended(leg, ask.seq));
         if suspended || !is_due {
             self.fails(id, &self.no(Reject::CashOutFrozen));
             return Ok(());
@@ -266,6 +262,17 @@ impl Auditor {
             Err(no) => self.fails(id, &no),
         }
         Ok(())
+    }
+
+    /// Whether a leg was suspended after its sale was asked for. One that was sold at a trader's price does not
+    /// hang on a feed, as long as that price is pinned.
+    fn sale_suspended(&self, leg: &super::Leg, seq: u64) -> bool {
+        use MarketStatus::*;
+        let Some(market) = self.markets.get(&leg.market) else { return true };
+        let pin = market.runners[leg.selection].pin;
+        let by_feed = pin.is_none_or(|pin| seq < pin.seq);
+        !matches!(market.status, Defined | Open | Closed)
+            || seq < self.last_suspended(market, leg.selection, by_feed)
     }
 
     /// A bet sells itself, as its customer has set.

@@ -1,6 +1,6 @@
 //! Holding a whole state against the auditor's books, and asking whether anything was left undone.
 
-use super::place::Liability;
+use super::liability::Liability;
 use super::{Auditor, Checked, rule};
 use betring_core::event::*;
 use betring_core::id::*;
@@ -88,14 +88,15 @@ impl Auditor {
             let open_bets = self
                 .bets
                 .values()
-                .filter(|bet| bet.state.stands())
+                .filter(|bet| bet.state.stands() || bet.is_bound())
                 .flat_map(|bet| &bet.legs)
                 .filter(|leg| leg.market == view.id.raw() && !leg.gone)
                 .count();
             let same = view.status == market.status
                 && view.version.0 == market.version
-                && view.suspended == self.is_suspended(market)
-                && view.feed_up == self.feed_is_up(market.feed)
+                && view.suspended == self.is_suspended(market, None)
+                && view.feed_up == self.feed_is_up(self.driving(market))
+                && view.feed.0 == self.driving(market)
                 && (leaving || view.open_bets as usize == open_bets)
                 && (view.in_play, view.delay.0) == (market.in_play, market.delay)
                 && view.cash_out_frozen == self.is_frozen(market)
@@ -105,18 +106,18 @@ impl Auditor {
             rule(same, || {
                 format!(
                     "{view:?} is to be {market:?}, suspended {}, feed up {}, {open_bets} open bets",
-                    self.is_suspended(market),
-                    self.feed_is_up(market.feed)
+                    self.is_suspended(market, None),
+                    self.feed_is_up(self.driving(market))
                 )
             })?;
             for (selection, runner) in view.selections.iter().zip(&market.runners) {
-                let age = self.age(market, runner);
-                let same = selection.price == runner.price
-                    && selection.version.0 == runner.version
+                let shown = self.on_show(market, runner);
+                let same = selection.price == shown.price
+                    && selection.version.0 == shown.version
                     && selection.withdrawn == runner.out
                     && selection.result == runner.result
-                    && (runner.price.is_none() || selection.age.0 == age);
-                rule(same, || format!("{selection:?} is to be {runner:?}, {age} ns old"))?;
+                    && (shown.price.is_none() || selection.age.0 == shown.age);
+                rule(same, || format!("{selection:?} is to be {runner:?}, shown {shown:?}"))?;
             }
             for number in &self.currencies {
                 let Some(currency) = Currency::from_numeric(*number) else { continue };

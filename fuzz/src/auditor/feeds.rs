@@ -1,4 +1,4 @@
-//! Feeds as the rules have them: alive, silent, with a gap; and the prices they send.
+//! Feeds as the rules have them: asked, up, down, in quarantine; what is heard of them, and how late.
 
 use super::{Auditor, Decided, Feed, and};
 use betring_core::answer::Answer;
@@ -10,16 +10,42 @@ use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::Header;
 
 /// What a message of a feed says.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Says {
     Alive,
-    Gap,
-    Recovered,
+    /// Something is missing, or the whole connection.
+    Gap {
+        connection: bool,
+    },
+    /// It has sent everything that was asked for with this number.
+    Recovered {
+        request: u64,
+    },
+    /// It was asked to send everything, with this number.
+    Recovering {
+        request: u64,
+    },
+}
+
+/// The parts that all messages of a feed have.
+#[derive(Clone, Copy)]
+pub(super) struct Message {
+    pub(super) feed: FeedId,
+    pub(super) number: u64,
+    pub(super) source: Timestamp,
+    pub(super) schema: u32,
+}
+
+/// Whether a message is news, and how long it was on its way.
+#[derive(Clone, Copy)]
+struct Heard {
+    news: bool,
+    delay: i64,
 }
 
 impl Feed {
-    pub(super) fn goes_down(&mut self, seq: u64) {
-        self.up = false;
+    pub(super) fn goes_down(&mut self, status: FeedStatus, seq: u64) {
+        self.status = status;
         self.generation += 1;
         self.heartbeat = None;
         // Its clock may have been set meanwhile.
@@ -47,13 +73,23 @@ impl Auditor {
         }
     }
 
-    /// Whether a message is news: numbers rise by one; one that was there before has no effect.
-    pub(super) fn hear(&mut self, id: FeedId, number: u64, received: i64) -> bool {
-        let seq = self.seq;
+    pub(super) fn feed_is_up(&self, feed: u16) -> bool {
+        let known = &self.feeds[usize::from(feed)];
+        let silent = feed != 0
+            && known.heard.is_none_or(|heard| {
+                i128::from(known.silence_bound) < i128::from(self.now) - i128::from(heard)
+            });
+        known.status == FeedStatus::Up && !silent
+    }
+
+    /// Whether a message is news: numbers rise by one; one that was there before has no effect. What is
+    /// missing is seen here, on every message, before anything that it says is looked at.
+    fn hear(&mut self, message: &Message, received: i64) -> Heard {
+        let (seq, id, number) = (self.seq, message.feed, message.number);
         let feed = &mut self.feeds[usize::from(id.0)];
         let numbered = number != 0 && feed.last_number != 0;
         if numbered && number <= feed.last_number {
-            return false;
+            return Heard { news: false, delay: 0 };
         }
         let silent = feed.heard.is_none_or(|heard| {
             i128::from(feed.silence_bound) < i128::from(received) - i128::from(heard)
@@ -63,8 +99,11 @@ impl Auditor {
         if number != 0 {
             feed.last_number = number;
         }
+        if feed.status == FeedStatus::Quarantined {
+            return Heard { news: true, delay: 0 };
+        }
         // A silence that ends, and a message that is missing, each take the feed down first.
-        let why = if feed.up && silent {
+        let why = if feed.status == FeedStatus::Up && silent {
             Some(FeedWhy::Silence)
         } else if missing {
             Some(FeedWhy::Gap)
@@ -72,53 +111,73 @@ impl Auditor {
             None
         };
         if let Some(why) = why {
-            feed.goes_down(seq);
+            feed.goes_down(FeedStatus::Down, seq);
             self.tell_feed(id, why);
         }
-        true
+        let feed = &mut self.feeds[usize::from(id.0)];
+        if feed.schema != 0 && feed.schema != message.schema {
+            feed.goes_down(FeedStatus::Quarantined, seq);
+            self.tell_feed(id, FeedWhy::Schema);
+            return Heard { news: true, delay: 0 };
+        }
+        Heard { news: true, delay: self.is_late(message, received) }
+    }
+
+    pub(super) fn is_quarantined(&self, id: FeedId) -> bool {
+        self.feeds[usize::from(id.0)].status == FeedStatus::Quarantined
+    }
+
+    /// How long a message was on its way; whether its feed is late from here on, or in time again. One that
+    /// does not say when it was sent says nothing of that.
+    fn is_late(&mut self, message: &Message, received: i64) -> i64 {
+        let feed = &mut self.feeds[usize::from(message.feed.0)];
+        let delay = feed.delay(received, message.source.0);
+        let slow = feed.delay_bound != 0 && feed.delay_bound < delay;
+        if feed.slow != slow && message.source.0 != 0 && feed.delay_bound != 0 {
+            feed.slow = slow;
+            self.tell_feed(message.feed, if slow { FeedWhy::Slow } else { FeedWhy::InTime });
+        }
+        delay
     }
 
     pub(super) fn tell_feed(&mut self, id: FeedId, why: FeedWhy) {
         let feed = &self.feeds[usize::from(id.0)];
-        let status = if feed.up { FeedStatus::Up } else { FeedStatus::Recovering };
         self.told.push(Event::FeedChanged(FeedChanged {
             heard: Timestamp(feed.heard.unwrap_or(i64::MIN)),
             feed_seq: feed.last_number,
             feed: id,
-            status: status as u8,
+            status: feed.status as u8,
             why: why as u8,
             generation: feed.generation,
         }));
     }
 
-    pub(super) fn feed_says(
-        &mut self,
-        header: &Header,
-        id: FeedId,
-        number: u64,
-        source: Timestamp,
-        says: Says,
-    ) -> Decided {
+    pub(super) fn feed_says(&mut self, header: &Header, message: &Message, says: Says) -> Decided {
+        let id = message.feed;
         if self.feeds.len() <= usize::from(id.0) {
             return Err(self.no(Reject::FeedUnknown));
         }
         let received = self.received(header);
         let seq = self.seq;
-        if let Says::Gap = says {
+        let done = self.done(u64::from(id.0));
+        if let Says::Gap { connection } = says {
             // An adapter's word that something is missing is never late, and the feed's numbers may
             // begin anew from it.
             let feed = &mut self.feeds[usize::from(id.0)];
             feed.heard = Some(feed.heard.map_or(received, |heard| heard.max(received)));
-            feed.last_number = number;
-            feed.goes_down(seq);
-            self.tell_feed(id, FeedWhy::Gap);
-            return Ok(self.done(u64::from(id.0)));
+            feed.last_number = message.number;
+            if feed.status == FeedStatus::Quarantined {
+                return Ok(done);
+            }
+            feed.goes_down(FeedStatus::Down, seq);
+            self.tell_feed(id, if connection { FeedWhy::Connection } else { FeedWhy::Gap });
+            return Ok(done);
         }
-        if !self.hear(id, number, received) {
-            return Ok(self.done(u64::from(id.0)));
+        let Heard { news, delay } = self.hear(message, received);
+        if !news || self.is_quarantined(id) {
+            return Ok(done);
         }
         let feed = &mut self.feeds[usize::from(id.0)];
-        let delay = feed.delay(received, source.0);
         let beats = |heartbeat: Option<i64>| heartbeat.map_or(received, |at| at.max(received));
         match says {
             Says::Alive => {
@@ -136,12 +195,41 @@ impl Auditor {
                 }));
             }
             // A gap was dealt with above.
-            Says::Gap | Says::Recovered => {
-                feed.up = true;
-                feed.heartbeat = Some(beats(feed.heartbeat));
-                self.tell_feed(id, FeedWhy::Recovered);
+            Says::Gap { .. } => (),
+            Says::Recovered { request } => {
+                // One that answers another request than the last says nothing of what is missing now.
+                let counts = match feed.status {
+                    FeedStatus::Up => true,
+                    FeedStatus::Recovering => feed.request == 0 || feed.request == request,
+                    FeedStatus::Down => request == 0,
+                    FeedStatus::Quarantined => false,
+                };
+                if counts {
+                    feed.status = FeedStatus::Up;
+                    feed.heartbeat = Some(beats(feed.heartbeat));
+                    self.tell_feed(id, FeedWhy::Recovered);
+                }
+            }
+            Says::Recovering { request } => {
+                if feed.status == FeedStatus::Up {
+                    feed.goes_down(FeedStatus::Down, seq);
+                }
+                (feed.status, feed.request) = (FeedStatus::Recovering, request);
+                self.tell_feed(id, FeedWhy::Asked);
             }
         }
+        Ok(done)
+    }
+
+    pub(super) fn set_schema(&mut self, body: &SetFeedSchema) -> Decided {
+        let id = body.feed;
+        let unknown = self.no(Reject::FeedUnknown);
+        let Some(feed) = self.feeds.get_mut(usize::from(id.0)) else { return Err(unknown) };
+        feed.schema = body.schema;
+        if feed.status == FeedStatus::Quarantined {
+            feed.status = FeedStatus::Down;
+        }
+        self.tell_feed(id, FeedWhy::SchemaSet);
         Ok(self.done(u64::from(id.0)))
     }
 
@@ -157,13 +245,16 @@ impl Auditor {
         }
         // A message that is refused was heard all the same: its number is not missing.
         let received = self.received(header);
-        let news = body.feed == FeedId::MANUAL || self.hear(body.feed, body.feed_seq, received);
-        let Some(market) = self.markets.get(&body.market.raw()) else {
-            return Err(self.no(Reject::MarketUnknown));
+        let (feed, number, source) = (body.feed, body.feed_seq, body.source);
+        let message = Message { feed, number, source, schema: body.schema };
+        let by_hand = feed == FeedId::MANUAL;
+        let heard = match by_hand {
+            true => Heard { news: true, delay: 0 },
+            false => self.hear(&message, received),
         };
-        if market.feed != body.feed.0 {
-            return Err(self.no(Reject::FeedMismatch));
-        }
+        let market = self.markets.get(&body.market.raw());
+        let market = market.ok_or_else(|| self.no(Reject::MarketUnknown))?;
+        let slot = self.slot_of(market, feed.0).ok_or_else(|| self.no(Reject::FeedMismatch))?;
         let runners = market.runners.len();
         if entries.iter().any(|entry| runners <= usize::from(entry.selection.0)) {
             return Err(self.no(Reject::SelectionUnknown));
@@ -171,47 +262,28 @@ impl Auditor {
         if !matches!(market.status, Defined | Open | Closed) {
             return Err(self.no(Reject::MarketClosed));
         }
-        if !news {
+        if self.is_quarantined(feed) {
+            return Err(self.no(Reject::FeedQuarantined));
+        }
+        if !heard.news {
             return Ok(self.done(body.market.raw()));
         }
-        let feed = &mut self.feeds[usize::from(body.feed.0)];
-        let delay = feed.delay(received, body.source.0);
-        let generation = feed.generation;
+        let own = self.feeds.first_mut().filter(|_| by_hand);
+        let delay = own.map_or(heard.delay, |by_hand| by_hand.delay(received, source.0));
         let as_of = body.as_of.0.min(received);
-        let Some(market) = self.markets.get_mut(&body.market.raw()) else {
-            return Err(Answer::refused(Reject::MarketUnknown, Seq(self.seq)));
-        };
-        let differs = |entry: &PriceEntry| {
-            market.runners[usize::from(entry.selection.0)].price != entry.price
-        };
-        let next = market.version + 1;
-        let changes = entries.iter().filter(differs).count() != 0;
-        for entry in entries.iter() {
-            let runner = &mut market.runners[usize::from(entry.selection.0)];
-            if runner.price != entry.price {
-                runner.price = entry.price;
-                runner.version = next;
-            }
-            runner.received = received;
-            runner.as_of = as_of;
-            runner.delay = delay;
-            runner.generation = generation;
-            self.told.push(Event::PriceSet(PriceSet {
-                market: body.market,
-                price: runner.price,
-                version: PriceVersion(runner.version),
-                received: Timestamp(received),
-                as_of: Timestamp(as_of),
-                delay: Nanos(delay),
-                selection: entry.selection,
-                feed: body.feed,
-                generation,
-            }));
-        }
-        if changes {
-            market.version = next;
-        }
-        let version = PriceVersion(market.version);
-        Ok(and(self.done(body.market.raw()), |done| done.version = version))
+        self.takes_prices(body.market, slot, entries, (received, as_of, delay));
+        let version = self.markets.get(&body.market.raw()).map_or(0, |market| market.version);
+        Ok(and(self.done(body.market.raw()), |done| done.version = PriceVersion(version)))
     }
+
+    /// Which quote of a market a feed sets; none if it is neither of its feeds.
+    pub(super) fn slot_of(&self, market: &super::Market, feed: u16) -> Option<usize> {
+        let backup = self.group(market).map(|group| group.backup);
+        if market.feed == feed { Some(0) } else { (backup == Some(feed)).then_some(1) }
+    }
+}
+
+/// The answer of a price that took too long.
+pub(super) fn delayed(no: Answer, delay: i64) -> Answer {
+    no.with_age(Nanos(delay))
 }

@@ -67,6 +67,7 @@ impl Auditor {
         self.seq += 1;
         self.now = self.now.max(at.0);
         self.told.clear();
+        self.said = Some(said.amount);
         let decided = self.decide(&header, &command, said.id);
         let (Ok(answer) | Err(answer)) =
             decided.map_err(|what| format!("{}: {what}", describe(bytes)))?;
@@ -114,11 +115,17 @@ impl Auditor {
                 bet.state != BetState::Archived
                     && bet.legs.iter().any(|leg| leg.market == market && !leg.gone)
             };
-            let bets: Vec<u64> =
+            let mut bets: Vec<u64> =
                 self.bets.iter().filter(|(_, bet)| here(bet)).map(|(id, _)| *id).collect();
+            // The oldest first: what is paid to a wallet before another bet is reversed is not taken back.
+            bets.sort_by_key(|id| self.bets.get(id).map(|bet| bet.placed_seq));
             for id in bets.iter().filter(|_| kind != JobKind::Archive) {
                 let Some(bet) = self.bets.get(id).cloned() else { continue };
-                if bet.state.waits() && self.suspended_since(&bet) {
+                let is_over = match bet.state {
+                    BetState::Held => self.is_decided(&bet),
+                    state => state.waits() && self.suspended_since(&bet),
+                };
+                if is_over {
                     self.wait_ends(*id)?;
                 } else if bet.state == BetState::CashingOut {
                     self.sale_ends(*id)?;

@@ -1,9 +1,10 @@
 //! Bets as the rules have them: gates in their order, what a price is worth and how old it is, what a bet may
 //! cost.
 
+use super::liability::{Judged, Weight, stretched};
 use super::lines::{ALL_ODDS, Lines, OfOdds, Ratio, Rounded};
 use super::rules::Gate;
-use super::{Auditor, Bet, Checked, Decided, Leg, Market, Runner, Side, and, money};
+use super::{Auditor, Bet, Checked, Decided, Leg, Market, Side, and, money};
 use betring_core::BetState;
 use betring_core::LOGIC_VERSION;
 use betring_core::answer::{Answer, AnswerKind, Basis};
@@ -62,11 +63,6 @@ fn share_of(whole: i128, part: i128, of: i128) -> i128 {
     (whole * part / of.max(1)).clamp(0, i128::from(Stake::MAX.minor()))
 }
 
-/// A limit as far as a trader may stretch it.
-fn stretched(limit: i128, percent: u32) -> i128 {
-    limit * i128::from(percent.max(100)) / 100
-}
-
 /// A refusal that is about one leg: its number stands in the answer's fourth byte.
 fn of_leg_number(answer: Answer, leg: usize) -> Answer {
     let mut answer = answer;
@@ -80,6 +76,8 @@ pub(super) enum Moment {
     Asked,
     /// Its delay has passed.
     Again,
+    /// As when it was asked for: its wallet holds the stake now.
+    Confirmed,
     /// A trader says yes.
     Trader,
 }
@@ -116,6 +114,8 @@ pub(super) struct Terms {
     pub(super) price: WirePrice,
     pub(super) version: u64,
     pub(super) age: i64,
+    /// Whose price it is.
+    pub(super) feed: u16,
     pub(super) places: u8,
     pub(super) part: OfOdds,
     pub(super) reach: i128,
@@ -128,23 +128,8 @@ pub(super) struct Bound {
     pub(super) cap: Option<i128>,
     pub(super) terms: Vec<Terms>,
     pub(super) agreed: bool,
-    refer: bool,
-    delay: i64,
-}
-
-/// What a market's open bets stand to cost in a currency.
-pub(super) struct Liability {
-    pub(super) staked: i128,
-    /// By selection: what plain singles return.
-    pub(super) returns: Vec<i128>,
-    /// By selection: what tickets could win more with it.
-    pub(super) reach: Vec<i128>,
-}
-
-impl Liability {
-    fn largest_reach(&self) -> i128 {
-        self.reach.iter().copied().max().unwrap_or(0)
-    }
+    pub(super) refer: bool,
+    pub(super) delay: i64,
 }
 
 impl Auditor {
@@ -160,43 +145,6 @@ impl Auditor {
         }
     }
 
-    pub(super) fn levels<'a>(&'a self, market: &'a Market) -> Vec<&'a super::Suspended> {
-        let mut levels = vec![
-            &self.everything,
-            &self.feeds[usize::from(market.feed)].suspended,
-            &market.suspended,
-        ];
-        levels.extend(self.fixtures.get(&market.fixture).map(|fixture| &fixture.suspended));
-        levels
-    }
-
-    pub(super) fn is_suspended(&self, market: &Market) -> bool {
-        self.levels(market).iter().any(|level| !level.owners.is_empty())
-    }
-
-    pub(super) fn feed_is_up(&self, feed: u16) -> bool {
-        let known = &self.feeds[usize::from(feed)];
-        let silent = feed != 0
-            && known.heard.is_none_or(|heard| {
-                i128::from(known.silence_bound) < i128::from(self.now) - i128::from(heard)
-            });
-        known.up && !silent
-    }
-
-    /// Now minus the last confirmation: an update, or a heartbeat of the feed with nothing missed since.
-    pub(super) fn age(&self, market: &Market, runner: &Runner) -> i64 {
-        let feed = &self.feeds[usize::from(market.feed)];
-        let confirmed = if runner.as_of != 0 {
-            // A derived price is as old as its oldest input; nothing refreshes that.
-            runner.as_of
-        } else {
-            let nothing_missed = runner.generation == feed.generation;
-            let heartbeat = feed.heartbeat.filter(|_| nothing_missed).unwrap_or(runner.received);
-            runner.received.max(heartbeat)
-        };
-        self.now.saturating_sub(confirmed).max(0)
-    }
-
     /// Whether a market and a selection take bets.
     pub(super) fn takes_bets(&self, id: MarketId, selection: usize) -> Result<&Market, Answer> {
         let Some(market) = self.markets.get(&id.raw()) else {
@@ -205,7 +153,9 @@ impl Auditor {
         let Some(runner) = market.runners.get(selection) else {
             return Err(self.no(Reject::SelectionUnknown));
         };
-        let waits = market.feed == 0 && market.opened_in != self.epoch;
+        // What people said of prices before the last start has to be said again.
+        let pinned = runner.pin.is_some();
+        let waits = (market.feed == 0 || pinned) && market.opened_in != self.epoch;
         match market.status {
             MarketStatus::Defined => return Err(self.no(Reject::MarketNotOpen)),
             MarketStatus::Open if waits => return Err(self.no(Reject::MarketNotOpen)),
@@ -215,116 +165,26 @@ impl Auditor {
         // What is placed while its moment is cancelled would be void.
         let now = self.now;
         let is_void = |w: &super::Window| w.active && w.from <= now && now < w.until;
-        if self.is_suspended(market) || market.windows.iter().any(is_void) {
+        if self.is_suspended(market, Some(selection)) || market.windows.iter().any(is_void) {
             return Err(self.no(Reject::MarketSuspended));
         }
         if runner.out {
             return Err(self.no(Reject::SelectionWithdrawn));
         }
-        if !self.feed_is_up(market.feed) {
+        if pinned {
+            return Ok(market);
+        }
+        let driving = self.driving(market);
+        if self.is_quarantined(FeedId(driving)) {
+            return Err(self.no(Reject::FeedQuarantined));
+        }
+        if !self.feed_is_up(driving) {
             return Err(self.no(Reject::FeedDown));
         }
+        if self.has_drifted(market, self.tier(market).drift_dwell.0) {
+            return Err(self.no(Reject::PriceDrifted));
+        }
         Ok(market)
-    }
-
-    /// The price in force and its age, if it may be bet on.
-    pub(super) fn in_force(
-        &self,
-        market: &Market,
-        selection: usize,
-    ) -> Result<(Runner, i64), Answer> {
-        let runner = &market.runners[selection];
-        if runner.price.is_none() {
-            return Err(self.no(Reject::NoPrice));
-        }
-        let age = self.age(market, runner);
-        let stale = |age| self.no(Reject::StalePrice).with_age(Nanos(age));
-        if market.age_bound != 0 && market.age_bound < age {
-            return Err(stale(age));
-        }
-        let delay_bound = self.feeds[usize::from(market.feed)].delay_bound;
-        if delay_bound != 0 && delay_bound < runner.delay {
-            return Err(stale(runner.delay));
-        }
-        Ok((runner.clone(), age))
-    }
-
-    /// From all bets of a market that stand, in a currency: what is staked, what each selection returns, and what
-    /// tickets could win with it. Singles on what is out are void: their stakes go back whatever happens.
-    pub(super) fn liability(&self, id: u64, currency: u16) -> Liability {
-        let runners = self.markets.get(&id).map_or(&[][..], |market| &market.runners);
-        let mut all =
-            Liability { staked: 0, returns: vec![0; runners.len()], reach: vec![0; runners.len()] };
-        for bet in self.bets.values().filter(|b| b.currency == currency && b.state.stands()) {
-            for leg in bet.legs.iter().filter(|leg| leg.market == id && !leg.gone) {
-                if !bet.lines.is_plain() {
-                    all.reach[leg.selection] += leg.reach;
-                } else if !runners[leg.selection].out {
-                    all.staked += bet.stake;
-                    all.returns[leg.selection] += bet.returns;
-                }
-            }
-        }
-        all
-    }
-
-    /// What is lost when the dearest selections win, as many as can.
-    pub(super) fn worst(&self, market: &Market, staked: i128, returns: &[i128]) -> i128 {
-        let mut dearest = returns.to_vec();
-        dearest.sort_unstable();
-        let paid: i128 = dearest.iter().rev().take(market.winners).sum();
-        paid - staked
-    }
-
-    /// Whether what this bet adds is within a market's limit: whether a trader has to look, or the refusal.
-    #[expect(clippy::too_many_arguments, reason = "what is bet, and how far a trader may go")]
-    fn within_liability(
-        &self,
-        wanted: &Wanted,
-        currency: u16,
-        plain: bool,
-        (stake, would_return): (i128, i128),
-        terms: &Terms,
-        percent: u32,
-        mode: RoundingMode,
-    ) -> Result<bool, Answer> {
-        let Some(market) = self.markets.get(&wanted.market.raw()) else { return Ok(false) };
-        let all = self.liability(wanted.market.raw(), currency);
-        let limit = i128::from(self.limits_for(market, currency).max_liability.0);
-        let worst = self.worst(market, all.staked, &all.returns);
-        let reach = all.largest_reach();
-        // A bet is judged on what it changes: one that makes nothing worse passes.
-        let allowed = (worst + reach).max(limit);
-        let with = |stake: i128, more: i128| {
-            let mut with = all.returns.clone();
-            with[wanted.selection] += more;
-            self.worst(market, all.staked + stake, &with) + reach
-        };
-        let own = all.reach[wanted.selection];
-        let after = match plain {
-            true => with(stake, would_return),
-            false => worst + reach.max(own + terms.reach),
-        };
-        if after <= allowed {
-            return Ok(false);
-        }
-        if after <= (worst + reach).max(stretched(limit, percent)) {
-            return Ok(true);
-        }
-        let most = if plain {
-            // The largest stake that would have fit.
-            let (mut fit, mut not) = (0, i128::from(Stake::MAX.minor()) + 1);
-            while fit + 1 < not {
-                let middle = (fit + not) / 2;
-                let fits = with(middle, returns(middle, terms.price, mode)) <= allowed;
-                if fits { fit = middle } else { not = middle }
-            }
-            fit
-        } else {
-            let room = (allowed - worst - own - 1).max(0);
-            share_of(stake, room.min(i128::from(i64::MAX)), terms.reach)
-        };
-        Err(and(self.no(Reject::LiabilityLimit), |no| no.amount = money(most)))
     }
 
     pub(super) fn place(&mut self, header: &Header, body: &Place, given: u64) -> Checked<Decided> {
@@ -401,7 +261,9 @@ impl Auditor {
             Ok(bound) => bound,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if (bound.refer || bound.delay != 0) && self.timers_are_full(Reject::TooManyPending) {
+        let asks_wallet = self.is_external(header.account) && !slip.bonus;
+        let waits = asks_wallet || bound.refer || bound.delay != 0;
+        if waits && self.timers_are_full(Reject::TooManyPending) {
             return Ok(Err(self.no(Reject::TooManyPending)));
         }
         self.fresh('B', given)?;
@@ -417,7 +279,7 @@ impl Auditor {
             places: terms.places,
             part: terms.part,
             reach: terms.reach,
-            feed: self.markets.get(&wanted.market.raw()).map_or(0, |market| market.feed),
+            feed: terms.feed,
             known: None,
             may_be: Vec::new(),
             gone: false,
@@ -450,12 +312,16 @@ impl Auditor {
             key: header.key,
             ask: None,
             auto: 0,
+            hold: None,
         };
         let escrow = Side::House(HouseAccount::Escrow);
         let (from, stake) = (bet.money_from(), bet.stake);
         self.bets.insert(given, bet);
         // A job that runs on its market comes to it too.
         self.news_may_reach(given);
+        if asks_wallet {
+            return Ok(Ok(self.asks_wallet(given, &bound)));
+        }
         self.transfer(currency, from, escrow, stake, TransferWhy::Stake, given);
         let set = *self.set(ruleset);
         if bound.refer {
@@ -488,6 +354,15 @@ impl Auditor {
         if account.blocked {
             return Err(self.no(Reject::AccountBlocked));
         }
+        self.excluded(account)?;
+        if account.synthetic != slip.synthetic {
+            return Err(self.no(Reject::AccountKind));
+        }
+        let first = matches!(moment, Moment::Asked | Moment::Confirmed);
+        if first && !slip.bonus {
+            let held = self.held_for(account_id);
+            self.within_own(account, &[LimitKind::Stake, LimitKind::Loss], slip.stake, held)?;
+        }
         let set = self.set(ruleset);
         let mut facts = self.facts_for_rules(account_id, slip, account);
         self.ask(Gate::Account, &mut facts)?;
@@ -496,7 +371,7 @@ impl Auditor {
         let mut found = Vec::new();
         let mut refusals = Vec::new();
         for wanted in &slip.wanted {
-            match self.terms(wanted) {
+            match self.terms(wanted, slip.synthetic) {
                 Ok(terms) => found.push(terms),
                 Err(no) => refusals.push(no),
             }
@@ -543,8 +418,8 @@ impl Auditor {
             self.shape_is_taken(slip, ruleset, &mut terms)?;
         }
         self.ask(Gate::Stake, &mut facts)?;
-        let limits = self.limits_of_all(slip, account.currency);
-        let percent = if moment == Moment::Asked { set.refer_percent } else { 0 };
+        let limits = self.limits_of_all(slip, account_id, account.currency);
+        let percent = if first { set.refer_percent } else { 0 };
         let trader = moment == Moment::Trader;
         let asked = i128::from(facts.stake.minor());
         let mut refer = self.within_stakes(asked, &limits, percent, trader)?;
@@ -561,19 +436,32 @@ impl Auditor {
         if !plain {
             self.measure_reach(slip.lines, stake, would_return, ruleset, &mut terms);
         }
-        // The hint is rounded as bets of today are.
-        let mode = self.rounded(self.rulesets.len() - 1).mode;
-        for (wanted, leg) in slip.wanted.iter().zip(&terms) {
-            if trader {
-                // A trader may go beyond.
-                break;
-            }
-            let (currency, what) = (account.currency, (stake, would_return));
-            refer |= self.within_liability(wanted, currency, plain, what, leg, percent, mode)?;
+        // A trader may go beyond, and what probes bet is nobody's loss.
+        if !trader && !slip.synthetic {
+            let judged = Judged {
+                account: account_id,
+                currency: account.currency,
+                lines: slip.lines,
+                wanted: &slip.wanted,
+                percent,
+            };
+            let reach = terms.iter().map(|leg| leg.reach).collect();
+            let weight = Weight { stake, returns: would_return, reach };
+            refer |= self.within_liability(&judged, &weight).map_err(|detail| {
+                let weigh = |stake| self.weigh(slip.lines, stake, ruleset, &terms);
+                let funds = match slip.bonus {
+                    true => account.bonus,
+                    false if account.external || moment != Moment::Asked => i128::MAX,
+                    false => account.balance,
+                };
+                let bounds = (i128::from(limits.min_stake.0), funds);
+                self.too_much(&judged, detail, stake, weigh, bounds)
+            })?;
         }
         if moment == Moment::Asked {
             let funds = if slip.bonus { account.bonus } else { account.balance };
-            if funds < stake {
+            let held = account.external && !slip.bonus;
+            if !held && funds < stake {
                 return Err(self.no(Reject::FundsInsufficient));
             }
             if !self.has_room_for(account_id, would_return) {
@@ -582,27 +470,30 @@ impl Auditor {
         }
         let delay = |wanted: &Wanted| self.markets.get(&wanted.market.raw()).map(|m| m.delay);
         let delay = slip.wanted.iter().filter_map(delay).max().unwrap_or(0);
-        let asked = moment == Moment::Asked;
         Ok(Bound {
             stake,
             returns: would_return,
             cap,
             terms,
             agreed,
-            refer: asked && (refer || facts.refer),
-            delay: if asked { delay } else { 0 },
+            refer: first && (refer || facts.refer),
+            delay: if first { delay } else { 0 },
         })
     }
 
-    fn terms(&self, wanted: &Wanted) -> Result<Terms, Answer> {
+    fn terms(&self, wanted: &Wanted, synthetic: bool) -> Result<Terms, Answer> {
+        let market = self.markets.get(&wanted.market.raw());
+        if market.is_some_and(|market| market.canary && !synthetic) {
+            return Err(self.no(Reject::AccountKind));
+        }
         let market = self.takes_bets(wanted.market, wanted.selection)?;
-        let (price, version, age) = if wanted.given.is_none() {
-            let (runner, age) = self.in_force(market, wanted.selection)?;
-            (runner.price, runner.version, age)
+        let (price, version, age, feed) = if wanted.given.is_none() {
+            let shown = self.in_force(market, wanted.selection)?;
+            (shown.price, shown.version, shown.age, shown.feed)
         } else {
-            (wanted.given, 0, 0)
+            (wanted.given, 0, 0, self.driving(market))
         };
-        Ok(Terms { price, version, age, places: 0, part: ALL_ODDS, reach: 0 })
+        Ok(Terms { price, version, age, feed, places: 0, part: ALL_ODDS, reach: 0 })
     }
 
     /// Whether the product of all prices is what the customer wants at least.
@@ -679,18 +570,22 @@ impl Auditor {
     }
 
     /// Of several markets the tightest of each.
-    fn limits_of_all(&self, slip: &Slip, currency: u16) -> Limits {
+    fn limits_of_all(&self, slip: &Slip, account: u64, currency: u16) -> Limits {
         let all: Vec<Limits> = slip
             .wanted
             .iter()
             .filter_map(|wanted| self.markets.get(&wanted.market.raw()))
-            .map(|market| self.limits_for(market, currency))
+            .map(|market| {
+                let limits = self.limits_for(market, currency);
+                let most = self.largest_stake(market, account, i128::from(limits.max_stake.0));
+                Limits { max_stake: money(most), ..limits }
+            })
             .collect();
         Limits {
             min_stake: all.iter().map(|l| l.min_stake).max().unwrap_or_default(),
             max_stake: all.iter().map(|l| l.max_stake).min().unwrap_or_default(),
             max_payout: all.iter().map(|l| l.max_payout).min().unwrap_or_default(),
-            max_liability: Minor(0),
+            ..Limits::UNLIMITED
         }
     }
 
@@ -834,6 +729,7 @@ impl Auditor {
                 price: leg.settles_at,
                 version: leg.version,
                 age: leg.price_age,
+                feed: leg.feed,
                 places: leg.places,
                 part: leg.part,
                 reach: 0,
@@ -863,6 +759,7 @@ impl Auditor {
         } else {
             self.tells_ticket(key, id, &bet, from);
         }
+        self.judges_legs(id);
         let first = &bet.legs[0];
         let one = bet.legs.len() == 1;
         let age = bet.legs.iter().map(|leg| leg.price_age).max().unwrap_or(0);
@@ -970,15 +867,42 @@ impl Auditor {
         if bet.basis == Basis::Trader as u8 {
             return Ok(());
         }
-        let plain = bet.lines.is_plain();
-        let mode = self.rounded(bet.ruleset).mode;
-        for leg in &bet.legs {
-            let (wanted, terms) = leg.as_asked();
-            let what = (bet.stake, bet.returns);
-            self.within_liability(&wanted, bet.currency, plain, what, &terms, 0, mode)
-                .map_err(|no| if plain { no } else { self.no(Reject::LiabilityLimit) })?;
+        if bet.synthetic {
+            return Ok(());
         }
-        Ok(())
+        let asked: Vec<_> = bet.legs.iter().map(Leg::as_asked).collect();
+        let wanted: Vec<Wanted> = asked.iter().map(|(wanted, _)| *wanted).collect();
+        let judged = Judged {
+            account: bet.account,
+            currency: bet.currency,
+            lines: bet.lines,
+            wanted: &wanted,
+            percent: 0,
+        };
+        let reach = asked.iter().map(|(_, terms)| terms.reach).collect();
+        let weight = Weight { stake: bet.stake, returns: bet.returns, reach };
+        self.within_liability(&judged, &weight).map(|_| ()).map_err(|detail| {
+            let terms: Vec<Terms> = asked.iter().map(|(_, terms)| *terms).collect();
+            let weigh = |stake| self.weigh(bet.lines, stake, bet.ruleset, &terms);
+            let of = |wanted: &Wanted| {
+                let market = self.markets.get(&wanted.market.raw());
+                market.map(|market| self.limits_for(market, bet.currency).min_stake.0)
+            };
+            let least = wanted.iter().filter_map(of).max().unwrap_or(0);
+            // Another stake would be taken from the one that the offer has.
+            let bounds = (i128::from(least), bet.stake);
+            self.too_much(&judged, detail, bet.stake, weigh, bounds)
+        })
+    }
+
+    /// What another stake of the same would weigh.
+    fn weigh(&self, lines: Lines, stake: i128, ruleset: usize, terms: &[Terms]) -> Option<Weight> {
+        let returns = self.greatest(lines, stake, ruleset, terms)?;
+        let mut terms = terms.to_vec();
+        if !lines.is_plain() {
+            self.measure_reach(lines, stake, returns, ruleset, &mut terms);
+        }
+        Some(Weight { stake, returns, reach: terms.iter().map(|leg| leg.reach).collect() })
     }
 
     pub(super) fn hit(&mut self, from: &str, step: &str) {
@@ -1000,6 +924,7 @@ impl Leg {
             price: self.price,
             version: self.version,
             age: self.price_age,
+            feed: self.feed,
             places: self.places,
             part: self.part,
             reach: self.reach,

@@ -146,10 +146,13 @@ impl Auditor {
                 return;
             }
             self.reverses(id, cause);
+        } else if due.is_none() {
+            return;
         }
         if let Some((state, paid)) = due {
             self.posts(id, state, paid, cause);
         }
+        self.judges_legs(id);
     }
 
     fn posts(&mut self, id: u64, state: BetState, paid: i128, cause: Cause) {
@@ -378,6 +381,7 @@ impl Auditor {
         }
         let mut changed = bet.clone();
         changed.legs[number].settles_at = to;
+        let counts = changed.counts();
         let changed = self.measured(&changed);
         if !self.has_room_for(bet.account, (changed.returns - bet.returns).max(0)) {
             return Err(self.no(Reject::BalanceLimit));
@@ -385,6 +389,9 @@ impl Auditor {
         self.bets.insert(id, changed);
         let (bet, leg) = (body.bet, body.leg);
         self.told.push(Event::PriceCorrected(PriceCorrected { bet, from, to, leg, zero: [0; 7] }));
+        if counts {
+            self.judges_legs(id);
+        }
         self.evaluates_by_itself(id);
         Ok(self.done(id))
     }
@@ -601,7 +608,7 @@ impl Auditor {
         }
         self.markets.entry(id).and_modify(|market| market.job = None);
         if kind != JobKind::Archive {
-            bets.iter().try_for_each(|bet| self.nothing_is_due(*bet, id))?;
+            bets.iter().try_for_each(|bet| self.nothing_is_due(*bet, id, ended.job.0))?;
         }
         let (step, status) = match from {
             MarketStatus::Settling => ("settle end", MarketStatus::Settled),
@@ -618,8 +625,13 @@ impl Auditor {
     }
 
     /// A job that has ended left no bet of its market behind what is known of it.
-    fn nothing_is_due(&mut self, id: u64, market: u64) -> Checked {
+    fn nothing_is_due(&mut self, id: u64, market: u64, job: u64) -> Checked {
         let Some(bet) = self.bets.get(&id) else { return Ok(()) };
+        if bet.state == BetState::Held {
+            return rule(job < bet.placed_seq || !self.is_decided(bet), || {
+                format!("a job ended, and {bet:?} still waits for its wallet")
+            });
+        }
         if bet.state.waits() {
             return rule(!self.suspended_since(bet), || {
                 format!("a job ended, and {bet:?} still waits in a market that was suspended")

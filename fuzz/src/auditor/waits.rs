@@ -2,7 +2,7 @@
 //! suspension after it was asked for ends it, and so does its time.
 
 use super::place::{Bound, Moment, Slip};
-use super::{Auditor, Bet, Checked, Decided, Side, and, money, rule};
+use super::{Auditor, Bet, Checked, Decided, Leg, Side, and, money, rule};
 use betring_core::BetState;
 use betring_core::answer::{Answer, AnswerKind, Basis};
 use betring_core::command::*;
@@ -17,7 +17,7 @@ use betring_pricing::Money;
 /// When a wait ends: what may be answered may be so up to its last moment, a delay ends at it.
 pub(super) fn due(bet: &Bet) -> i64 {
     match bet.state {
-        BetState::Offered | BetState::Referred => bet.until.saturating_add(1),
+        BetState::Held | BetState::Offered | BetState::Referred => bet.until.saturating_add(1),
         _ => bet.until,
     }
 }
@@ -139,6 +139,9 @@ impl Auditor {
         if self.accounts.get(&bet.account).is_some_and(|account| account.blocked) {
             return Err(self.no(Reject::AccountBlocked));
         }
+        if let Some(account) = self.accounts.get(&bet.account) {
+            self.excluded(account)?;
+        }
         if bet.until < self.now {
             return Err(self.no(Reject::OfferExpired));
         }
@@ -167,14 +170,22 @@ impl Auditor {
     /// Whether any level of any of the bet's markets was suspended, or a market went past betting, after the
     /// bet was asked for.
     pub(super) fn suspended_since(&self, bet: &Bet) -> bool {
-        bet.legs.iter().any(|leg| self.market_suspended_since(leg.market, bet.placed_seq))
+        let offered = bet.state == BetState::Offered;
+        bet.legs.iter().any(|leg| self.leg_suspended_since(leg, bet.placed_seq, offered))
     }
 
-    pub(super) fn market_suspended_since(&self, market: u64, seq: u64) -> bool {
+    fn leg_suspended_since(&self, leg: &Leg, seq: u64, offered: bool) -> bool {
         use MarketStatus::*;
-        let Some(market) = self.markets.get(&market) else { return true };
+        let Some(market) = self.markets.get(&leg.market) else { return true };
+        // An offer at a person's price does not hang on a feed; what binds later hangs on one, but where a
+        // person's price has been in force all the while.
+        let pin = market.runners[leg.selection].pin;
+        let by_feed = match offered {
+            true => leg.feed != 0,
+            false => pin.is_none_or(|pin| seq < pin.seq),
+        };
         !matches!(market.status, Defined | Open | Closed)
-            || self.levels(market).iter().any(|level| seq < level.last)
+            || seq < self.last_suspended(market, leg.selection, by_feed)
     }
 
     /// What will never be a bet: its stake goes back.
@@ -221,14 +232,15 @@ impl Auditor {
             return Err(format!("bet {id:#x} is none"));
         };
         rule(bet.state.waits(), || format!("{bet:?} does not wait"))?;
+        if bet.state == BetState::Held {
+            return self.hold_is_over(id, &bet);
+        }
         let suspended = self.suspended_since(&bet);
         let is_due = due(&bet) <= self.now;
         let by_news = suspended && bet.legs.iter().any(|leg| self.has_job(leg.market));
         rule(is_due || by_news, || format!("{bet:?} is not over yet"))?;
         if is_due && !by_news {
-            // Whatever was due before it has had its turn.
-            let before = (due(&bet), 0, 0);
-            self.timers = self.timers.split_off(&before);
+            self.timers_went(&bet);
         }
         match (bet.state, suspended) {
             (BetState::Offered, _) => {
@@ -243,8 +255,14 @@ impl Auditor {
         Ok(())
     }
 
+    /// Whatever was due before a bet has had its turn.
+    pub(super) fn timers_went(&mut self, bet: &Bet) {
+        let before = (due(bet), 0, 0);
+        self.timers = self.timers.split_off(&before);
+    }
+
     /// What was asked for, as it stands in the bet.
-    fn slip_of(&self, bet: &Bet, given: &[WirePrice]) -> Slip {
+    pub(super) fn slip_of(&self, bet: &Bet, given: &[WirePrice]) -> Slip {
         let mut wanted: Vec<_> = bet.legs.iter().map(|leg| leg.as_asked().0).collect();
         for (wanted, given) in wanted.iter_mut().zip(given) {
             wanted.given = *given;
@@ -263,7 +281,7 @@ impl Auditor {
         }
     }
 
-    fn fits(&self, bet: &Bet, bound: &Bound) -> Result<(), Answer> {
+    pub(super) fn fits(&self, bet: &Bet, bound: &Bound) -> Result<(), Answer> {
         let more = (bound.returns - bet.returns).max(0);
         if self.has_room_for(bet.account, more) {
             Ok(())
@@ -293,20 +311,24 @@ impl Auditor {
     }
 
     /// The bet gets the terms that were found; what is not risked any more goes back.
-    fn rebinds(&mut self, id: u64, bound: &Bound) {
-        let Some(bet) = self.bets.get_mut(&id) else { return };
-        for (leg, terms) in bet.legs.iter_mut().zip(&bound.terms) {
-            (leg.price, leg.settles_at, leg.version) = (terms.price, terms.price, terms.version);
-            (leg.price_age, leg.places, leg.part) = (terms.age, terms.places, terms.part);
-            leg.reach = terms.reach;
-        }
-        let back = bet.stake - bound.stake;
-        (bet.stake, bet.returns, bet.cap) = (bound.stake, bound.returns, bound.cap);
-        let (currency, to) = (bet.currency, bet.money_from());
+    pub(super) fn rebinds(&mut self, id: u64, bound: &Bound) {
+        let Some(bet) = self.bets.get(&id) else { return };
+        let (back, currency, to) = (bet.stake - bound.stake, bet.currency, bet.money_from());
+        self.binds(id, bound);
         if 0 < back {
             let escrow = Side::House(HouseAccount::Escrow);
             self.transfer(currency, escrow, to, back, TransferWhy::Return, id);
         }
+    }
+
+    pub(super) fn binds(&mut self, id: u64, bound: &Bound) {
+        let Some(bet) = self.bets.get_mut(&id) else { return };
+        for (leg, terms) in bet.legs.iter_mut().zip(&bound.terms) {
+            (leg.price, leg.settles_at, leg.version) = (terms.price, terms.price, terms.version);
+            (leg.price_age, leg.places, leg.part) = (terms.age, terms.places, terms.part);
+            (leg.reach, leg.feed) = (terms.reach, terms.feed);
+        }
+        (bet.stake, bet.returns, bet.cap) = (bound.stake, bound.returns, bound.cap);
     }
 
     pub(super) fn answer_referral(

@@ -144,6 +144,8 @@ fn begin(asked: &Value, at: Timestamp) -> Result<House, String> {
         quarantined: 1,
         // A house that names none takes singles: a leg each.
         legs: if asked["capacities"]["legs"].is_null() { room("bets") } else { room("legs") },
+        groups: 1,
+        limited: 1,
     };
     let state = State::new(HouseRules);
     let mut house = House { state, capacities, events: Events::new(), at };
@@ -159,6 +161,7 @@ fn limits(of: &Value) -> Limits {
         max_stake: minor("max_stake"),
         max_payout: minor("max_payout"),
         max_liability: minor("max_liability"),
+        ..Limits::UNLIMITED
     }
 }
 
@@ -194,7 +197,7 @@ fn command(what: &str, asked: &Value) -> Result<Vec<Slot>, String> {
     let selection = SelectionIndex(short("selection"));
     let (bet, amount) = (BetId::from_raw(number("bet")), Minor(signed("amount")));
     fn plain<B: Body>(header: Header, body: B) -> Result<Vec<Slot>, String> {
-        Ok(vec![wire::slot(header, &body)])
+        Ok(wire::slots(header, &body, &[]))
     }
     let built = match what {
         "RegisterActor" => {

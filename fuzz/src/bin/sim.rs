@@ -1,4 +1,4 @@
-//! `cargo sim [SEED] [--runs N] [--steps N]`: nights of crashes, each decided by one number.
+//! `cargo sim [SEED] [--runs N] [--steps N] [--wallets]`: nights of crashes, each decided by one number.
 
 use betring_fuzz::linear;
 use betring_fuzz::minimize;
@@ -35,6 +35,9 @@ struct Args {
     /// Play with the bare loop only.
     #[arg(long, conflicts_with = "engine")]
     bare: bool,
+    /// Nights in which most money is in external wallets, whose answers are slow, lost, doubled and late.
+    #[arg(long)]
+    wallets: bool,
     /// Print how often which step of the life cycles was taken.
     #[arg(long)]
     tables: bool,
@@ -46,7 +49,7 @@ struct Args {
     threads: u64,
     /// No nights: callers race each other on the engine's threads, and the history of their calls and returns
     /// has to be that of one order. `--steps` is how often they ask.
-    #[arg(long, conflicts_with_all = ["engine", "bare", "tables", "trace", "quick", "threads"])]
+    #[arg(long, conflicts_with_all = ["engine", "bare", "wallets", "tables", "trace", "quick", "threads"])]
     race: bool,
 }
 
@@ -110,9 +113,9 @@ fn main() -> ExitCode {
                     }
                     let seed = seed.wrapping_add(run);
                     let night = if args.engine || (!args.bare && run % WHOLE == WHOLE - 1) {
-                        sim::whole::night_of(seed, steps)
+                        sim::whole::night_of(seed, steps, args.wallets)
                     } else {
-                        sim::night_of(seed, steps)
+                        sim::night_of(seed, steps, args.wallets)
                     };
                     match night {
                         Ok(night) => counts.add(&night),

@@ -572,7 +572,7 @@ impl Check<'_> {
     fn rings(&self) -> Holds {
         let slots = |at: usize| self.operation(at).bytes.len() / SLOT;
         for (at, operation) in self.history.operations.iter().enumerate() {
-            let Said::NotTaken { why: NotTaken::Overloaded, returned } = operation.said else {
+            let Said::NotTaken { why: NotTaken::Overloaded(_), returned } = operation.said else {
                 continue;
             };
             let ring = self.ring_of(at);
@@ -621,7 +621,7 @@ impl Check<'_> {
         for (at, operation) in self.history.operations.iter().enumerate() {
             let decided = self.record_of[at].is_some();
             match &operation.said {
-                Said::NotTaken { why: NotTaken::Overloaded, .. } => counts.overloaded += 1,
+                Said::NotTaken { why: NotTaken::Overloaded(_), .. } => counts.overloaded += 1,
                 Said::NotTaken { why: NotTaken::TooManyInFlight { .. }, .. } => {
                     counts.no_credit += 1
                 }

@@ -7,8 +7,8 @@ use crate::sim::house::split;
 use crate::workload::Rng;
 use crate::world::Disk;
 use betring::{
-    Client, Config, Control, Engine, Error, Layout, Level, NotTaken, Status, Ticket, WaitStrategy,
-    Watch,
+    Client, Config, Control, Engine, Error, Intake, Layout, Level, NotTaken, Status, Ticket,
+    WaitStrategy, Watch,
 };
 use betring_core::Rules;
 use betring_core::answer::{AnswerKind, Reply};
@@ -243,7 +243,7 @@ impl<'a> Customer<'a> {
         }
         match done.refused {
             // Whoever is refused for want of room reads first.
-            Some(NotTaken::TooManyInFlight { .. } | NotTaken::Overloaded) => {
+            Some(NotTaken::TooManyInFlight { .. } | NotTaken::Overloaded(_)) => {
                 if self.rng.permille(500) { self.poll().map(|_| ()) } else { self.settle() }
             }
             _ => Ok(()),
@@ -486,7 +486,7 @@ impl Desk {
     }
 
     fn one<B: Body>(&mut self, body: &B) -> Vec<Slot> {
-        vec![wire::slot(self.header(), body)]
+        wire::slots(self.header(), body, &[])
     }
 
     /// Of the feed, without a key.
@@ -649,6 +649,7 @@ impl Trader<'_> {
                     max_stake: Minor(most),
                     max_payout: Minor(most * 20),
                     max_liability: Minor(most * 10),
+                    ..Limits::UNLIMITED
                 };
                 let (scope, currency) = (LimitScope::Market as u8, GBP);
                 self.desk.one(&SetLimits {
@@ -719,6 +720,8 @@ fn config(seed: u64, layout: Option<Layout>) -> (Config, Nanos) {
     let config = Config::at("nowhere")
         .layout(layout.unwrap_or(by_seed))
         .wait(WaitStrategy::Park)
+        // Only a full ring refuses: that is what the history is checked for.
+        .intake(Intake::open())
         .capacities(Capacities {
             accounts: 6,
             markets: 16,
@@ -731,6 +734,8 @@ fn config(seed: u64, layout: Option<Layout>) -> (Config, Nanos) {
             currencies: 2,
             quarantined: 2,
             legs: if tight { 64 } else { 4_096 },
+            groups: 1,
+            limited: 2,
         })
         .window(window)
         .age_bound(Nanos::from_secs(1))
@@ -742,6 +747,7 @@ fn config(seed: u64, layout: Option<Layout>) -> (Config, Nanos) {
             max_stake: Minor(900),
             max_payout: Minor(20_000),
             max_liability: Minor(60_000),
+            ..Limits::UNLIMITED
         })
         .secret(std::array::from_fn(|_| rng.next() as u8))
         .control_ring(RING_SLOTS)

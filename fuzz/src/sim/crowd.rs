@@ -1,6 +1,8 @@
 //! Who does what in a night: customers with retries and late copies, traders who repeat themselves, feeds
 //! that stall and miss messages, an operator who starts the engine again, and the power company.
 
+mod live;
+
 use super::house::Setup;
 use super::snapshots::Spoil;
 use super::{Input, START};
@@ -10,7 +12,7 @@ use crate::workload::Rng;
 use crate::world::{Failing, Lie};
 use betring_core::BetState;
 use betring_core::command::*;
-use betring_core::event::MarketStatus;
+use betring_core::event::{FeedStatus, MarketStatus};
 use betring_core::id::*;
 use betring_core::reject::Reject;
 use betring_core::ruleset::{PlaceRow, Ruleset};
@@ -51,8 +53,16 @@ pub(crate) struct Crowd {
     /// Copies that the network has not delivered yet.
     late: Vec<(usize, Vec<u8>)>,
     /// Per feed, the number of its next message.
-    numbers: [u64; 3],
-    stalled: [bool; 3],
+    numbers: [u64; 4],
+    stalled: [bool; 4],
+    /// What external wallets have said, to be said again; and the number of their next hold.
+    answers: VecDeque<live::Answered>,
+    references: u64,
+    /// Whether it is about external wallets above all.
+    wallets: bool,
+    /// The tiers that have been set once, and whether rules were thought of.
+    tiers: u8,
+    ruled: bool,
     slow: usize,
     calm: bool,
     weights: Option<Weights>,
@@ -67,7 +77,7 @@ fn bytes_of(slots: &[Slot]) -> Vec<u8> {
 impl Crowd {
     pub(crate) fn new(seed: u64) -> Crowd {
         let mut rng = Rng::new(seed);
-        let calm = rng.permille(200);
+        let calm = rng.permille(450);
         let slow = 2 + rng.below(CUSTOMERS) as usize;
         Crowd {
             rng,
@@ -75,8 +85,13 @@ impl Crowd {
             names: 0,
             sent: VecDeque::new(),
             late: Vec::new(),
-            numbers: [1; 3],
-            stalled: [false; 3],
+            numbers: [1; 4],
+            stalled: [false; 4],
+            answers: VecDeque::new(),
+            references: 0,
+            wallets: false,
+            tiers: 0,
+            ruled: false,
             slow,
             calm,
             weights: None,
@@ -87,6 +102,12 @@ impl Crowd {
     /// The same crowd with a user's weights; of an engine that is not ours it asks for singles only.
     pub(crate) fn weighted(self, weights: Weights, singles: bool) -> Crowd {
         Crowd { weights: Some(weights), singles, ..self }
+    }
+
+    /// The same crowd with its money in external wallets.
+    pub(crate) fn with_wallets(mut self, wallets: bool) -> Crowd {
+        let calm = self.calm || (wallets && self.rng.permille(700));
+        Crowd { wallets, calm, ..self }
     }
 
     /// What somebody does next, or time: for engines that are asked one thing at a time.
@@ -122,9 +143,14 @@ impl Crowd {
         {
             return self.send(client, bytes);
         }
+        if self.rng.permille(400)
+            && let Some((client, bytes)) = self.wallet(stage)
+        {
+            return self.send(client, bytes);
+        }
         if stage.auditor().accounts().next().is_some() && self.rng.permille(200) {
             let account = self.account(stage.auditor());
-            let header = Header::customer(account, self.key());
+            let header = self.of_account(stage.auditor(), account);
             let client = 2 + self.rng.below(CUSTOMERS) as usize;
             let valid_until = stage.now().plus(Nanos::from_secs(4));
             let sells = !self.singles && self.rng.permille(250);
@@ -193,7 +219,9 @@ impl Crowd {
     fn groom(&mut self, stage: &impl Stage) -> Option<(usize, Vec<u8>)> {
         let auditor = stage.auditor();
         let valid_until = stage.now().plus(Nanos::from_secs(4));
-        let poor = auditor.accounts().find(|id| auditor.balance(*id) < Some(5_000));
+        let poor = auditor
+            .accounts()
+            .find(|id| !auditor.is_external_wallet(*id) && auditor.balance(*id) < Some(5_000));
         if let Some(account) = poor
             && self.rng.permille(300)
         {
@@ -214,7 +242,7 @@ impl Crowd {
         let settled = voided.into_iter().find_map(|state| auditor.bets_in(state).next());
         if let Some((bet, _)) = settled
             && !self.singles
-            && self.rng.permille(300)
+            && self.rng.permille(500)
         {
             let market = auditor.market_of(bet)?;
             let body = RollbackResult { valid_until, market, ..RollbackResult::default() };
@@ -271,16 +299,33 @@ impl Crowd {
                 Some((TRADER, plain(header, &body)))
             }
             Reject::MarketSuspended => {
-                let (level, id, owner) = auditor.suspensions(market).pop()?;
+                let (level, id, selection, owner) = auditor.suspensions(market).pop()?;
                 let level = level as u8;
-                let body = Release { valid_until, level, owner, id, ..Release::default() };
+                let body =
+                    Release { valid_until, level, owner, selection, id, ..Release::default() };
                 Some((TRADER, plain(header, &body)))
             }
             Reject::FeedDown => {
-                let body = FeedRecovered { feed, ..FeedRecovered::default() };
+                let (status, asked, schema) = auditor.feed(feed)?;
+                let request = if status == FeedStatus::Recovering { asked } else { 0 };
+                let body = FeedRecovered { feed, request, schema, ..FeedRecovered::default() };
                 Some((FEED, plain(of_a_feed, &body)))
             }
-            Reject::NoPrice | Reject::StalePrice => {
+            Reject::FeedQuarantined => {
+                let body = SetFeedSchema { valid_until, feed, ..SetFeedSchema::default() };
+                Some((TRADER, plain(header, &body)))
+            }
+            Reject::PriceDrifted => self.brings_together(auditor, market),
+            Reject::PriceHeld => {
+                let selection = (0..selections)
+                    .find(|at| auditor.quoted(market, *at, feed).is_some_and(|(_, held)| held))?;
+                let act = TraderPriceAct::TakeHeld as u8;
+                let selection = SelectionIndex(selection as u16);
+                let body =
+                    TraderPrice { valid_until, selection, act, market, ..Default::default() };
+                Some((TRADER, plain(header, &body)))
+            }
+            Reject::NoPrice | Reject::StalePrice | Reject::PriceDelayed => {
                 self.reprice(auditor, header, valid_until, market)
             }
             _ => None,
@@ -303,7 +348,8 @@ impl Crowd {
         let prices = (0..auditor.selections(market) as u16)
             .map(|selection| PriceEntry::new(SelectionIndex(selection), self.price()));
         let prices: Vec<PriceEntry> = prices.collect();
-        let body = SetPrices { valid_until, feed, market, ..SetPrices::default() };
+        let schema = auditor.feed(feed).map_or(0, |(_, _, schema)| schema);
+        let body = SetPrices { valid_until, feed, market, schema, ..SetPrices::default() };
         let slots = build::set_prices(header, body, &prices).ok()?;
         Some((if by_hand { TRADER } else { FEED }, bytes_of(&slots)))
     }
@@ -348,7 +394,7 @@ impl Crowd {
                 let jump = self.rng.below(600_000_000_000) as i64 - 300_000_000_000;
                 Input::WallJump(jump)
             }
-            _ if self.calm && self.rng.permille(800) => Input::Turn,
+            _ if self.calm && self.rng.permille(970) => self.publish(machine),
             945..=964 => Input::Crash { power: self.rng.permille(700), seed },
             965..=979 => Input::DieAfter(1 + self.rng.below(60)),
             980..=987 => {
@@ -449,6 +495,23 @@ impl Crowd {
                 _ => self.send(client, retry_of(bytes)),
             };
         }
+        if self.wallets && self.rng.permille(8) {
+            let valid_until = self.until(machine);
+            let rules = self.publish_rules(valid_until);
+            return self.send(TRADER, rules);
+        }
+        let share = if self.wallets { 300 } else { 150 };
+        if self.rng.permille(share)
+            && let Some((client, bytes)) = self.wallet(machine)
+        {
+            return self.send(client, bytes);
+        }
+        // After every start nobody bets before somebody has seen to it.
+        if self.rng.permille(330)
+            && let Some((client, bytes)) = self.groom(machine)
+        {
+            return self.send(client, bytes);
+        }
         let (client, bytes) = match self.rng.below(100) {
             0..=47 => (customer, self.customer(machine)),
             48..=72 => (FEED, self.feed(machine)),
@@ -512,12 +575,27 @@ impl Crowd {
             let slots = build::register_actor(header, body, "anna").ok()?;
             return Some((TRADER, bytes_of(&slots)));
         }
-        if self.rng.permille(500) {
+        if self.rng.permille(200) {
             return None;
         }
         let valid_until = machine.now().plus(Nanos::from_secs(4));
-        if auditor.feeds().next().is_none() {
+        let feeds = if self.singles { 1 } else { 2 };
+        if auditor.feeds().count() < feeds {
             return Some((TRADER, self.define_feed(valid_until)?));
+        }
+        if !self.singles && auditor.groups().next().is_none() {
+            return Some((TRADER, self.define_group(auditor, valid_until)));
+        }
+        if !self.singles && !self.ruled {
+            self.ruled = true;
+            if self.rng.permille(700) {
+                return Some((TRADER, self.publish_rules(valid_until)));
+            }
+        }
+        if !self.singles && self.tiers < 2 {
+            self.tiers += 1;
+            let header = self.control();
+            return Some((TRADER, self.set_tier(header, valid_until, self.tiers)));
         }
         if auditor.fixtures().next().is_none() {
             // Near its 85th minute: rules about time have something to decide.
@@ -551,6 +629,16 @@ impl Crowd {
         Header::control(actor, self.key())
     }
 
+    /// A request of an account's: a probe says that it is one, and now and then somebody else does.
+    fn of_account(&mut self, auditor: &Auditor, account: AccountId) -> Header {
+        let mut header = Header::customer(account, self.key());
+        let mistaken = !self.singles && self.rng.permille(15);
+        if auditor.is_probe(account) != mistaken {
+            header.flags = Header::SYNTHETIC;
+        }
+        header
+    }
+
     fn define_feed(&mut self, valid_until: Timestamp) -> Option<Vec<u8>> {
         self.names += 1;
         let name = format!("feed {}", self.names % 3);
@@ -558,6 +646,7 @@ impl Crowd {
             valid_until,
             silence_bound: Nanos::from_millis(self.rng.pick(&[800, 10_000])),
             delay_bound: Nanos::from_millis(self.rng.pick(&[0, 0, 200])),
+            schema: if self.singles { 0 } else { self.rng.pick(&[0, 3]) },
             ..DefineFeed::default()
         };
         build::define_feed(self.control(), body, &name).ok().map(|slots| bytes_of(&slots))
@@ -565,7 +654,9 @@ impl Crowd {
 
     fn define_market(&mut self, auditor: &Auditor, valid_until: Timestamp) -> Option<Vec<u8>> {
         self.names += 1;
-        let name = format!("market {}", self.names % 7);
+        // Now and then a name that is taken, or was.
+        let number = if self.rng.permille(150) { self.names % 7 } else { self.names };
+        let name = format!("market {number}");
         let selections = self.rng.pick(&["123", "12", "1234"]);
         let names: Vec<&str> = selections.split("").filter(|s| !s.is_empty()).collect();
         let feeds: Vec<FeedId> = auditor.feeds().map(|(id, _)| id).collect();
@@ -574,6 +665,16 @@ impl Crowd {
         } else {
             FeedId(if self.rng.permille(20) { 9 } else { 0 })
         };
+        let groups: Vec<_> = auditor.groups().collect();
+        let grouped = !self.singles && !groups.is_empty() && self.rng.permille(500);
+        let (group, feed) = match grouped {
+            true => {
+                let (group, [primary, _], _) = self.rng.pick(&groups);
+                (group, if self.rng.permille(30) { feed } else { primary })
+            }
+            false => (if self.rng.permille(5) { GroupId(9) } else { GroupId::NONE }, feed),
+        };
+        let group = if self.singles { GroupId::NONE } else { group };
         // Whatever rules say of fixtures, there is something else to bet on.
         let share = if self.weights.is_some() { 350 } else { 250 };
         let offer = match self.rng.below(10) {
@@ -597,16 +698,22 @@ impl Crowd {
             places,
             place_num,
             place_den,
+            tier: if self.singles { 0 } else { self.rng.pick(&[0, 0, 1, 2]) },
+            group,
+            canary: u8::from(!self.singles && self.rng.permille(40)),
             ..DefineMarket::default()
         };
         build::define_market(self.control(), body, &name, &names).ok().map(|s| bytes_of(&s))
     }
 
     fn open_account(&mut self, valid_until: Timestamp) -> Vec<u8> {
+        let (purse, synthetic) = if self.singles { (Purse::Own, false) } else { self.purse() };
         let body = OpenAccount {
             valid_until,
             reference: 1 + self.rng.below(6),
             currency: self.rng.pick(&[GBP, GBP, EUR]),
+            purse: purse as u8,
+            synthetic: u8::from(synthetic),
             ..OpenAccount::default()
         };
         plain(Header { key: self.key(), ..Header::default() }, &body)
@@ -638,6 +745,24 @@ impl Crowd {
         }
     }
 
+    /// A market and a selection of it to bet on: mostly one that takes bets.
+    fn bettable(&mut self, auditor: &Auditor) -> (MarketId, u64) {
+        if self.rng.permille(650) {
+            let takes = |market: MarketId| {
+                let all = 0..auditor.selections(market);
+                let open = all.filter(move |at| auditor.why_no_bets(market, *at).is_none());
+                open.map(move |at| (market, at as u64))
+            };
+            let open: Vec<_> = auditor.markets().flat_map(|(market, _)| takes(market)).collect();
+            if !open.is_empty() {
+                return self.rng.pick(&open);
+            }
+        }
+        let market = self.market(auditor);
+        let selections = auditor.selections(market).max(2) as u64;
+        (market, self.rng.below(selections + u64::from(self.rng.clone().permille(20))))
+    }
+
     fn price(&mut self) -> WirePrice {
         if self.rng.permille(200) {
             let (num, den) = self.rng.pick(&[(5, 2), (10, 11), (1, 3), (100, 30), (1, 1)]);
@@ -653,11 +778,19 @@ impl Crowd {
         let auditor = machine.auditor();
         let account = self.account(auditor);
         let valid_until = self.until(machine);
-        let mut header = Header::customer(account, self.key());
-        if self.rng.permille(30) {
-            header.flags = Header::SYNTHETIC;
+        let header = self.of_account(auditor, account);
+        if !self.singles && self.rng.permille(25) {
+            return self.restrains_itself(machine, header, valid_until);
         }
+        // Nobody pays in where the money is elsewhere, or only by mistake.
+        let elsewhere = auditor.is_external_wallet(account) && self.rng.permille(900);
+        // Nor do many speak of offers and bets that there are none of.
+        let mistaken = self.rng.permille(150);
+        let none = |state| !mistaken && auditor.bets_in(state).next().is_none();
         match self.rng.below(100) {
+            0..=24 if elsewhere => self.place(auditor, header, valid_until),
+            27..=39 if none(BetState::Offered) => self.place(auditor, header, valid_until),
+            40..=45 if none(BetState::Open) => self.place(auditor, header, valid_until),
             0..=19 => {
                 let amount = Minor(1 + self.rng.below(40_000) as i64);
                 plain(header, &Deposit { valid_until, amount, ..Deposit::default() })
@@ -873,13 +1006,14 @@ impl Crowd {
                 plain(header, &body)
             }
             70..=76 => {
-                let (level, id) = match self.rng.below(8) {
+                let (level, id) = match self.rng.below(9) {
                     0 => (Level::Engine, 0),
+                    3 => (Level::Group, 1 + self.rng.below(2)),
                     1 => (Level::Feed, 1 + self.rng.below(3)),
                     2 => (Level::Fixture, auditor.fixtures().next().unwrap_or_default().raw()),
                     _ => (Level::Market, market.raw()),
                 };
-                let owner = self.rng.pick(&[Owner::Trader, Owner::Governor]) as u8;
+                let owner = self.rng.pick(&[Owner::Trader, Owner::Governor, Owner::Backup]) as u8;
                 let frozen = u8::from(self.rng.permille(300));
                 let level = level as u8;
                 let body = FreezeCashOut {
@@ -975,6 +1109,8 @@ impl Crowd {
         set.refer_ttl = Nanos::from_millis(self.rng.pick(&[500, 5_000]));
         set.cash_out_age = Nanos::from_millis(self.rng.pick(&[100, 1_000, 5_000]));
         set.cash_out_margin = self.rng.pick(&[0, 0, 50_000, 333_333]);
+        set.hold_bind = self.rng.pick(HoldBind::ALL) as u8;
+        set.hold_ttl = Nanos::from_millis(self.rng.pick(&[100, 1_000, 10_000]));
         // Fields of these nights are small.
         set.places[0] = PlaceRow { from: 3, plain: [1, 1, 4], handicap: [2, 1, 5] };
         set.places[1] = PlaceRow { from: 4, plain: [2, 1, 4], handicap: [3, 1, 4] };
@@ -985,9 +1121,7 @@ impl Crowd {
     }
 
     fn place(&mut self, auditor: &Auditor, header: Header, valid_until: Timestamp) -> Vec<u8> {
-        let market = self.market(auditor);
-        let selections = auditor.selections(market).max(2) as u64;
-        let selection = self.rng.below(selections + u64::from(self.rng.clone().permille(20)));
+        let (market, selection) = self.bettable(auditor);
         let now = auditor.price(market, selection as usize);
         let price = match now {
             Some(price) if self.rng.permille(700) => price,
@@ -996,8 +1130,8 @@ impl Crowd {
         let policy = self.rng.pick(PricePolicy::ALL);
         let none = policy == PricePolicy::Any && self.rng.permille(300);
         let stake = match self.rng.below(10) {
-            0 => 1 + self.rng.below(30_000),
-            1..=3 => 1 + self.rng.below(3_000),
+            0..=1 => 1 + self.rng.below(30_000),
+            2..=4 => 1 + self.rng.below(3_000),
             _ => 100 + self.rng.below(900),
         };
         let body = Place {
@@ -1025,7 +1159,7 @@ impl Crowd {
             return self.customer(machine);
         }
         let (feed, last) = self.rng.pick(&feeds);
-        let at = usize::from(feed.0).min(2);
+        let at = usize::from(feed.0).min(3);
         if self.rng.permille(15) {
             self.stalled[at] = !self.stalled[at];
         }
@@ -1048,12 +1182,13 @@ impl Crowd {
             .plus(Nanos(START / 2)),
         };
         let header = Header { account: 1, ..Header::default() };
+        let schema = self.version_of(auditor, feed);
         match self.rng.below(100) {
             0..=54 => {
                 let markets: Vec<MarketId> = auditor
                     .markets()
                     .map(|(id, _)| id)
-                    .filter(|id| auditor.feed_of(*id) == Some(feed))
+                    .filter(|id| auditor.feeds_of(*id).contains(&feed))
                     .collect();
                 if markets.is_empty() {
                     return plain(
@@ -1062,6 +1197,7 @@ impl Crowd {
                             feed,
                             feed_seq: number,
                             source,
+                            schema,
                             ..FeedHeartbeat::default()
                         },
                     );
@@ -1077,21 +1213,46 @@ impl Crowd {
                     feed_seq: number,
                     source,
                     as_of,
+                    schema,
                     ..SetPrices::default()
                 };
                 self.prices(auditor, header, body)
             }
             55..=79 => plain(
                 header,
-                &FeedHeartbeat { feed, feed_seq: number, source, ..FeedHeartbeat::default() },
+                &FeedHeartbeat { feed, feed_seq: number, source, schema, ..Default::default() },
             ),
             80..=84 => {
-                plain(header, &FeedGap { feed, feed_seq: number, source, ..FeedGap::default() })
+                let connection = u8::from(!self.singles && self.rng.permille(300));
+                let body =
+                    FeedGap { feed, feed_seq: number, source, connection, ..FeedGap::default() };
+                plain(header, &body)
             }
-            _ => plain(
-                header,
-                &FeedRecovered { feed, feed_seq: number, source, ..FeedRecovered::default() },
-            ),
+            85..=88 if !self.singles => {
+                self.references += 1;
+                let request = self.references;
+                let body = FeedRecovering {
+                    feed,
+                    feed_seq: number,
+                    source,
+                    request,
+                    schema,
+                    ..FeedRecovering::default()
+                };
+                plain(header, &body)
+            }
+            _ => {
+                let request = if self.singles { 0 } else { self.request_of(auditor, feed) };
+                let body = FeedRecovered {
+                    feed,
+                    feed_seq: number,
+                    source,
+                    request,
+                    schema,
+                    ..FeedRecovered::default()
+                };
+                plain(header, &body)
+            }
         }
     }
 
@@ -1104,6 +1265,8 @@ impl Crowd {
                 let price = match same {
                     Some(price) if self.rng.permille(400) => price,
                     _ if self.rng.permille(20) => WirePrice::NONE,
+                    // Most prices move by a little, and the feeds of a group stay near each other.
+                    Some(price) if !self.singles && self.rng.permille(650) => self.near(price),
                     _ => self.price(),
                 };
                 entries.push(PriceEntry::new(SelectionIndex(selection as u16), price));
@@ -1120,6 +1283,9 @@ impl Crowd {
         let reason = self.rng.below(5) as u32;
         if !self.singles && self.rng.permille(300) {
             return self.correction(auditor, header, valid_until);
+        }
+        if !self.singles && self.rng.permille(200) {
+            return self.steer(machine, header, valid_until);
         }
         match self.rng.below(100) {
             0..=27 => {
@@ -1215,8 +1381,10 @@ impl Crowd {
         valid_until: Timestamp,
         market: MarketId,
     ) -> Vec<u8> {
-        let (level, id) = match self.rng.below(10) {
+        let (level, id) = match self.rng.below(13) {
             0 => (Level::Engine, 0),
+            10 if !self.singles => (Level::Group, 1 + self.rng.below(2)),
+            11..=12 if !self.singles => (Level::Selection, market.raw()),
             1..=2 => (Level::Feed, 1 + self.rng.below(3)),
             3..=4 => {
                 let fixtures: Vec<FixtureId> = auditor.fixtures().collect();
@@ -1229,13 +1397,19 @@ impl Crowd {
             }
             _ => (Level::Market, market.raw()),
         };
-        let owner = self.rng.pick(&[Owner::Trader, Owner::Trader, Owner::Governor, Owner::Feed]);
-        let (level, owner) = (level as u8, owner as u8);
+        let backup = if self.singles { Owner::Feed } else { Owner::Backup };
+        let owners = [Owner::Trader, Owner::Trader, Owner::Governor, Owner::Feed, backup];
+        let owner = self.rng.pick(&owners) as u8;
+        let of = level == Level::Selection;
+        let selection = SelectionIndex(if of { self.rng.below(3) as u16 } else { 0 });
+        let level = level as u8;
         // Rather let go than hold: a night without bets shows nothing.
         if self.rng.permille(300) {
-            plain(header, &Suspend { valid_until, level, owner, id, ..Suspend::default() })
+            let body = Suspend { valid_until, level, owner, selection, id, ..Suspend::default() };
+            plain(header, &body)
         } else {
-            plain(header, &Release { valid_until, level, owner, id, ..Release::default() })
+            let body = Release { valid_until, level, owner, selection, id, ..Release::default() };
+            plain(header, &body)
         }
     }
 
@@ -1294,6 +1468,16 @@ impl Crowd {
         ResultEntry::shares(selection, numbers)
     }
 
+    /// A limit of a customer's, a selection's or an event's losses: often none.
+    fn one_of_the_new(&mut self) -> Minor {
+        match self.rng.below(10) {
+            _ if self.singles => Limits::UNLIMITED.max_liability,
+            0..=4 => Limits::UNLIMITED.max_liability,
+            5..=7 => Minor(1 + self.rng.below(3_000) as i64),
+            _ => Minor(1 + self.rng.below(60_000) as i64),
+        }
+    }
+
     fn limits(&mut self, header: Header, valid_until: Timestamp, market: MarketId) -> Vec<u8> {
         let of_market = self.rng.permille(600);
         let scope = if of_market { LimitScope::Market } else { LimitScope::Currency };
@@ -1312,6 +1496,9 @@ impl Crowd {
                 max_stake: Minor(min + self.rng.below(20_000) as i64),
                 max_payout: Minor(1_000 + self.rng.below(60_000) as i64),
                 max_liability: Minor(1 + self.rng.below(60_000) as i64),
+                max_customer: self.one_of_the_new(),
+                max_selection: self.one_of_the_new(),
+                max_event: self.one_of_the_new(),
             },
             ..SetLimits::default()
         };
@@ -1320,7 +1507,7 @@ impl Crowd {
 }
 
 fn plain<B: Body>(header: Header, body: &B) -> Vec<u8> {
-    bytes_of(&[wire::slot(header, body)])
+    bytes_of(&wire::slots(header, body, &[]))
 }
 
 fn retry_of(mut bytes: Vec<u8>) -> Vec<u8> {

@@ -10,12 +10,12 @@
 use super::crowd::{Crowd, Stage};
 use super::house::{Kept, Seen, Setup, digest_of, split};
 use super::snapshots::{Came, Made, Shelf};
-use super::{Counts, Failure, Input, guarded, one_answer, setup_of};
+use super::{Counts, Failure, Input, guarded, one_answer, setup_of, wallets};
 use crate::auditor::{Auditor, Ring, Violation};
 use crate::workload::Rng;
 use crate::world::Disk;
 use betring::{
-    Client, Clock, Config, Control, Engine, EventStream, Lapped, Layout, Level, NotTaken,
+    Client, Clock, Config, Control, Engine, EventStream, Intake, Lapped, Layout, Level, NotTaken,
     Recovered, Snapshot, WaitStrategy,
 };
 use betring_core::answer::{Answer, Reply};
@@ -150,6 +150,7 @@ impl Whole {
         Config::at("nowhere")
             .layout(Layout::Inline)
             .wait(WaitStrategy::Park)
+            .intake(Intake::open())
             .clock(self.clock.clone())
             .capacities(Capacities { keys: 2_048, ..self.setup.capacities })
             .window(genesis.window)
@@ -305,7 +306,8 @@ impl Whole {
             let Ok(ticket) = open.control.try_submit(&slots) else { return Ok(()) };
             self.counts.attempts += 1;
             let answered = open.control.wait(ticket, PATIENCE);
-            let after = self.after(Ok(()));
+            // What its record breaks is said first: the reply only follows it.
+            self.after(Ok(()))?;
             if let Ok(reply) = answered
                 && self.open.is_some()
             {
@@ -313,7 +315,7 @@ impl Whole {
                 self.promised_durable = self.promised_durable.max(reply.as_of.0);
                 self.check_reply(Ring::Control, &reply, bytes)?;
             }
-            return after;
+            return Ok(());
         }
         self.publish_all(client, &[bytes.to_vec()])
     }
@@ -353,7 +355,7 @@ impl Whole {
                 return Err(format!("client {client} has {flying} of {credit} in flight, refused"));
             }
         }
-        if let Some(NotTaken::Overloaded) = submitted.refused {
+        if let Some(NotTaken::Overloaded(_)) = submitted.refused {
             self.counts.overloaded += 1;
             let rings = open.engine.health().rings;
             let depth = rings.iter().find(|ring| ring.name == "bets").map_or(0, |ring| ring.depth);
@@ -758,7 +760,11 @@ impl Whole {
             ));
         }
         self.auditor.compare(&state)?;
-        self.auditor.compare_requests(&state)
+        self.auditor.compare_requests(&state)?;
+        let records = self.history.iter();
+        let records = records.map(|(_, command, events)| (command.as_slice(), events.as_slice()));
+        self.counts.holds = wallets::check(records)?;
+        Ok(())
     }
 }
 
@@ -766,9 +772,9 @@ impl Whole {
 ///
 /// # Errors
 /// The first thing that does not hold.
-pub fn night_of(seed: u64, steps: usize) -> Result<Counts, Box<Failure>> {
+pub fn night_of(seed: u64, steps: usize, wallets: bool) -> Result<Counts, Box<Failure>> {
     let mut machine = Whole::new(seed);
-    let mut crowd = Crowd::new(seed);
+    let mut crowd = Crowd::new(seed).with_wallets(wallets);
     let mut inputs = Vec::with_capacity(steps);
     let mut broken = None;
     for _ in 0..steps {
@@ -789,7 +795,7 @@ pub fn night_of(seed: u64, steps: usize) -> Result<Counts, Box<Failure>> {
     match broken {
         None => Ok(counts),
         Some(what) => {
-            Err(Box::new(Failure { seed, step: inputs.len(), what, inputs, whole: true }))
+            Err(Box::new(Failure { seed, step: inputs.len(), what, inputs, whole: true, wallets }))
         }
     }
 }

@@ -88,8 +88,10 @@ fn encoded(header: Header, command: &Command<'_>) -> Vec<Slot> {
         WithdrawSelection ArchiveMarket SetLimits BlockAccount LiftQuarantine FeedHeartbeat FeedGap
         FeedRecovered OpenAccount Deposit Withdraw Place AcceptOffer DeclineOffer Resolve
         SetInPlay FreezeCashOut CancelBets RollbackResult CancelBet CorrectPrice Adjust GrantBonus
-        CashOut SetAutoCashOut;
-        RegisterActor DefineFeed DefineFixture DefineMarket;
+        CashOut SetAutoCashOut SwitchFeed SetTier AssignTier SetFeedSchema TraderPrice
+        SetStakeFactor SetAccountLimit ExcludeAccount ConfirmHold ReleaseHold FeedRecovering
+        SetOwnLimit ExcludeSelf;
+        RegisterActor DefineFeed DefineFixture DefineMarket DefineGroup;
         SetPrices MarketResult PublishRules AnswerReferral PlaceTicket
     }
 }
@@ -332,6 +334,96 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             let scope = LimitScope::Currency as u8;
             let limits = desk::genesis().limits;
             bytes(plain(trader, &body!(SetLimits { scope: scope, currency: 826, limits: limits })))
+        }),
+        ("define-group", {
+            let body = body!(DefineGroup { primary: FeedId(1), backup: FeedId(2) });
+            built(build::define_group(trader, body, "cup"))
+        }),
+        ("switch-feed", {
+            let (group, to) = (GroupId(1), Drives::Backup as u8);
+            bytes(plain(trader, &body!(SwitchFeed { group: group, to: to })))
+        }),
+        ("tier", {
+            let act = LiabilityAct::Step as u8;
+            let (age, dwell) = (Nanos::from_secs(2), Nanos::from_secs(1));
+            let body = body!(SetTier {
+                tier: 2,
+                act: act,
+                band: 25,
+                ticks: 2,
+                steps: 3,
+                drift_band: 20_000,
+                drift_dwell: dwell,
+                age_bound: age,
+                cash_out_age: age,
+                price_band: 500_000,
+            });
+            bytes(plain(trader, &body))
+        }),
+        ("assign-tier", bytes(plain(trader, &body!(AssignTier { tier: 2, market: market })))),
+        ("schema", { bytes(plain(trader, &body!(SetFeedSchema { feed: FeedId(1), schema: 7 }))) }),
+        ("pin", {
+            let (act, price) = (TraderPriceAct::Pin as u8, price(21_000));
+            bytes(plain(trader, &body!(TraderPrice { market: market, act: act, price: price })))
+        }),
+        ("take-held", {
+            let (act, market) = (TraderPriceAct::TakeHeld as u8, MarketId::new(1, 1));
+            bytes(plain(trader, &body!(TraderPrice { market: market, act: act })))
+        }),
+        ("factor", {
+            let (scope, id) = (FactorScope::Market as u8, market.raw());
+            bytes(plain(trader, &body!(SetStakeFactor { scope: scope, id: id, percent: 50 })))
+        }),
+        ("account-limit", {
+            let (kind, period) = (LimitKind::Stake as u8, Period::Day as u8);
+            let (account, amount) = (AccountId::new(0, 1), Minor(2_000));
+            bytes(plain(
+                trader,
+                &body!(SetAccountLimit {
+                    kind: kind,
+                    period: period,
+                    account: account,
+                    amount: amount,
+                }),
+            ))
+        }),
+        ("own-limit", {
+            let (kind, period) = (LimitKind::Loss as u8, Period::Week as u8);
+            let body = body!(SetOwnLimit { kind: kind, period: period, amount: Minor(500) });
+            bytes(plain(customer, &body))
+        }),
+        ("exclude", {
+            let (account, until) = (AccountId::new(1, 1), Timestamp::MAX);
+            bytes(plain(trader, &body!(ExcludeAccount { account: account, until: until })))
+        }),
+        ("exclude-self", bytes(plain(customer, &body!(ExcludeSelf { until: Timestamp::MAX })))),
+        ("confirm-hold", {
+            let (bet, amount) = (BetId::new(0, 1), Minor(1_000));
+            bytes(plain(trader, &body!(ConfirmHold { bet: bet, amount: amount, reference: 7 })))
+        }),
+        ("release-hold", bytes(plain(trader, &body!(ReleaseHold { bet: BetId::new(0, 1) })))),
+        ("gap", {
+            let (feed_seq, connection) = (3, 1);
+            let body = FeedGap { feed: FeedId(1), feed_seq, connection, ..FeedGap::default() };
+            bytes(plain(feed, &body))
+        }),
+        ("recovering", {
+            let (feed_seq, request) = (4, 7);
+            let body =
+                FeedRecovering { feed: FeedId(1), feed_seq, request, ..FeedRecovering::default() };
+            bytes(plain(feed, &body))
+        }),
+        ("recovered", {
+            let body = FeedRecovered { feed: FeedId(1), request: 7, ..FeedRecovered::default() };
+            bytes(plain(feed, &body))
+        }),
+        ("open-wallet-of-a-probe", {
+            let header = Header { account: 0, ..customer };
+            let purse = Purse::External as u8;
+            bytes(plain(
+                header,
+                &body!(OpenAccount { reference: 78, currency: 826, purse: purse, synthetic: 1 }),
+            ))
         }),
         ("step", bytes(plain(desk::engine(), &Step { budget: 3, ..Step::default() }))),
         ("events", events.as_bytes().to_vec()),

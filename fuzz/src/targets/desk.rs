@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 
 use betring_core::answer::{Answer, AnswerKind, Fate, Reply};
 use betring_core::command::{
-    Capacities, Command, EpochOpened, Genesis, Kind, Lane, Limits, PriceFailure, Step, Tick, build,
+    Capacities, Command, EpochOpened, Genesis, Kind, Lane, Limits, PriceFailure, Step, Tick,
     decode, rounding_code,
 };
 use betring_core::event::{Event, EventReader, Events, HouseAccount, LedgerAccount};
 use betring_core::id::{ClientId, Epoch, RequestKey, Seq, Token};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{Body, Header, Minor, Slot};
+use betring_core::wire::{Body, Header, Slot};
 use betring_core::{
     Admission, HouseRules, LOGIC_VERSION, ReplayError, ReplayWhat, Rules, Stamp, State,
 };
-use betring_pricing::{Money, RoundingMode, Stake};
+use betring_pricing::RoundingMode;
 use zerocopy::IntoBytes;
 
 /// Digests of both states are compared after so many commands, and at the end.
@@ -39,12 +39,7 @@ pub(crate) fn genesis() -> Genesis {
         price_failure: PriceFailure::Refuse as u8,
         rounding: rounding_code(RoundingMode::Down),
         step_budget: 3,
-        limits: Limits {
-            min_stake: Minor(1),
-            max_stake: Minor::from(Stake::MAX),
-            max_payout: Minor::from(Money::MAX),
-            max_liability: Minor::from(Money::MAX),
-        },
+        limits: Limits::UNLIMITED,
         ..Genesis::default()
     }
 }
@@ -63,6 +58,8 @@ pub(crate) fn capacities() -> Capacities {
         currencies: 2,
         quarantined: 2,
         legs: 24,
+        groups: 2,
+        limited: 2,
     }
 }
 
@@ -357,7 +354,7 @@ fn kind(header: &Header) -> String {
 
 /// A command under a key, with its time limit, as slots.
 pub(crate) fn plain<B: Body>(header: Header, body: &B) -> Vec<Slot> {
-    vec![build::plain(header, body)]
+    betring_core::wire::slots(header, body, &[])
 }
 
 /// Whether only the engine may give a command of this kind.

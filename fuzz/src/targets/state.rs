@@ -95,7 +95,12 @@ pub(crate) fn furnish(desk: &mut Desk) {
     let fixed = MarketKind::Fixed as u8;
     let manual = body!(DefineMarket { winners: 1, kind: fixed });
     give(build::define_market(trader(), manual, "m0", &["a", "b", "c"]));
-    let fed = body!(DefineMarket { winners: 1, kind: fixed, feed: FeedId(1) });
+    // A second feed stands by, for markets of the group that is there.
+    let standing_by = body!(DefineFeed { silence_bound: silence_bound });
+    give(build::define_feed(trader(), standing_by, "backup"));
+    let group = body!(DefineGroup { primary: FeedId(1), backup: FeedId(2) });
+    give(build::define_group(trader(), group, "group"));
+    let fed = body!(DefineMarket { winners: 1, kind: fixed, feed: FeedId(1), group: GroupId(1) });
     give(build::define_market(trader(), fed, "m1", &["a", "b"]));
     for market in [MarketId::new(0, 1), MarketId::new(1, 1)] {
         give(Ok(plain(trader(), &body!(OpenMarket { market: market }))));
@@ -275,9 +280,12 @@ impl Night {
                 $name { valid_until: until, $($field: $value,)* ..$name::default() }
             };
         }
-        // What came later has the numbers beyond: inputs from before mean what they meant.
+        // What came later has the numbers beyond, from the top down.
         if op::LATER <= what {
             return self.later(tape, what - op::LATER, p);
+        }
+        if op::LIVE <= what {
+            return self.live(tape, what - op::LIVE, p);
         }
         match what % 38 {
             op::WAIT => {
@@ -307,6 +315,7 @@ impl Night {
                 let body = body!(DefineFeed {
                     silence_bound: Nanos(tape.of(p[1], &SPANS)),
                     delay_bound: Nanos(tape.of(p[2], &SPANS)),
+                    schema: u32::from(p[3] % 3),
                 });
                 self.built(build::define_feed(header, body, NAMES[usize::from(p[0]) % 6]));
             }
@@ -323,6 +332,9 @@ impl Night {
                     fixture: FixtureId::new(u32::from(p[4] % 3), u32::from(p[4] / 3 % 3)),
                     age_bound: Nanos(tape.of(p[4], &SPANS)),
                     kind: 1 + p[2] / 4 % 2,
+                    tier: p[2] / 8 % 3,
+                    group: GroupId(u16::from(p[1] / 4 % 3)),
+                    canary: u8::from(p[2] / 24 % 8 == 7),
                 });
                 let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
                 let selections = &names[..2 + usize::from(p[3]) % 7];
@@ -342,12 +354,16 @@ impl Night {
                 self.control(&body!(ArchiveMarket { market: market }));
             }
             op::SUSPEND => {
-                let (level, owner, id) = level(tape, p);
-                self.control(&body!(Suspend { level: level, owner: owner, id: id }));
+                let (level, owner, id, selection) = level(tape, p);
+                let body =
+                    body!(Suspend { level: level, owner: owner, id: id, selection: selection });
+                self.control(&body);
             }
             op::RELEASE => {
-                let (level, owner, id) = level(tape, p);
-                self.control(&body!(Release { level: level, owner: owner, id: id }));
+                let (level, owner, id, selection) = level(tape, p);
+                let body =
+                    body!(Release { level: level, owner: owner, id: id, selection: selection });
+                self.control(&body);
             }
             op::WITHDRAW_SELECTION => {
                 let body = body!(WithdrawSelection {
@@ -387,6 +403,9 @@ impl Night {
                         max_stake: Minor(tape.of(p[3], &AMOUNTS)),
                         max_payout: Minor(tape.of(p[4], &AMOUNTS)),
                         max_liability: Minor(tape.of(p[4], &AMOUNTS)),
+                        max_customer: Minor(tape.of(p[0] / 2, &AMOUNTS)),
+                        max_selection: Minor(tape.of(p[1] / 4, &AMOUNTS)),
+                        max_event: Minor(tape.of(p[3] / 12, &AMOUNTS)),
                     },
                 });
                 self.control(&body);
@@ -425,6 +444,7 @@ impl Night {
                         market,
                         feed_seq: self.next_feed_seq(p[4]),
                         source: self.source(p[4] / 5),
+                        schema: u32::from(p[1] / 32 % 3),
                         as_of: self.source(p[1] / 4),
                         ..SetPrices::default()
                     };
@@ -435,21 +455,31 @@ impl Night {
             op::HEARTBEAT | op::GAP | op::RECOVERED => {
                 let feed = FeedId(1 + u16::from(p[0] % 3));
                 let (feed_seq, source) = (self.next_feed_seq(p[1]), self.source(p[2]));
+                let schema = u32::from(p[3] % 3);
                 macro_rules! message {
-                    ($name:ident) => {
-                        self.message(&$name { feed, feed_seq, source, ..$name::default() })
+                    ($name:ident $(, $field:ident: $value:expr)?) => {
+                        self.message(&$name {
+                            feed,
+                            feed_seq,
+                            source,
+                            schema,
+                            $($field: $value,)?
+                            ..$name::default()
+                        })
                     };
                 }
                 match what % 38 {
                     op::HEARTBEAT => message!(FeedHeartbeat),
-                    op::GAP => message!(FeedGap),
-                    _ => message!(FeedRecovered),
+                    op::GAP => message!(FeedGap, connection: p[4] % 2),
+                    _ => message!(FeedRecovered, request: u64::from(p[4] % 3)),
                 }
             }
             op::OPEN_ACCOUNT => {
                 let body = body!(OpenAccount {
                     reference: tape.of(p[0], &NUMBERS) as u64,
                     currency: currency(p[1]),
+                    purse: p[3] % 2,
+                    synthetic: p[4] % 2,
                 });
                 self.customer(u64::from(p[2] % 2), &body);
             }
@@ -505,6 +535,136 @@ impl Night {
             op::VALID_FOR => self.valid_for = tape.of(p[0], &SPANS),
             op::ACTOR => self.actor = tape.of(p[0], &NUMBERS) as u64,
             _ => self.synthetic = p[0] % 2 == 1,
+        }
+    }
+
+    /// Groups, tiers, prices that are pinned or held back, holds, limits of one's own, factors.
+    fn live(&mut self, tape: &mut Tape<'_>, what: u8, p: [u8; 5]) {
+        let until = self.until();
+        macro_rules! body {
+            ($name:ident { $($field:ident: $value:expr),* $(,)? }) => {
+                $name { valid_until: until, $($field: $value,)* ..$name::default() }
+            };
+        }
+        let feed = FeedId(u16::from(p[0] % 4));
+        match what % 14 {
+            0 => {
+                let header = self.header(self.actor);
+                let backup = FeedId(u16::from(p[1] % 4));
+                let body = body!(DefineGroup { primary: feed, backup: backup });
+                self.built(build::define_group(header, body, NAMES[usize::from(p[2]) % 6]));
+            }
+            1 => {
+                let (group, to) = (GroupId(u16::from(p[0] % 4)), 1 + p[1] % 2);
+                self.control(&body!(SwitchFeed { group: group, to: to }));
+            }
+            2 => {
+                let act = p[1] % 3;
+                let steps = if act == LiabilityAct::Step as u8 {
+                    (1 + p[2] % 3, 1 + p[3] % 3)
+                } else {
+                    (0, 0)
+                };
+                let drift = u32::from(p[3]) * 1_000;
+                let body = body!(SetTier {
+                    tier: p[0] % 3,
+                    act: act,
+                    band: if act == 0 { 0 } else { 1 + p[2] % 100 },
+                    ticks: steps.0,
+                    steps: steps.1,
+                    drift_band: drift,
+                    drift_dwell: if drift == 0 {
+                        Nanos::ZERO
+                    } else {
+                        Nanos(tape.of(p[4], &SPANS))
+                    },
+                    age_bound: Nanos(tape.of(p[1] / 3, &SPANS)),
+                    cash_out_age: Nanos(tape.of(p[4] / 12, &SPANS)),
+                    price_band: u32::from(p[4]) * 5_000,
+                });
+                self.control(&body);
+            }
+            3 => {
+                let market = market(tape, p[0]);
+                self.control(&body!(AssignTier { tier: p[1] % 3, market: market }));
+            }
+            4 => self.control(&body!(SetFeedSchema { feed: feed, schema: u32::from(p[1] % 3) })),
+            5 => {
+                let act = 1 + p[2] % 3;
+                let pins = act == TraderPriceAct::Pin as u8;
+                let price = PRICES[usize::from(p[3]) % (PRICES.len() - 1)];
+                let body = body!(TraderPrice {
+                    market: market(tape, p[0]),
+                    selection: SelectionIndex(u16::from(p[1] % 5)),
+                    act: act,
+                    price: if pins { price } else { WirePrice::NONE },
+                });
+                self.control(&body);
+            }
+            6 => {
+                let scope = 1 + p[0] % 6;
+                let id = match FactorScope::from_code(scope) {
+                    Some(FactorScope::Feed | FactorScope::Tier) => u64::from(p[1] % 4),
+                    Some(FactorScope::Fixture) => FixtureId::new(u32::from(p[1] % 3), 1).raw(),
+                    Some(FactorScope::Market) => market(tape, p[1]).raw(),
+                    Some(FactorScope::Account) => account(tape, p[1]),
+                    Some(FactorScope::Engine) | None => 0,
+                };
+                let percent = u32::from(p[2]) * 40;
+                self.control(&body!(SetStakeFactor { scope: scope, id: id, percent: percent }));
+            }
+            7 | 8 => {
+                let (kind, period) = (1 + p[1] % 3, 1 + p[1] / 3 % 3);
+                let (whose, amount) = (account(tape, p[0]), Minor(i64::from(p[2]) * 50));
+                if what % 14 == 7 {
+                    let own = body!(SetOwnLimit { kind: kind, period: period, amount: amount });
+                    return self.customer(whose, &own);
+                }
+                let account = AccountId::from_raw(whose);
+                self.control(&body!(SetAccountLimit {
+                    kind: kind,
+                    period: period,
+                    account: account,
+                    amount: amount,
+                }));
+            }
+            9 => {
+                let (whose, span) = (account(tape, p[0]), Nanos(tape.of(p[1], &SPANS)));
+                let until = self.desk.at.plus(span);
+                if p[2] % 2 == 1 {
+                    return self.customer(whose, &body!(ExcludeSelf { until: until }));
+                }
+                let account = AccountId::from_raw(whose);
+                self.control(&body!(ExcludeAccount { account: account, until: until }));
+            }
+            10 | 11 => {
+                let bet = bet(tape, p[0]);
+                let asked = self.desk.state.bet(bet).map_or(Minor(1), |bet| bet.stake);
+                let amount = if p[1] < 224 { asked } else { Minor(i64::from(p[2]) + 1) };
+                let reference = u64::from(p[3] % 4);
+                self.control(&body!(ConfirmHold {
+                    bet: bet,
+                    amount: amount,
+                    reference: reference
+                }));
+            }
+            12 => {
+                let bet = bet(tape, p[0]);
+                self.control(&body!(ReleaseHold { bet: bet }));
+            }
+            _ => {
+                let (feed_seq, request) = (self.next_feed_seq(p[1]), u64::from(p[2] % 3));
+                let (feed, schema) = (FeedId(1 + feed.0 % 3), u32::from(p[3] % 3));
+                let source = self.source(p[4]);
+                self.message(&FeedRecovering {
+                    feed,
+                    feed_seq,
+                    source,
+                    request,
+                    schema,
+                    ..FeedRecovering::default()
+                });
+            }
         }
     }
 
@@ -595,7 +755,7 @@ impl Night {
                 self.control(&body!(SetInPlay { market: market, delay: delay, in_play: in_play }));
             }
             11 => {
-                let (level, owner, id) = level(tape, p);
+                let (level, owner, id, _) = level(tape, p);
                 let frozen = p[4] % 2;
                 self.control(&body!(FreezeCashOut {
                     level: level,
@@ -623,6 +783,8 @@ impl Night {
                 set.certainty = 1 + p[1] / 8 % 2;
                 set.lines_max = 1 + u32::from(p[2]);
                 set.cash_out_margin = u32::from(p[3]) * 3_000;
+                set.hold_bind = 1 + p[1] / 16 % 2;
+                set.hold_ttl = Nanos(tape.of(p[4] % 12, &SPANS).clamp(1, WINDOW));
                 let header = self.header(self.actor);
                 let body = body!(PublishRules {});
                 self.give(build::publish_rules(header, body, &set));
@@ -680,6 +842,7 @@ impl Night {
 /// What the first byte of a command asks for.
 mod op {
     pub(super) const LATER: u8 = 228;
+    pub(super) const LIVE: u8 = 190;
     pub(super) const WAIT: u8 = 0;
     pub(super) const STEP: u8 = 1;
     pub(super) const TICK: u8 = 2;
@@ -748,15 +911,17 @@ fn currency(choice: u8) -> u16 {
     [826, 978, 840, 392][usize::from(choice) % 4]
 }
 
-fn level(tape: &mut Tape<'_>, p: [u8; 5]) -> (u8, u8, u64) {
-    let level = 1 + p[0] % 4;
+fn level(tape: &mut Tape<'_>, p: [u8; 5]) -> (u8, u8, u64, SelectionIndex) {
+    let level = 1 + p[0] % 6;
     let id = match Level::from_code(level) {
         Some(Level::Engine) => u64::from(p[2] == 254),
         Some(Level::Feed) => u64::from(p[2] % 4),
         Some(Level::Fixture) => FixtureId::new(u32::from(p[2] % 3), 1).raw(),
-        Some(Level::Market) | None => market(tape, p[2]).raw(),
+        Some(Level::Group) => u64::from(p[2] % 4),
+        Some(Level::Market | Level::Selection) | None => market(tape, p[2]).raw(),
     };
-    (level, 1 + p[1] % 4, id)
+    let of = level == Level::Selection as u8;
+    (level, 1 + p[1] % 5, id, SelectionIndex(if of { u16::from(p[3] % 4) } else { 0 }))
 }
 
 /// Nights in a few lines, each to an end that random bytes rarely find.
@@ -925,6 +1090,89 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     [DEPOSIT, 0, 10, 0, 0, 0],
                     [WITHDRAW, 0, 6, 0, 0, 0],
                     place(0, 0, 9),
+                ],
+            ),
+        ),
+        (
+            "a-wallet-that-answers-late-twice-and-otherwise",
+            night(
+                house,
+                &[
+                    [OPEN_ACCOUNT, 3, 0, 0, 1, 0],
+                    // Whatever it is placed under, it is asked of the wallet first.
+                    [PLACE, 2, 0, 5, 0, 3],
+                    [LIVE + 10, 0, 230, 7, 1, 0],
+                    [LIVE + 10, 0, 0, 0, 1, 0],
+                    [LIVE + 11, 0, 0, 0, 1, 0],
+                    [LIVE + 11, 0, 0, 0, 2, 0],
+                    // Rules that bind at placing.
+                    [LATER + 13, 3, 23, 60, 0, 4],
+                    [PLACE, 2, 8, 5, 0, 3],
+                    [LIVE + 12, 1, 0, 0, 0, 0],
+                    [PLACE, 2, 16, 5, 0, 3],
+                    [SUSPEND, 3, 1, 0, 0, 0],
+                    [LIVE + 10, 2, 0, 0, 3, 0],
+                    [PLACE, 2, 0, 5, 0, 3],
+                    [WAIT, 5, 0, 0, 0, 0],
+                    [TICK, 0, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [LIVE + 10, 3, 0, 0, 4, 0],
+                    [RESULT, 0, 0, 1, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [LATER + 4, 0, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "feeds-that-part-a-pin-and-a-switch",
+            night(
+                house,
+                &[
+                    // A tier with bands for drift and for a price that jumps, and steps of liability.
+                    [LIVE + 2, 1, 1, 1, 20, 60],
+                    [LIVE + 3, 1, 1, 0, 0, 0],
+                    [RECOVERED, 1, 0, 0, 0, 0],
+                    [SET_PRICES, 1, 2, 16, 0, 0],
+                    [SET_PRICES, 1, 1, 16, 6, 0],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [LIVE + 5, 1, 0, 2, 0, 0],
+                    [LIVE + 5, 1, 0, 0, 4, 0],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [LIVE + 1, 1, 1, 0, 0, 0],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [LIVE + 5, 1, 0, 1, 0, 0],
+                    [LIVE + 13, 1, 0, 1, 0, 0],
+                    [RECOVERED, 1, 0, 0, 0, 2],
+                    [RECOVERED, 1, 0, 0, 0, 1],
+                    [LIVE + 4, 2, 1, 0, 0, 0],
+                    [HEARTBEAT, 1, 0, 0, 2, 0],
+                    [LIVE + 4, 2, 0, 0, 0, 0],
+                    [RESTART, 0, 0, 0, 0, 0],
+                    [OPEN, 1, 0, 0, 0, 0],
+                    [PLACE, 1, 1, 3, 0, 3],
+                ],
+            ),
+        ),
+        (
+            "limits-of-ones-own-and-an-exclusion",
+            night(
+                house,
+                &[
+                    [LIVE + 7, 0, 1, 20, 0, 0],
+                    place(0, 0, 3),
+                    [LIVE + 7, 0, 1, 200, 0, 0],
+                    place(0, 0, 5),
+                    [LIVE + 8, 0, 0, 3, 0, 0],
+                    [DEPOSIT, 0, 5, 0, 0, 0],
+                    [LIVE + 6, 5, 0, 1, 0, 0],
+                    place(0, 1, 3),
+                    [LIVE + 9, 0, 4, 1, 0, 0],
+                    place(0, 0, 2),
+                    [WITHDRAW, 0, 1, 0, 0, 0],
+                    [WAIT, 11, 0, 0, 0, 0],
+                    [LIVE + 9, 0, 4, 0, 0, 0],
+                    place(0, 0, 2),
                 ],
             ),
         ),

@@ -47,6 +47,7 @@ impl Book {
                 max_stake: most,
                 max_payout: most,
                 max_liability: most,
+                ..Limits::UNLIMITED
             },
             ..Genesis::default()
         };
@@ -63,6 +64,8 @@ impl Book {
             currencies: 1,
             quarantined: 1,
             legs: 48,
+            groups: 1,
+            limited: 1,
         };
         book.own(&EpochOpened { epoch: Epoch(1), capacities, ..EpochOpened::default() });
         let header = Header { account: 0, ..book.trader() };

@@ -7,7 +7,7 @@ use betring_core::id::{MarketId, RequestKey};
 use betring_core::reject::Reject;
 use betring_core::script::{Desk, check};
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::Header;
+use betring_core::wire::{self, Header};
 use betring_fuzz::sim;
 use betring_fuzz::world::{Disk, Failing};
 use betring_journal::{EpochInfo, Journal, Options, RecordMeta};
@@ -97,7 +97,8 @@ fn limits_of_no_market_are_refused() {
         limits: genesis.limits,
         ..SetLimits::default()
     };
-    let reply = desk.ask(now, build::plain(header(2), &limits).0.as_slice()).unwrap();
+    let slots = wire::slots(header(2), &limits, &[]);
+    let reply = desk.ask(now, slots.as_bytes()).unwrap();
     assert_eq!(reply.answer.reject(), Some(Reject::MarketUnknown));
 }
 

@@ -1,6 +1,6 @@
 //! Histories of concurrent callers are linearizable; one that is altered is not, and the sentence is told.
 
-use betring::{Layout, Level, NotTaken};
+use betring::{Busy, Layout, Level, NotTaken};
 use betring_core::answer::{AnswerKind, Reply};
 use betring_core::command::Kind;
 use betring_core::id::{Seq, Token};
@@ -206,7 +206,8 @@ fn an_attempt_that_was_refused_as_overloaded_and_executed_is_found() {
     let mut history = recorded();
     let at = find(&history, |at| decided(&history, at).is_some() && 20 < at);
     let returned = history.operations[at].returned().expect("it was answered");
-    history.operations[at].said = Said::NotTaken { returned, why: NotTaken::Overloaded };
+    history.operations[at].said =
+        Said::NotTaken { returned, why: NotTaken::Overloaded(Busy::RING_FULL) };
     // Retries of it are shown, too, if there were any: callers race each other, so it is not known here.
     let broken = breaks(&history, Sentence::OnceOrNever);
     assert_eq!(broken.operations.first(), Some(&at), "{broken}");
@@ -227,7 +228,7 @@ fn a_record_of_something_else_than_was_asked_is_found() {
 
 #[test]
 fn a_refusal_that_the_facade_had_no_reason_for_is_found() {
-    for why in [NotTaken::Overloaded, NotTaken::TooManyInFlight { credit: 4 }] {
+    for why in [NotTaken::Overloaded(Busy::RING_FULL), NotTaken::TooManyInFlight { credit: 4 }] {
         let mut history = recorded();
         // Long before anybody else.
         let mut refused = history.operations[0].clone();

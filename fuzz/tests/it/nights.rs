@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 fn nights_of_crashes_on_a_lying_disk_hold() {
     let mut counts = sim::Counts::default();
     for seed in 0..20 {
-        match sim::night_of(seed, 400) {
+        match sim::night_of(seed, 400, false) {
             Ok(night) => counts.add(&night),
             Err(failure) => panic!("{failure}"),
         }
@@ -31,7 +31,7 @@ fn nights_of_crashes_on_a_lying_disk_hold() {
 fn nights_with_the_whole_engine_hold() {
     let mut counts = sim::Counts::default();
     for seed in 0..24 {
-        match sim::whole::night_of(seed, 300) {
+        match sim::whole::night_of(seed, 300, false) {
             Ok(night) => counts.add(&night),
             Err(failure) => panic!("{failure}"),
         }
@@ -44,8 +44,25 @@ fn nights_with_the_whole_engine_hold() {
 }
 
 #[test]
+fn holds_that_wallets_answer_late_twice_or_never_take_no_stake_twice() {
+    let mut counts = sim::Counts::default();
+    for seed in 0..40 {
+        match sim::night_of(seed, 600, true) {
+            Ok(night) => counts.add(&night),
+            Err(failure) => panic!("{failure}"),
+        }
+    }
+    let holds = counts.holds;
+    println!("{holds}");
+    assert!(100 < holds.asked && 0 < holds.at_place && holds.at_place < holds.asked, "{holds}");
+    assert!(50 < holds.opened && holds.opened <= holds.confirmed, "{holds}");
+    assert!(0 < holds.refused && 0 < holds.released && 0 < holds.timed_out, "{holds}");
+    assert!(0 < holds.doubled && 0 < holds.late && 0 < holds.of_another_amount, "{holds}");
+}
+
+#[test]
 fn the_same_seed_is_the_same_night() {
-    let told = |seed| sim::night_of(seed, 300).map(|counts| counts.to_string()).ok();
+    let told = |seed| sim::night_of(seed, 300, false).map(|counts| counts.to_string()).ok();
     assert_eq!(told(77), told(77));
     assert_ne!(told(77), told(78));
 }
@@ -314,8 +331,14 @@ fn what_happened_in_a_night_can_be_written_as_a_script_that_holds() {
         let inputs = sim::inputs_of(seed, 600);
         let quiet = |input: &sim::Input| !matches!(input, sim::Input::FailAfter(..));
         let inputs: Vec<sim::Input> = inputs.into_iter().filter(quiet).collect();
-        let night =
-            sim::Failure { seed, step: inputs.len(), what: String::new(), inputs, whole: false };
+        let night = sim::Failure {
+            seed,
+            step: inputs.len(),
+            what: String::new(),
+            inputs,
+            whole: false,
+            wallets: false,
+        };
         let script = betring_fuzz::minimize::script(&night);
         let report = match betring_core::script::run(&script) {
             Ok(report) => report,

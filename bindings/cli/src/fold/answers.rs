@@ -37,7 +37,7 @@ impl Fold {
                 }
                 Event::BetOpened(_) | Event::TicketOpened(_) if is_told => unanswered += 1,
                 Event::BetOffered(bet) if is_told && bet.leg == 0 => unanswered += 1,
-                Event::BetPending(_) => unanswered += 1,
+                Event::BetPending(_) if is_told => unanswered += 1,
                 Event::CashOutPending(_) if matches!(command, Command::CashOut(_)) => {
                     unanswered += 1;
                 }

@@ -1,7 +1,9 @@
 //! A bet's prices and its basis: what was in force at the record that bound it, and whether it might.
 
+use super::holds;
 use super::tickets::{self, Lines};
-use super::{Agreed, Bet, Fold, Leg, Life, Quote, Rule};
+use super::world::InForce;
+use super::{Agreed, Bet, Fold, Leg, Life, Rule};
 use crate::describe::owners;
 use betring_core::BetState;
 use betring_core::answer::Basis;
@@ -25,105 +27,100 @@ impl Fold {
     /// What holds of a price that is bound or offered at this record.
     fn in_force(&mut self, bet: BetId, leg: &Leg) {
         let (market, selection) = (leg.market, leg.selection);
-        let Some(quote) = self.quote(market, selection).copied() else {
+        let Some(now) = self.fresh(bet, market, selection) else {
             return self
                 .broken(Rule::Price, || format!("{bet} is on {market} {selection}, unknown"));
         };
-        self.must(Rule::Price, leg.price == quote.price, || {
-            format!("{bet} has {}, in force on {market} {selection} was {}", leg.price, quote.price)
+        self.must(Rule::Price, leg.price == now.price, || {
+            format!("{bet} has {}, in force on {market} {selection} was {}", leg.price, now.price)
         });
-        self.must(Rule::Price, leg.version == quote.version, || {
-            format!("{bet} has version {}, in force was {}", leg.version, quote.version)
+        self.must(Rule::Price, leg.version == now.version, || {
+            format!("{bet} has version {}, in force was {}", leg.version, now.version)
         });
-        let now = self.fresh(bet, market, &quote);
-        self.must(Rule::Age, now.is_none_or(|now| now == leg.age), || {
-            let now = now.unwrap_or_default();
-            format!("{bet} says that its price was {} old, it was {now}", leg.age)
+        self.must(Rule::Age, now.age == leg.age, || {
+            format!("{bet} says that its price was {} old, it was {}", leg.age, now.age)
+        });
+        self.must(Rule::Feed, now.feed == leg.feed, || {
+            format!("{bet} says it was priced by {}, {} priced it", leg.feed, now.feed)
         });
         self.standing(bet, market, selection);
     }
 
-    /// There is a price, and it is not too old; how old it is.
-    pub(super) fn fresh(&mut self, bet: BetId, id: MarketId, quote: &Quote) -> Option<Nanos> {
+    /// There is a price, and it is not too old; what it is.
+    pub(super) fn fresh(
+        &mut self,
+        bet: BetId,
+        id: MarketId,
+        selection: SelectionIndex,
+    ) -> Option<InForce> {
+        let now = self.in_force_now(id, selection)?;
         let market = self.markets.get(&id.raw())?;
-        let feed = self.feeds.get(&market.feed.0)?;
-        let confirmed = match quote.as_of {
-            // A heartbeat confirms what its feed has sent since it last recovered.
-            Timestamp(0) if quote.generation == feed.generation => {
-                quote.received.max(feed.heartbeat)
-            }
-            Timestamp(0) => quote.received,
-            // A derived price is as old as its oldest input, whatever was heard since.
-            as_of => as_of,
-        };
-        let age = self.at.since(confirmed).or_zero();
-        let (bound, delay_bound) = (market.age_bound, feed.delay_bound);
-        self.must(Rule::Price, !quote.price.is_none(), || format!("{bet}: there was no price"));
-        self.must(Rule::Age, bound == Nanos::ZERO || age <= bound, || {
-            format!("{bet}: the price was {age} old, the bound of {id} is {bound}")
+        let own = if now.pinned { Nanos::ZERO } else { market.age_bound };
+        let bound = stricter(own, self.tier(market).age_bound);
+        let delay_bound = self.feeds.get(&now.feed.0)?.delay_bound;
+        self.must(Rule::Price, !now.price.is_none(), || format!("{bet}: there was no price"));
+        self.must(Rule::Band, !now.kept_back, || {
+            format!("{bet}: the feed had sent another price, and it was kept back")
         });
-        let late = delay_bound != Nanos::ZERO && delay_bound < quote.delay;
+        self.must(Rule::Age, bound == Nanos::ZERO || now.age <= bound, || {
+            format!("{bet}: the price was {} old, the bound of {id} is {bound}", now.age)
+        });
+        let late = delay_bound != Nanos::ZERO && delay_bound < now.delay;
         self.must(Rule::Age, !late, || {
-            format!("{bet}: the price came {} late, the bound is {delay_bound}", quote.delay)
+            format!("{bet}: the price came {} late, the bound is {delay_bound}", now.delay)
         });
-        Some(age)
+        Some(now)
     }
 
     /// What holds of market, selection, feed and every level when a bet is made.
     pub(super) fn standing(&mut self, bet: BetId, market: MarketId, selection: SelectionIndex) {
-        let (at, epoch, engine) = (self.at, self.epoch, self.engine.owners);
-        let withdrawn = self.quote(market, selection).is_some_and(|quote| quote.withdrawn);
+        let (at, epoch) = (self.at, self.epoch);
         let Some(now) = self.markets.get(&market.raw()) else { return };
-        let (status, opened_in, feed_id) = (now.status, now.opened_in, now.feed);
+        let (status, opened_in, feed_id) = (now.status, now.opened_in, self.driving(now));
         let is_void = now.windows.iter().any(|(from, until)| *from <= at && at < *until);
-        let fixture = self.fixtures.get(&now.fixture.raw()).map_or(0, |held| held.owners);
-        let held = [
-            ("the engine", engine),
-            ("its feed", self.feeds.get(&feed_id.0).map_or(0, |feed| feed.held.owners)),
-            ("its fixture", fixture),
-            ("the market", now.held.owners),
-        ];
-        if let Some(feed) = self.feeds.get(&feed_id.0) {
-            let (up, silent) = (feed.up, at.since(feed.heard).or_zero());
+        let of = now.selections.get(usize::from(selection.0)).copied().unwrap_or_default();
+        let pinned = of.pin.is_some();
+        let (apart, dwell) = (self.apart(now), self.tier(now).drift_dwell);
+        if let Some(feed) = self.feeds.get(&feed_id.0).filter(|_| !pinned) {
+            let (status, silent) = (feed.status, feed.silent(at));
             let bound = feed.silence_bound;
-            self.must(Rule::Feed, up, || format!("{bet}: {feed_id} had not recovered"));
-            let is_manual = feed_id == FeedId::MANUAL;
-            self.must(Rule::Feed, is_manual || silent <= bound, || {
+            self.must(Rule::Feed, status == FeedStatus::Up, || {
+                format!("{bet}: {feed_id} was not up, but {status}")
+            });
+            self.must(Rule::Feed, silent <= bound, || {
                 format!("{bet}: {feed_id} was silent for {silent}, its bound is {bound}")
             });
         }
+        let apart = apart.filter(|apart| !pinned && dwell <= *apart);
+        self.must(Rule::Drift, apart.is_none(), || {
+            let apart = apart.unwrap_or_default();
+            format!("{bet}: the feeds of {market} had been too far apart for {apart}")
+        });
         self.must(Rule::Status, !is_void, || {
             format!("{bet}: what is placed in {market} now was cancelled")
         });
-        for (what, held_by) in held {
-            self.must(Rule::Status, held_by == 0, || {
-                format!("{bet}: {what} was suspended by {}", owners(held_by))
+        for (what, held) in self.levels(market, selection, pinned) {
+            self.must(Rule::Status, held.owners == 0, || {
+                format!("{bet}: {what} was suspended by {}", owners(held.owners))
             });
         }
         self.must(Rule::Status, status == MarketStatus::Open, || {
             format!("{bet}: {market} was {status}")
         });
-        let opened = feed_id != FeedId::MANUAL || opened_in == epoch;
-        self.must(Rule::Status, opened, || {
-            format!("{bet}: {market} has manual prices and was not opened in this run")
+        let by_person = feed_id == FeedId::MANUAL || pinned;
+        self.must(Rule::Status, !by_person || opened_in == epoch, || {
+            format!("{bet}: {market} has a person's prices and was not opened in this run")
         });
-        self.must(Rule::Status, !withdrawn, || format!("{bet}: {selection} was withdrawn"));
+        self.must(Rule::Status, !of.withdrawn, || format!("{bet}: {selection} was withdrawn"));
     }
 
-    /// No level of any of these legs' markets was suspended after a record.
+    /// No level of any of these legs' markets was suspended after a record. What had a trader's price
+    /// does not hang on its feed.
     pub(super) fn unsuspended(&mut self, rule: Rule, id: BetId, legs: &[Leg], since: Seq) {
         for leg in legs {
-            let Some(market) = self.markets.get(&leg.market.raw()) else { continue };
-            let levels = [
-                ("the engine", self.engine.last),
-                ("its feed", self.feeds.get(&market.feed.0).map_or(Seq(0), |f| f.held.last)),
-                (
-                    "its fixture",
-                    self.fixtures.get(&market.fixture.raw()).map_or(Seq(0), |held| held.last),
-                ),
-                ("its market", market.held.last),
-            ];
-            for (what, last) in levels {
+            let by_person = leg.feed == FeedId::MANUAL;
+            for (what, held) in self.levels(leg.market, leg.selection, by_person) {
+                let last = held.last;
                 self.must(rule, last <= since, || {
                     format!("{id}, asked for at {since}: {what} was suspended at {last}")
                 });
@@ -147,7 +144,7 @@ impl Fold {
             EachWayOffer::ByTable => false,
             EachWayOffer::Handicap => true,
         };
-        let runners = market.quotes.iter().filter(|quote| !quote.withdrawn).count();
+        let runners = market.selections.iter().filter(|of| !of.withdrawn).count();
         let rows = self.rules.get(ruleset as usize)?.places;
         let rows = rows.iter().take_while(|row| row.from != 0);
         let row = rows.filter(|row| usize::from(row.from) <= runners).last()?;
@@ -189,7 +186,7 @@ impl Fold {
     }
 
     /// The cap on what a bet pays, if its rules pay one and it reaches it.
-    fn cap_of(&self, bet: &Bet) -> Option<i128> {
+    pub(super) fn cap_of(&self, bet: &Bet) -> Option<i128> {
         let rules = self.rules.get(bet.ruleset as usize)?;
         if rules.payout_cap != PayoutCap::Pay as u8 {
             return None;
@@ -231,7 +228,7 @@ impl Fold {
         self.must(Rule::Layout, counted && told.len() == usize::from(first.legs), || {
             format!("the offer {id} has other legs than it says")
         });
-        self.counts.offered += 1;
+        self.count(first.synthetic == 1, |counts| counts.offered += 1);
         let legs: Vec<Leg> = told
             .iter()
             .map(|leg| {
@@ -242,7 +239,7 @@ impl Fold {
                     price: leg.price,
                     version: leg.version,
                     age: leg.price_age,
-                    feed: self.markets.get(&leg.market.raw()).map_or(FeedId(0), |m| m.feed),
+                    feed: self.priced_by(leg.market, leg.selection, leg.version),
                     places: leg.places,
                     part,
                     settles_at: leg.price,
@@ -253,6 +250,7 @@ impl Fold {
         let bet = Bet {
             currency: first.currency,
             bonus: first.bonus == 1,
+            synthetic: first.synthetic == 1,
             legs,
             stake: first.stake,
             agreed: Agreed { policy: first.policy, slippage: first.slippage },
@@ -269,7 +267,11 @@ impl Fold {
         let waited =
             self.bets.get(&id.raw()).cloned().filter(|bet| matches!(bet.life, Life::Waits(_)));
         let bet = match waited {
-            None => self.asked(header, command, id, bet),
+            None => {
+                self.needs_no_hold(id, &bet);
+                self.stake_within(id, &bet);
+                self.asked(header, command, id, bet)
+            }
             Some(waited) => self.decided_later(command, id, &waited, bet, due),
         };
         self.bound(id, &bet);
@@ -311,6 +313,7 @@ impl Fold {
         };
         let opened = Bet {
             currency: bet.currency,
+            synthetic: bet.synthetic == 1,
             single: true,
             legs: vec![leg],
             stake: bet.stake,
@@ -334,7 +337,7 @@ impl Fold {
         due: &mut Vec<Transfer>,
     ) {
         let id = bet.bet;
-        self.counts.tickets += 1;
+        self.count(bet.synthetic == 1, |counts| counts.tickets += 1);
         let told = behind.iter().take(usize::from(bet.legs)).enumerate();
         let legs: Vec<Leg> = told
             .filter_map(|(at, event)| match event {
@@ -367,6 +370,7 @@ impl Fold {
         let opened = Bet {
             currency: bet.currency,
             bonus: bet.bonus == 1,
+            synthetic: bet.synthetic == 1,
             lines,
             legs,
             stake: bet.stake,
@@ -388,6 +392,7 @@ impl Fold {
             account,
             currency: 0,
             bonus: false,
+            synthetic: false,
             single: false,
             lines: Lines::SINGLE,
             legs: Vec::new(),
@@ -402,6 +407,7 @@ impl Fold {
             until: Timestamp::MAX,
             by_trader: false,
             life: Life::Open,
+            hold: None,
             cancelled: false,
             posted: None,
             settlements: 0,
@@ -419,19 +425,17 @@ impl Fold {
         opened: Opened,
         due: &mut Vec<Transfer>,
     ) {
-        self.counts.accepted += 1;
         let Opened { bet, basis, from, returns } = opened;
+        let probe = bet.synthetic;
+        self.counts.synthetic += u64::from(probe);
+        self.count(probe, |counts| counts.accepted += 1);
         let before = self.bets.get(&id.raw()).cloned();
-        for leg in &bet.legs {
-            let feed = self.markets.get(&leg.market.raw()).map(|market| market.feed);
-            self.must(Rule::Feed, feed == Some(leg.feed), || {
-                format!("{id} says it was priced by {}, its market has another feed", leg.feed)
-            });
-        }
         let (placed, key) = ((bet.at, bet.seq), bet.key);
         let bet = match (Basis::from_code(basis), before) {
             (Some(Basis::InForce), None) => {
-                self.counts.in_force += 1;
+                self.count(probe, |counts| counts.in_force += 1);
+                self.needs_no_hold(id, &bet);
+                self.stake_within(id, &bet);
                 let bet = self.asked(header, command, id, bet);
                 let wait = self.wait(&bet.legs);
                 self.must(Rule::Waiting, wait == Nanos::ZERO, || {
@@ -445,11 +449,23 @@ impl Fold {
                 self.bound(id, &bet);
                 bet
             }
-            (Some(Basis::InForce | Basis::Trader), Some(waited))
-                if matches!(waited.life, Life::Waits(_)) =>
+            (Some(Basis::Held), Some(waited)) if waited.life == holds::WAITS => {
+                self.count(probe, |counts| counts.in_force += 1);
+                let same = from == BetState::Held as u8
+                    && placed == (waited.at, waited.seq)
+                    && key == waited.key;
+                self.must(Rule::Wallet, same, || format!("{id} is not the bet that was held"));
+                self.held(command, id, &waited, bet, due)
+            }
+            (Some(told @ (Basis::InForce | Basis::Trader | Basis::Held)), Some(waited))
+                if matches!(waited.life, Life::Waits(_))
+                    && waited.life != holds::WAITS
+                    && (told != Basis::Held || waited.hold.is_some()) =>
             {
-                self.counts.in_force += u64::from(basis == Basis::InForce as u8);
-                self.counts.by_trader += u64::from(basis == Basis::Trader as u8);
+                self.count(probe, |counts| {
+                    counts.in_force += u64::from(told != Basis::Trader);
+                    counts.by_trader += u64::from(told == Basis::Trader);
+                });
                 let state = match waited.life {
                     Life::Waits(PendingWhy::Delay) => BetState::Delayed,
                     _ => BetState::Referred,
@@ -464,9 +480,13 @@ impl Fold {
                 self.bound(id, &bet);
                 bet
             }
-            (Some(Basis::Offer | Basis::Trader), Some(offer)) if offer.life == Life::Offered => {
-                self.counts.from_offer += u64::from(basis == Basis::Offer as u8);
-                self.counts.by_trader += u64::from(basis == Basis::Trader as u8);
+            (Some(told @ (Basis::Offer | Basis::Trader)), Some(offer))
+                if offer.life == Life::Offered =>
+            {
+                self.count(probe, |counts| {
+                    counts.from_offer += u64::from(told == Basis::Offer);
+                    counts.by_trader += u64::from(told == Basis::Trader);
+                });
                 self.must(Rule::Answers, key == header.key, || format!("{id} has another key"));
                 let right = offer.by_trader == (basis == Basis::Trader as u8);
                 self.must(Rule::Offer, right, || format!("{id} has another basis than its offer"));
@@ -483,7 +503,9 @@ impl Fold {
             }
         };
         let mut bet = Bet { life: Life::Open, ..bet };
-        bet.cap = self.cap_of(&bet);
+        let bound = bet.hold.as_ref().is_some_and(|hold| hold.bound.is_some());
+        // What was bound before the wallet answered has the cap of that moment.
+        bet.cap = if bound { bet.cap } else { self.cap_of(&bet) };
         let greatest = self.greatest(&bet);
         self.must(Rule::Returns, greatest == Some(i128::from(returns.0)), || {
             format!("{id} returns {returns}, {} at its prices is another amount", bet.stake)
@@ -509,11 +531,70 @@ impl Fold {
         self.keep(id, bet, due);
     }
 
+    /// Who prices a selection: its trader's pin has no feed, a given price that of its market.
+    fn priced_by(&self, id: MarketId, selection: SelectionIndex, version: PriceVersion) -> FeedId {
+        let now = self.in_force_now(id, selection).filter(|_| version != PriceVersion(0));
+        let driving = || self.markets.get(&id.raw()).map(|market| self.driving(market));
+        now.map(|now| now.feed).or_else(driving).unwrap_or_default()
+    }
+
+    /// A bet that stakes money of an external wallet has to be held first.
+    pub(super) fn needs_no_hold(&mut self, id: BetId, bet: &Bet) {
+        let needs = !bet.bonus && self.is_external(bet.account);
+        self.must(Rule::Wallet, !needs, || format!("{id} did not wait for its wallet"));
+    }
+
+    /// The wallet confirmed a bet that waited for it: it is bound as when that was asked, or as now.
+    fn held(
+        &mut self,
+        command: &Command<'_>,
+        id: BetId,
+        waited: &Bet,
+        bet: Bet,
+        due: &mut Vec<Transfer>,
+    ) -> Bet {
+        let hold = waited.hold.as_ref();
+        if hold.is_none_or(|hold| hold.bound.is_none()) {
+            let bet = self.decided_later(command, id, waited, bet, due);
+            let (now, wait) = (self.at, self.wait(&bet.legs));
+            self.must(Rule::Waiting, waited.at.plus(wait) <= now, || {
+                format!("{id} is open at once, its markets' bets wait {wait}")
+            });
+            self.bound(id, &bet);
+            return bet;
+        }
+        let confirmed = hold.is_some_and(|hold| hold.confirmed);
+        self.must(Rule::Wallet, confirmed, || format!("{id} is open, its stake is not held"));
+        let as_bound = hold.is_some_and(|hold| hold.is_bound_as(&bet.legs));
+        self.must(Rule::Price, as_bound, || {
+            format!("{id} has another price than was in force at {}", waited.seq)
+        });
+        self.comes_in(id, due);
+        let same = waited.account == bet.account
+            && (waited.stake, waited.currency) == (bet.stake, bet.currency)
+            && (waited.lines, waited.agreed) == (bet.lines, bet.agreed)
+            && waited.ruleset == bet.ruleset
+            && waited.legs.iter().zip(&bet.legs).all(|(waited, leg)| waited.is_asked_as(leg));
+        self.must(Rule::Wallet, same, || format!("{id} is not the bet that was held"));
+        Bet {
+            single: waited.single,
+            floor: waited.floor,
+            cap: waited.cap,
+            hold: waited.hold.clone(),
+            ..bet
+        }
+    }
+
     /// Prices that are bound or offered at this record, and the each-way terms with them.
     fn bound(&mut self, id: BetId, bet: &Bet) {
         for leg in &bet.legs {
             if leg.version == PriceVersion(0) {
                 self.standing(id, leg.market, leg.selection);
+                let driving = self.priced_by(leg.market, leg.selection, leg.version);
+                let known = leg.feed == FeedId::MANUAL || leg.feed == driving;
+                self.must(Rule::Feed, known, || {
+                    format!("{id} says it was priced by {}, a trader gave its price", leg.feed)
+                });
             } else {
                 self.in_force(id, leg);
             }
@@ -553,15 +634,14 @@ impl Fold {
         let until = offer.until;
         self.must(Rule::Offer, now <= until, || format!("{id} was taken after {until}"));
         self.unsuspended(Rule::Offer, id, &bet.legs, offer.seq);
+        self.may_bet(id, &bet);
         for leg in &bet.legs {
-            if leg.version != PriceVersion(0)
-                && let Some(quote) = self.quote(leg.market, leg.selection).copied()
-            {
-                self.fresh(id, leg.market, &quote);
+            if leg.version != PriceVersion(0) {
+                self.fresh(id, leg.market, leg.selection);
             }
             self.standing(id, leg.market, leg.selection);
         }
-        Bet { until: Timestamp::MAX, ..bet }
+        Bet { until: Timestamp::MAX, hold: offer.hold, ..bet }
     }
 
     /// The bet is what its command asked for; with what only the command says.
@@ -572,8 +652,10 @@ impl Fold {
         id: BetId,
         mut bet: Bet,
     ) -> Bet {
-        let mut same =
-            header.account == bet.account.raw() && bet.ruleset as usize + 1 == self.rules.len();
+        let probe = header.flags & Header::SYNTHETIC != 0;
+        let mut same = header.account == bet.account.raw()
+            && bet.ruleset as usize + 1 == self.rules.len()
+            && bet.synthetic == probe;
         // The operator's own rules may reduce a stake, the house's never do.
         let house_rules = self.rules_id == 1;
         let fits = |stake: Minor, asked: Minor| {
@@ -618,25 +700,36 @@ impl Fold {
             _ => same = false,
         }
         self.must(Rule::Policy, same, || format!("{id} is not what its command asked for"));
+        self.may_bet(id, &bet);
+        self.within_own_limits(id, &bet);
         bet
     }
 
-    /// A bet that is there from now on, or is on its way further; one that begins is staked.
+    /// A bet that is there from now on, or is on its way further; one that begins is staked, unless
+    /// its stake has to be held first.
     pub(super) fn keep(&mut self, id: BetId, bet: Bet, due: &mut Vec<Transfer>) {
-        let staked = (bet.currency, bet.stake);
+        let (staked, waits) = ((bet.currency, bet.stake), bet.life == holds::WAITS);
         let begins = match self.bets.insert(id.raw(), bet) {
             Some(before) => {
                 // What is over, and another bet that begins under its name, are both an error.
                 let goes_on = matches!(before.life, Life::Waits(_) | Life::Offered);
                 self.must(Rule::Answers, goes_on, || format!("{id} was another bet before"));
-                !goes_on
+                !goes_on || before.life == holds::WAITS && !before.hold.is_some_and(|of| of.staked)
             }
             None => true,
         };
-        if begins {
-            *self.stakes.entry(staked.0).or_default() += i128::from(staked.1.0);
+        if begins && !waits {
+            self.stake_enters(id, staked);
             due.extend(self.transfer(id, TransferWhy::Stake));
         }
+    }
+}
+
+/// The stricter of two bounds; zero is none.
+pub(super) fn stricter(one: Nanos, other: Nanos) -> Nanos {
+    match (one, other) {
+        (Nanos::ZERO, bound) | (bound, Nanos::ZERO) => bound,
+        (one, other) => one.min(other),
     }
 }
 
@@ -666,6 +759,7 @@ impl Leg {
     fn is_bound_as(&self, other: &Leg) -> bool {
         self.is_asked_as(other)
             && (self.price, self.version, self.age) == (other.price, other.version, other.age)
+            && (self.version == PriceVersion(0) || self.feed == other.feed)
             && self.places == other.places
     }
 }

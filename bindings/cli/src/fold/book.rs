@@ -124,6 +124,7 @@ fn play(dir: &Path) {
         max_stake: Minor(5_000),
         max_payout: Minor(100_000_000),
         max_liability: Minor(1_000_000_000),
+        ..Limits::UNLIMITED
     };
     desk.trader.set_limits(Currency::GBP, limits).expect("limits");
     let red = markets[4].selection("Red");

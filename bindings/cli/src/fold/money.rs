@@ -1,16 +1,35 @@
 //! Where money goes: what each record has to move and what it moved, and who owes.
 
-use super::{Fold, Rule};
+use super::{Bet, Fold, Rule};
 use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::wire::{Minor, WirePrice};
 use std::collections::HashMap;
 
 impl Fold {
-    pub(super) fn stake_leaves(&mut self, bet: BetId) {
-        if let Some(bet) = self.bets.get(&bet.raw()) {
-            *self.stakes.entry(bet.currency).or_default() -= i128::from(bet.stake.0);
+    pub(super) fn stake_enters(&mut self, id: BetId, (currency, stake): (u16, Minor)) {
+        // What probes stake lies with the other money of theirs.
+        if self.bets.get(&id.raw()).is_none_or(|bet| !self.is_synthetic(bet.account)) {
+            *self.stakes.entry(currency).or_default() += i128::from(stake.0);
         }
+    }
+
+    pub(super) fn stake_leaves(&mut self, bet: BetId) {
+        if let Some(bet) = self.bets.get(&bet.raw()).cloned() {
+            self.stake_changes(&bet, -i128::from(bet.stake.0));
+        }
+    }
+
+    pub(super) fn stake_changes(&mut self, bet: &Bet, by: i128) {
+        if !self.is_synthetic(bet.account) {
+            *self.stakes.entry(bet.currency).or_default() += by;
+        }
+    }
+
+    /// The house's side of what an account does: of a probe it is always the same.
+    fn side(&self, account: AccountId, which: HouseAccount, currency: u16) -> LedgerAccount {
+        let which = if self.is_synthetic(account) { HouseAccount::Probes } else { which };
+        LedgerAccount::house(which, currency)
     }
 
     /// The transfer of a bet's whole stake that must stand in the record.
@@ -24,21 +43,26 @@ impl Fold {
         let customer = LedgerAccount::customer(bet.account);
         // The stake of a free bet comes from the bonus, and goes back there; what it wins does not.
         let staker = if bet.bonus { LedgerAccount::bonus(bet.account) } else { customer };
-        let of = |which| LedgerAccount::house(which, bet.currency);
+        let of = |which| self.side(bet.account, which, bet.currency);
         let (escrow, house) = (of(HouseAccount::Escrow), of(HouseAccount::House));
         let (from, to) = match why {
             TransferWhy::Stake => (staker, escrow),
             TransferWhy::Return => (escrow, staker),
             TransferWhy::Take => (escrow, house),
             TransferWhy::Pay | TransferWhy::CashOut => (house, customer),
+            TransferWhy::WalletIn => (of(HouseAccount::World), customer),
             TransferWhy::Deposit
             | TransferWhy::Withdraw
+            | TransferWhy::WalletOut
             | TransferWhy::Reverse
             | TransferWhy::Adjust
             | TransferWhy::Bonus => return None,
         };
         let why = why as u8;
-        Some(Transfer { from, to, amount, bet: id, currency: bet.currency, why, zero: [0; 5] })
+        let transfer =
+            Transfer { from, to, amount, bet: id, currency: bet.currency, why, zero: [0; 5] };
+        // From a probe's stake to the house is no way at all.
+        (from != to).then_some(transfer)
     }
 
     /// The transfers that take a settlement back: what was paid, and the stake into escrow.
@@ -67,17 +91,19 @@ impl Fold {
         bet: BetId,
     ) -> Option<Transfer> {
         let customer = LedgerAccount::customer(account);
-        self.by_hand(customer, HouseAccount::House, amount, bet, TransferWhy::Adjust)
+        self.by_hand(account, customer, HouseAccount::House, amount, bet, TransferWhy::Adjust)
     }
 
     /// The transfer that must stand in the record of a bonus.
     pub(super) fn granted(&self, account: AccountId, amount: Minor) -> Option<Transfer> {
         let bonus = LedgerAccount::bonus(account);
-        self.by_hand(bonus, HouseAccount::Promotions, amount, BetId::NONE, TransferWhy::Bonus)
+        let (house, why) = (HouseAccount::Promotions, TransferWhy::Bonus);
+        self.by_hand(account, bonus, house, amount, BetId::NONE, why)
     }
 
     fn by_hand(
         &self,
+        account: AccountId,
         own: LedgerAccount,
         house: HouseAccount,
         amount: Minor,
@@ -85,7 +111,7 @@ impl Fold {
         why: TransferWhy,
     ) -> Option<Transfer> {
         let (currency, _) = *self.balances.get(&own.0)?;
-        let house = LedgerAccount::house(house, currency);
+        let house = self.side(account, house, currency);
         let (from, to) = if Minor(0) < amount { (house, own) } else { (own, house) };
         let (amount, why) = (Minor(amount.0.saturating_abs()), why as u8);
         Some(Transfer { from, to, amount, bet, currency, why, zero: [0; 5] })
@@ -95,7 +121,7 @@ impl Fold {
     pub(super) fn across(&self, account: u64, amount: Minor, why: TransferWhy) -> Option<Transfer> {
         let customer = LedgerAccount::customer(AccountId::from_raw(account));
         let (currency, _) = *self.balances.get(&customer.0)?;
-        let world = LedgerAccount::house(HouseAccount::World, currency);
+        let world = self.side(AccountId::from_raw(account), HouseAccount::World, currency);
         let deposit = why == TransferWhy::Deposit;
         let (from, to) = if deposit { (world, customer) } else { (customer, world) };
         let (bet, why) = (BetId::NONE, why as u8);
@@ -125,6 +151,9 @@ impl Fold {
     /// Moves the money that the record moved, and compares it with what had to move.
     pub(super) fn money(&mut self, events: &[Event], mut due: Vec<Transfer>) {
         let mut touched = Vec::new();
+        let mut external = Vec::new();
+        // A stake that comes from a wallet goes on at once: it neither pays a debt nor makes one.
+        let mut passing: Option<(LedgerAccount, i128)> = None;
         let mut owed = Vec::new();
         for event in events {
             if let Event::DebtChanged(debt) = event {
@@ -140,6 +169,10 @@ impl Fold {
             let Event::Transfer(transfer) = event else { continue };
             self.counts.transfers += 1;
             let t = *transfer;
+            if t.why == TransferWhy::WalletOut as u8 {
+                self.goes_to_the_wallet(&t, passing);
+                due.push(t);
+            }
             match due.iter().position(|due| *due == t) {
                 Some(at) => drop(due.swap_remove(at)),
                 None => self.broken(Rule::Ledger, || {
@@ -152,11 +185,21 @@ impl Fold {
                 let before = self.balances.get(&account.0).map_or(0, |(_, balance)| *balance);
                 let after = before + amount;
                 if let Ok(own) = account.owner() {
+                    if !account.is_bonus() {
+                        self.count_own(own, &t);
+                        external.extend(self.is_external(own).then_some(own));
+                    }
+                    let comes = t.why == TransferWhy::WalletIn as u8;
+                    let since = passing.take().filter(|(of, _)| *of == account);
+                    let was = since.map_or(before, |(_, was)| was);
+                    if comes {
+                        passing = Some((account, before));
+                    }
                     // Only what was paid by mistake, and a correction by hand, make a debt.
                     let may = [TransferWhy::Reverse as u8, TransferWhy::Adjust as u8];
-                    let overdrawn = amount < 0 && after < 0 && !may.contains(&t.why);
+                    let overdrawn = amount < 0 && after < was.min(0) && !may.contains(&t.why);
                     self.must(Rule::Balance, !overdrawn, || format!("{account} is at {after}"));
-                    if before.min(0) != after.min(0) && !account.is_bonus() {
+                    if !comes && was.min(0) != after.min(0) && !account.is_bonus() {
                         let debt = Minor(i64::try_from(-after.min(0)).unwrap_or(i64::MAX));
                         let currency = t.currency;
                         owed.push(DebtChanged { account: own, debt, currency, zero: [0; 6] });
@@ -174,6 +217,13 @@ impl Fold {
                 }
                 touched.push(t.currency);
             }
+        }
+        for account in external {
+            let own = LedgerAccount::customer(account);
+            let kept = self.balances.get(&own.0).map_or(0, |(_, balance)| *balance);
+            self.must(Rule::Wallet, kept <= 0, || {
+                format!("{account} keeps {kept} minor units here, and has an external wallet")
+            });
         }
         for debt in owed {
             self.broken(Rule::Balance, || {
@@ -193,6 +243,22 @@ impl Fold {
                 format!("the escrow in {currency} holds {escrow}, the stakes are {stakes}")
             });
         }
+    }
+
+    /// Money that goes to an external wallet: all that is there, of an account that has one.
+    fn goes_to_the_wallet(&mut self, t: &Transfer, passing: Option<(LedgerAccount, i128)>) {
+        let (from, to, amount) = (t.from, t.to, i128::from(t.amount.0));
+        let own = from.owner().ok().filter(|_| !from.is_bonus());
+        let balance = self.balances.get(&from.0).map_or(0, |(_, balance)| *balance);
+        // What only passes leaves a debt as it was.
+        let debt = passing.filter(|(of, _)| *of == from).map_or(0, |(_, was)| was.min(0));
+        let balance = balance - debt;
+        let right = own.is_some_and(|own| {
+            self.is_external(own) && to == self.side(own, HouseAccount::World, t.currency)
+        });
+        self.must(Rule::Wallet, right && amount == balance, || {
+            format!("{} goes from {from} to its wallet, {balance} minor units were there", t.amount)
+        });
     }
 
     /// After the last record: each currency sums to zero.

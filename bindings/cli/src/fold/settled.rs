@@ -18,10 +18,10 @@ impl Fold {
         if market.windows.iter().any(is_in) {
             return Some(Numbers::VOID);
         }
-        let quote = market.quotes.get(usize::from(leg.selection.0))?;
-        let entry = quote.result?;
+        let selection = market.selections.get(usize::from(leg.selection.0))?;
+        let entry = selection.result?;
         // Bets on what was withdrawn are off, whatever the result says of it.
-        if quote.withdrawn {
+        if selection.withdrawn {
             return Some(Numbers::VOID);
         }
         let numbers = Numbers::of(&entry, market.terms.winners, leg.places);
@@ -37,8 +37,8 @@ impl Fold {
         let market = self.markets.get(&market.raw())?;
         let rules = self.rules.get(bet.ruleset as usize)?;
         let rows = || rules.rule4.iter().take_while(|row| row.longest != 0);
-        let taken = market.quotes.iter().filter_map(|quote| {
-            let (_, price) = quote.deducts.filter(|(seq, _)| bet.seq < *seq)?;
+        let taken = market.selections.iter().filter_map(|of| {
+            let (_, price) = of.deducts.filter(|(seq, _)| bet.seq < *seq)?;
             let row = rows().find(|row| price.e4 != 0 && price.e4 <= row.longest)?;
             Some(u32::from(row.pence.min(rules.rule4_cap)))
         });
@@ -131,12 +131,12 @@ impl Fold {
     }
 
     pub(super) fn settled(&mut self, settled: &BetSettled, due: &mut Vec<Transfer>) {
-        self.counts.settled += 1;
         let id = settled.bet;
         let Some(bet) = self.bets.get(&id.raw()) else {
             return self.broken(Rule::Settlement, || format!("{id} is settled and was never open"));
         };
         let mut bet = bet.clone();
+        self.count(bet.synthetic, |counts| counts.settled += 1);
         let same = bet.account == settled.account
             && bet.stake == settled.stake
             && bet
@@ -178,7 +178,7 @@ impl Fold {
                 format!("{id} is settled without a result of its legs")
             });
         };
-        self.counts.paid += u64::from(paid != Minor(0));
+        self.count(bet.synthetic, |counts| counts.paid += u64::from(paid != Minor(0)));
         self.must(Rule::Settlement, settled.outcome == outcome as u8, || {
             let (due, told) = (came_out(outcome as u8), came_out(settled.outcome));
             format!("{id} came out {due}, it is settled as {told}")
@@ -203,7 +203,6 @@ impl Fold {
     }
 
     pub(super) fn reversed(&mut self, event: &BetReversed, due: &mut Vec<Transfer>) {
-        self.counts.reversed += 1;
         let id = event.bet;
         let bet = self.bets.get_mut(&id.raw()).filter(|bet| bet.life == Life::Settled);
         let Some((bet, posted)) = bet.and_then(|bet| bet.posted.take().map(|was| (bet, was)))
@@ -215,7 +214,8 @@ impl Fold {
         let same = (event.account, event.stake) == (bet.account, bet.stake)
             && event.version == bet.settlements
             && (event.outcome, event.paid) == (outcome as u8, paid);
-        let (currency, stake) = (bet.currency, bet.stake);
+        let bet = bet.clone();
+        self.count(bet.synthetic, |counts| counts.reversed += 1);
         self.must(Rule::Reversal, same, || {
             format!("{id}: what is taken back is not what its last settlement paid")
         });
@@ -224,7 +224,7 @@ impl Fold {
             event.job == JobId(0) || market.is_some_and(|market| market.running == Some(event.job));
         self.must(Rule::Reversal, job, || format!("{id} is taken back by no job of its market"));
         due.extend(self.taken_back(id, outcome, paid));
-        *self.stakes.entry(currency).or_default() += i128::from(stake.0);
+        self.stake_changes(&bet, i128::from(bet.stake.0));
         self.reversed.push((id, posted));
     }
 

@@ -1,5 +1,6 @@
 //! Bets that are sold back: what they are worth at the prices in force, and that it is paid once.
 
+use super::bets::stricter;
 use super::tickets::{self, Factor};
 use super::{Agreed, Ask, Bet, Fold, Leg, Life, Rule};
 use crate::describe::owners;
@@ -82,25 +83,34 @@ impl Fold {
         else {
             return self.broken(Rule::CashOut, || format!("{id} has no such leg"));
         };
-        let quote = self.quote(leg.market, leg.selection).copied().unwrap_or_default();
-        let same = (event.price, event.version) == (quote.price, quote.version);
-        self.must(Rule::Price, same, || {
-            format!("{id} is bought back at {}, in force was {}", event.price, quote.price)
+        let now = self.fresh(id, leg.market, leg.selection);
+        let Some((now, market)) = now.zip(self.markets.get(&leg.market.raw())) else {
+            return self.broken(Rule::Price, || format!("{id} is bought back at no price"));
+        };
+        let (driving, tier) = (self.driving(market), self.tier(market));
+        let ages = driving != FeedId::MANUAL || market.age_bound != Nanos::ZERO;
+        let ages = ages && !now.pinned;
+        let usual = self.rules.get(ruleset).map_or(Nanos::ZERO, |rules| rules.cash_out_age);
+        let bound = stricter(if ages { usual } else { Nanos::ZERO }, tier.cash_out_age);
+        let of = |level: Level, id: u64| self.frozen.get(&(level as u8, id)).copied().unwrap_or(0);
+        let of_feed = if now.pinned { 0 } else { of(Level::Feed, driving.0.into()) };
+        let below = of(Level::Group, market.group.0.into())
+            | of(Level::Fixture, market.fixture.raw())
+            | market.frozen;
+        let frozen = of(Level::Engine, 0) | of_feed | self.counted(market, below);
+        // Here nobody waits: the doubt alone is enough.
+        let apart = self.apart(market).filter(|_| !now.pinned);
+        self.must(Rule::Price, (event.price, event.version) == (now.sent, now.version), || {
+            format!("{id} is bought back at {}, its feed said {}", event.price, now.sent)
         });
-        let age = self.fresh(id, leg.market, &quote);
-        self.must(Rule::Age, age == Some(event.price_age), || {
+        self.must(Rule::Age, now.age == event.price_age, || {
             format!("{id} says that its price now was {} old", event.price_age)
         });
+        self.must(Rule::Drift, apart.is_none(), || {
+            format!("{id} is bought back while the feeds of {} are too far apart", leg.market)
+        });
         self.standing(id, leg.market, leg.selection);
-        let Some(market) = self.markets.get(&leg.market.raw()) else { return };
-        let ages = market.feed != FeedId::MANUAL || market.age_bound != Nanos::ZERO;
-        let bound = self.rules.get(ruleset).map_or(Nanos::ZERO, |rules| rules.cash_out_age);
-        let of = |level: Level, id: u64| self.frozen.get(&(level as u8, id)).copied().unwrap_or(0);
-        let frozen = market.frozen
-            | of(Level::Engine, 0)
-            | of(Level::Feed, u64::from(market.feed.0))
-            | of(Level::Fixture, market.fixture.raw());
-        self.must(Rule::Age, !ages || event.price_age <= bound, || {
+        self.must(Rule::Age, bound == Nanos::ZERO || event.price_age <= bound, || {
             format!("{id} is bought back at a price {} old, the bound is {bound}", event.price_age)
         });
         self.must(Rule::CashOut, frozen == 0, || {
@@ -141,11 +151,11 @@ impl Fold {
         event: &BetCashedOut,
         due: &mut Vec<Transfer>,
     ) {
-        self.counts.sold += 1;
         let id = event.bet;
         let Some(mut bet) = self.bets.get(&id.raw()).cloned() else {
             return self.broken(Rule::CashOut, || format!("{id} is sold and never was"));
         };
+        self.count(bet.synthetic, |counts| counts.sold += 1);
         let (now, undecided) = (self.at, Self::undecided(&bet));
         let ask = match bet.life {
             Life::Open => {
@@ -165,7 +175,17 @@ impl Fold {
             self.must(Rule::CashOut, ask.until <= now, || {
                 format!("{id} is sold before the end of its delay {}", ask.until)
             });
-            self.unsuspended(Rule::CashOut, id, &undecided, ask.seq);
+            let by = |leg: &Leg| {
+                let market = self.markets.get(&leg.market.raw())?;
+                let pin = market.selections.get(usize::from(leg.selection.0))?.pin;
+                let pinned = pin.is_some_and(|pin| pin.seq <= ask.seq);
+                Some(if pinned { FeedId::MANUAL } else { self.driving(market) })
+            };
+            let legs: Vec<Leg> = undecided
+                .iter()
+                .map(|leg| Leg { feed: by(leg).unwrap_or(leg.feed), ..*leg })
+                .collect();
+            self.unsuspended(Rule::CashOut, id, &legs, ask.seq);
         }
         let busy = bet.legs.iter().any(|leg| {
             self.markets.get(&leg.market.raw()).is_some_and(|market| market.running.is_some())
@@ -194,7 +214,7 @@ impl Fold {
         });
         due.extend(self.moved(id, TransferWhy::Take, ask.take));
         due.extend(self.moved(id, TransferWhy::CashOut, event.paid));
-        *self.stakes.entry(bet.currency).or_default() -= i128::from(ask.take.0);
+        self.stake_changes(&bet, -i128::from(ask.take.0));
 
         let before = i128::from(bet.stake.0.max(1));
         bet.cap = bet.cap.map(|cap| cap * i128::from(left.0) / before);

@@ -1,5 +1,8 @@
 //! Each rule of the fold, broken once by hand-made records.
 
+mod night;
+mod scripts;
+
 use super::*;
 use betring_core::answer::{Answer, Basis};
 use betring_core::command::build;
@@ -74,6 +77,7 @@ impl Tale {
             max_stake: Minor(100_000),
             max_payout: Minor(1_000_000),
             max_liability: Minor(1_000_000),
+            ..Limits::UNLIMITED
         };
         let genesis = Genesis {
             window: Nanos::from_secs(300),
@@ -93,7 +97,7 @@ impl Tale {
             rules_version: 1,
             ..EpochOpened::default()
         };
-        let one = [1_u32; 11];
+        let one = [1_u32; 13];
         run.capacities.as_mut_bytes().copy_from_slice(one.as_bytes());
         let began = Told::default().event(RunBegan { epoch: Epoch(1), zero: 0 });
         tale.engine(wire::slots(Header::default(), &run, &[]).as_bytes(), began);
@@ -124,7 +128,10 @@ impl Tale {
             feed: FEED,
             selections: 2,
             winners: 1,
-            zero: 0,
+            group: GroupId::NONE,
+            tier: 0,
+            canary: 0,
+            zero: [0; 6],
         };
         tale.control_record(header, slots.as_bytes(), Told::default().event(defined));
         let open = OpenMarket { market: MARKET, ..Default::default() };
@@ -136,7 +143,7 @@ impl Tale {
         tale.prices(25_000, PriceVersion(1), 0);
 
         let open = OpenAccount { reference: 7, currency: GBP, ..Default::default() };
-        let opened = AccountOpened { account: ACCOUNT, reference: 7, currency: GBP, zero: [0; 6] };
+        let opened = AccountOpened { account: ACCOUNT, reference: 7, currency: GBP, ..zeroed() };
         tale.body_of(AccountId::NONE, open, Told::default().event(opened), |seq| {
             Answer::done(seq, ACCOUNT.raw())
         });
@@ -228,6 +235,9 @@ impl Tale {
             selection: HOME,
             feed: FEED,
             generation: 2,
+            quoted: price(e4),
+            drives: 1,
+            ..zeroed()
         };
         self.record(slots.expect("one entry").as_bytes(), Told::default().event(set));
     }
@@ -242,7 +252,7 @@ impl Tale {
     fn suspend(&mut self, level: Level, id: u64) {
         let (level, owner) = (level as u8, Owner::Trader as u8);
         let owners = 1 << Owner::Trader as u8;
-        let event = LevelSuspended { id, level, owner, owners, zero: [0; 5] };
+        let event = LevelSuspended { id, level, owner, owners, ..zeroed() };
         let body = Suspend { level, owner, id, ..Default::default() };
         self.control_body(body, Told::default().event(event));
     }
@@ -488,7 +498,7 @@ fn a_silent_feed_and_one_that_has_not_recovered_are_found() {
 
     let mut tale = Tale::begun();
     let body = betring_core::command::FeedGap { feed: FEED, ..Default::default() };
-    let down = feed_changed(&tale, FeedStatus::Recovering, FeedWhy::Gap, 3);
+    let down = feed_changed(&tale, FeedStatus::Down, FeedWhy::Gap, 3);
     tale.feed_body(body, Told::default().event(down));
     tale.place(tale.bet(0));
     assert_eq!(tale.broken(), [Rule::Feed]);
@@ -510,6 +520,9 @@ fn a_price_that_no_command_set_is_found() {
         selection: HOME,
         feed: FEED,
         generation: 2,
+        quoted: price(99_000),
+        drives: 1,
+        ..zeroed()
     };
     tale.record(slots.expect("one entry").as_bytes(), Told::default().event(event));
     assert_eq!(tale.broken(), [Rule::Prices]);
@@ -617,7 +630,7 @@ fn an_offer_dies_with_any_suspension_even_one_that_was_released() {
         ..Default::default()
     };
     let (level, owner, id) = (release.level, release.owner, release.id);
-    let released = LevelReleased { id, level, owner, owners: 0, zero: [0; 5] };
+    let released = LevelReleased { id, level, owner, owners: 0, ..zeroed() };
     tale.control_body(release, Told::default().event(released));
     assert_eq!(taken(tale, 200, |_| ()), [Rule::Offer]);
 }

@@ -1,5 +1,6 @@
 //! What is not yet a bet: it waits for the end of a delay or for a trader, and is decided then.
 
+use super::holds;
 use super::tickets::Lines;
 use super::{Agreed, Bet, Fold, Leg, Life, Rule};
 use betring_core::command::{Command, ReferralAnswer};
@@ -17,8 +18,13 @@ impl Fold {
         event: &BetPending,
         due: &mut Vec<Transfer>,
     ) {
-        self.counts.waited += 1;
         let id = event.bet;
+        let held = |bet: &&Bet| bet.life == holds::WAITS;
+        let waited = self.bets.get(&id.raw()).filter(held).cloned();
+        if let Some(waited) = waited {
+            return self.waits_on(command, event, waited, due);
+        }
+        self.count(event.synthetic == 1, |counts| counts.waited += 1);
         let (legs, agreed) = match command {
             Command::Place(body) => {
                 let asked = (body.price, body.version);
@@ -50,18 +56,29 @@ impl Fold {
             PendingWhy::Referral => {
                 self.rules.get(event.ruleset as usize).map_or(Nanos::ZERO, |set| set.refer_ttl)
             }
+            PendingWhy::Wallet => {
+                self.rules.get(event.ruleset as usize).map_or(Nanos::ZERO, |set| set.hold_ttl)
+            }
             PendingWhy::CashOut => Nanos::ZERO,
         };
         let until = self.at.plus(span);
         self.must(Rule::Waiting, span != Nanos::ZERO && event.until == until, || {
             format!("{id} waits until {}, it should until {until}", event.until)
         });
+        let legs: Vec<Leg> = legs
+            .into_iter()
+            .map(|leg| {
+                let now = self.in_force_now(leg.market, leg.selection);
+                Leg { feed: now.map_or(FeedId::MANUAL, |now| now.feed), ..leg }
+            })
+            .collect();
         for leg in &legs {
             self.standing(id, leg.market, leg.selection);
         }
         let bet = Bet {
             currency: event.currency,
             bonus: event.bonus == 1,
+            synthetic: event.synthetic == 1,
             lines,
             legs,
             stake: event.stake,
@@ -72,6 +89,68 @@ impl Fold {
             ..self.new_bet(event.account, header)
         };
         let bet = self.asked(header, command, id, bet);
+        match why {
+            PendingWhy::Wallet => {
+                let external = self.is_external(bet.account) && !bet.bonus;
+                self.must(Rule::Wallet, external, || format!("{id} waits for no wallet"));
+            }
+            PendingWhy::Delay => {
+                self.needs_no_hold(id, &bet);
+                self.stake_within(id, &bet);
+            }
+            PendingWhy::Referral | PendingWhy::CashOut => self.needs_no_hold(id, &bet),
+        }
+        self.keep(id, bet, due);
+    }
+
+    /// A bet whose stake is held goes on to wait: for the rest of its delay, or for a trader.
+    fn waits_on(
+        &mut self,
+        command: &Command<'_>,
+        event: &BetPending,
+        waited: Bet,
+        due: &mut Vec<Transfer>,
+    ) {
+        let (id, now) = (event.bet, self.at);
+        let why = PendingWhy::from_code(event.why).unwrap_or(PendingWhy::CashOut);
+        let until = match why {
+            PendingWhy::Delay => waited.at.plus(self.wait(&waited.legs)),
+            PendingWhy::Referral => {
+                let rules = self.rules.get(waited.ruleset as usize);
+                now.plus(rules.map_or(Nanos::ZERO, |set| set.refer_ttl))
+            }
+            PendingWhy::CashOut | PendingWhy::Wallet => now,
+        };
+        let held = matches!(command, Command::ConfirmHold(body) if body.bet == id)
+            && waited.hold.as_ref().is_some_and(|hold| hold.confirmed && hold.bound.is_none());
+        self.must(Rule::Wallet, held, || format!("{id} goes on, its stake is not held"));
+        self.must(Rule::Waiting, now < until && event.until == until, || {
+            format!("{id} waits until {}, it should until {until}", event.until)
+        });
+        let house_rules = self.rules_id == 1;
+        let back = Minor(waited.stake.0.saturating_sub(event.stake.0));
+        let fits = if house_rules { back == Minor(0) } else { Minor(0) <= back };
+        self.comes_in(id, due);
+        let same = (event.account, fits) == (waited.account, true)
+            && (event.currency, event.bonus == 1) == (waited.currency, waited.bonus)
+            && event.ruleset == waited.ruleset;
+        self.must(Rule::Waiting, same, || format!("{id} is not what was asked for"));
+        self.unsuspended(Rule::Waiting, id, &waited.legs, waited.seq);
+        for leg in &waited.legs {
+            self.standing(id, leg.market, leg.selection);
+        }
+        self.may_bet(id, &waited);
+        self.within_own_limits(id, &waited);
+        if Minor(0) < back {
+            self.stake_changes(&waited, -i128::from(back.0));
+            due.extend(self.moved(id, TransferWhy::Return, back));
+        }
+        let hold = self.bets.get(&id.raw()).and_then(|bet| bet.hold.clone());
+        let (life, until, stake) = (Life::Waits(why), event.until, event.stake);
+        let bet = Bet { life, until, stake, hold, ..waited };
+        if why == PendingWhy::Delay {
+            self.stake_within(id, &bet);
+        }
         self.keep(id, bet, due);
     }
 
@@ -102,8 +181,17 @@ impl Fold {
                 }
                 body.bet == id && body.answer != ReferralAnswer::Decline as u8 && now <= until
             }
+            (holds::WAITS, Command::ConfirmHold(body)) => {
+                self.within_own_limits(id, waited);
+                self.comes_in(id, due);
+                body.bet == id && waited.hold.as_ref().is_some_and(|hold| hold.confirmed)
+            }
             _ => false,
         };
+        self.may_bet(id, &bet);
+        if !matches!(waited.life, Life::Waits(PendingWhy::Referral)) {
+            self.stake_within(id, &bet);
+        }
         self.must(Rule::Waiting, in_time, || {
             format!("{id} is decided before its delay, after its time, or by nobody")
         });
@@ -113,6 +201,7 @@ impl Fold {
         let same = legs
             && waited.account == bet.account
             && (waited.currency, waited.bonus) == (bet.currency, bet.bonus)
+            && waited.synthetic == bet.synthetic
             && waited.agreed == bet.agreed
             && waited.ruleset == bet.ruleset
             && (bet.life == Life::Offered
@@ -131,10 +220,11 @@ impl Fold {
         }
         let back = Minor(waited.stake.0.saturating_sub(bet.stake.0));
         if Minor(0) < back {
-            *self.stakes.entry(bet.currency).or_default() -= i128::from(back.0);
+            self.stake_changes(&bet, -i128::from(back.0));
             due.extend(self.moved(id, TransferWhy::Return, back));
         }
         Bet {
+            hold: waited.hold.clone(),
             single: waited.single,
             lines: waited.lines,
             floor: waited.floor,
@@ -153,11 +243,12 @@ impl Fold {
         event: &BetRejected,
         due: &mut Vec<Transfer>,
     ) {
-        self.counts.rejected += 1;
         let id = event.bet;
-        let Some(life) = self.bets.get(&id.raw()).map(|bet| bet.life) else {
+        let Some(bet) = self.bets.get(&id.raw()) else {
             return self.broken(Rule::Waiting, || format!("{id} is refused and never was"));
         };
+        let (life, probe) = (bet.life, bet.synthetic);
+        self.count(probe, |counts| counts.rejected += 1);
         if let Command::AnswerReferral(body, _) = command {
             let declined = body.bet == id && body.answer == ReferralAnswer::Decline as u8;
             self.must(Rule::Waiting, declined, || format!("no trader declined {id}"));
@@ -173,8 +264,12 @@ impl Fold {
             Some(bet) if bet.life == was && waits => bet.life = Life::Ended,
             _ => return self.broken(rule, || format!("{id} is not there to end")),
         }
-        due.extend(self.transfer(id, TransferWhy::Return));
-        self.stake_leaves(id);
+        if was == holds::WAITS {
+            self.lets_go(id);
+        } else {
+            due.extend(self.transfer(id, TransferWhy::Return));
+            self.stake_leaves(id);
+        }
     }
 
     /// Whether a customer takes a value of a cash-out: the same as with prices.

@@ -6,7 +6,7 @@ use betring_benches::load::{Knot, Profile, Times};
 use betring_betfair::{
     MarketStatus, Merged, MergedUpdate, Outcome, Recording, SelectionIndex, Update,
 };
-use betring_core::command::{Level, Owner, SelectionOutcome};
+use betring_core::command::{Drives, Level, Owner, SelectionOutcome};
 use betring_core::time::Nanos;
 use betring_fuzz::workload::{
     Ask, Board, Control, Controls, Crowd, DerbyNight, NightCrowd, Phase, Rng, Showing, Timed,
@@ -111,6 +111,34 @@ pub(crate) enum Move {
         market: usize,
         delay: Nanos,
     },
+    /// The backup of a feed drives its markets, or the feed itself again.
+    Switch {
+        feed: usize,
+        to: Drives,
+    },
+    /// A feed sends another version of its messages.
+    Skew {
+        feed: usize,
+    },
+    /// The version that is expected, again; and everything else.
+    Mend {
+        feed: usize,
+    },
+    /// A trader pins a price.
+    Pin {
+        market: usize,
+        selection: u16,
+        price: Price,
+    },
+    Unpin {
+        market: usize,
+        selection: u16,
+    },
+    /// A customer excludes itself for so long.
+    Exclude {
+        account: usize,
+        span: Nanos,
+    },
 }
 
 /// A feed to be defined before anything happens.
@@ -155,7 +183,7 @@ impl Acts {
             controls: night.controls().peekable(),
             times: Profile::new(&knots, night.length_ns()).times().peekable(),
             crowd: night.crowd(),
-            in_play: in_play(night),
+            beside: beside(night),
             night: night.clone(),
         }))
     }
@@ -316,18 +344,45 @@ pub(crate) struct NightActs {
     controls: std::iter::Peekable<Controls>,
     times: std::iter::Peekable<Times>,
     crowd: NightCrowd,
-    /// Markets that go in-play, and when: moves beside the night's own.
-    in_play: VecDeque<(u64, Move)>,
+    /// What happens beside the night's own, and when.
+    beside: VecDeque<(u64, Move)>,
 }
 
-/// When the match is on, its goals market is bet on in-play, with a delay in keeping with the night.
-fn in_play(night: &DerbyNight) -> VecDeque<(u64, Move)> {
-    const MARKET: usize = 1;
+/// When the match is on, its goals market is bet on in-play, with a delay in keeping with the night. Then the
+/// feed of the other matches sends another version of its messages for a while, and stalls later on: both
+/// times its backup drives. A trader pins a price, and a customer has had enough.
+fn beside(night: &DerbyNight) -> VecDeque<(u64, Move)> {
+    const GOALS: usize = 1;
     const LONGEST_NS: u64 = 500_000_000;
-    let before = Phase::ALL.iter().take_while(|phase| **phase != Phase::Play);
-    let at_ns = before.map(|phase| night.phase_length_ns(*phase)).sum();
+    const CONTINENT: usize = 1;
+    const FRANCE: (usize, u16) = (5, 0);
+    const CUSTOMER: usize = 11;
+    let starts = |phase: Phase| {
+        let before = Phase::ALL.iter().take_while(|other| **other != phase);
+        before.map(|phase| night.phase_length_ns(*phase)).sum::<u64>()
+    };
+    let permille = |part: u64| night.length_ns() / 1_000 * part;
+    let (play, goal, stall) = (starts(Phase::Play), starts(Phase::Goal), starts(Phase::Stall));
+    let over = starts(Phase::FullTime);
     let delay = nanos((night.length_ns() / 100).min(LONGEST_NS));
-    VecDeque::from([(at_ns, Move::InPlay { market: MARKET, delay })])
+    let (market, selection) = FRANCE;
+    let (backup, primary) = (Drives::Backup, Drives::Primary);
+    let feed = CONTINENT;
+    VecDeque::from([
+        (
+            starts(Phase::KickOff),
+            Move::Pin { market, selection, price: betring_pricing::price!(1.90) },
+        ),
+        (play - permille(20), Move::Unpin { market, selection }),
+        (play, Move::InPlay { market: GOALS, delay }),
+        (play + permille(20), Move::Skew { feed }),
+        (play + permille(35), Move::Switch { feed, to: backup }),
+        (play + permille(70), Move::Mend { feed }),
+        (play + permille(80), Move::Switch { feed, to: primary }),
+        (goal, Move::Exclude { account: CUSTOMER, span: nanos(permille(100)) }),
+        (stall + permille(40), Move::Switch { feed, to: backup }),
+        (over - permille(10), Move::Switch { feed, to: primary }),
+    ])
 }
 
 impl NightActs {
@@ -335,9 +390,9 @@ impl NightActs {
         loop {
             let (control, ask) = (self.controls.peek().map(|timed| timed.at_ns), self.times.peek());
             let next = control.into_iter().chain(ask.copied()).min();
-            if let Some((at_ns, _)) = self.in_play.front()
+            if let Some((at_ns, _)) = self.beside.front()
                 && next.is_some_and(|next| *at_ns <= next)
-                && let Some((at_ns, it)) = self.in_play.pop_front()
+                && let Some((at_ns, it)) = self.beside.pop_front()
             {
                 return Some(Act { at_ns, phase: self.phase(at_ns), what: What::Move(it) });
             }
@@ -369,7 +424,7 @@ impl NightActs {
         let market = match level {
             Level::Fixture => markets.find(|market| market.fixture == place),
             Level::Market => markets.nth(place),
-            Level::Feed | Level::Engine => None,
+            Level::Feed | Level::Engine | Level::Group | Level::Selection => None,
         };
         market.map_or(0, |market| market.feed)
     }

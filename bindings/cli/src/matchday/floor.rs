@@ -2,6 +2,7 @@
 
 use crate::error::CliError;
 use crate::matchday::acts::{Acts, FeedTerms, Move, Terms};
+use crate::matchday::beside::{Beside, BesideTally, SCHEMA, SMALL_TIER, TIER};
 use crate::matchday::gateway::{Keys, Names};
 use crate::matchday::time::DayTime;
 use betring::logic::command::{self, Level as SuspendLevel, ResultEntry, build};
@@ -10,7 +11,7 @@ use betring::logic::wire::{Header, Minor};
 use betring::{
     AnswerKind, Control, Currency, Engine, Error, Event, EventStream, Fate, Feed, FixtureId,
     Limits, MarketId, Money, Nanos, NotTaken, Owner, Price, Reject, Reply, ResultTerms, Scope,
-    SelectionIndex, SelectionOutcome, SelectionResult, Slot, price,
+    Selection, SelectionIndex, SelectionOutcome, SelectionResult, Slot, Timestamp, price,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +53,9 @@ pub(crate) struct FloorTally {
     pub(crate) titles: BTreeMap<String, String>,
 }
 
+/// Prices of a market's selections; none takes one away.
+type Quotes = Vec<(SelectionIndex, Option<Price>)>;
+
 /// Feeds and traders.
 pub(crate) struct Floor {
     control: Control,
@@ -74,6 +78,10 @@ pub(crate) struct Floor {
     silent: Vec<bool>,
     /// The last price of every selection of a market that is not closed, and its feed.
     quoted: BTreeMap<usize, (usize, BTreeMap<u16, Option<Price>>)>,
+    /// What the house does beside a night's own markets; none of a recording.
+    beside: Option<Beside>,
+    /// Numbers of what feeds were asked for.
+    requests: u64,
     pub(crate) tally: FloorTally,
 }
 
@@ -89,10 +97,15 @@ impl Floor {
     ) -> Result<Floor, CliError> {
         let control = engine.control(TRADER)?;
         let (mut feeds, mut adapters) = (Vec::new(), Vec::new());
+        let is_night = matches!(acts, Acts::Night(_));
+        let mut terms = Vec::new();
         for FeedTerms { name, silence } in acts.feeds() {
-            feeds.push(engine.feed(&name, silence)?);
+            let feed = engine.feed(&name, silence)?;
+            feeds.push(if is_night { feed.schema(SCHEMA) } else { feed });
             adapters.push(engine.control(&format!("feed:{name}"))?);
+            terms.push(FeedTerms { name, silence });
         }
+        let terms: Vec<_> = terms.into_iter().zip(feeds.iter().map(Feed::id)).collect();
         let mut floor = Floor {
             control,
             feeds,
@@ -108,8 +121,16 @@ impl Floor {
             events: engine.events(),
             silent: Vec::new(),
             quoted: BTreeMap::new(),
+            beside: None,
+            requests: 0,
             tally: FloorTally::default(),
         };
+        if is_night {
+            let customers = floor.names.accounts.clone();
+            let beside = Beside::prepare(engine, &mut floor.control, &terms, keys, &customers)?;
+            floor.names.set_wallets(beside.wallets().to_vec());
+            floor.beside = Some(beside);
+        }
         let kick_off_ns = acts.phases().first().map_or(0, |calm| calm.length_ns);
         let starts = floor.time.at(i64::try_from(kick_off_ns).unwrap_or(i64::MAX));
         for name in acts.fixtures() {
@@ -121,7 +142,8 @@ impl Floor {
             floor.fixtures.push(fixture);
         }
         let [min_stake, max_stake, max_payout, max_liability] = LIMITS.map(Minor);
-        let limits = Limits { min_stake, max_stake, max_payout, max_liability };
+        let limits =
+            Limits { min_stake, max_stake, max_payout, max_liability, ..Limits::UNLIMITED };
         floor.control.set_limits(Currency::GBP, limits)?;
         for (place, terms) in acts.markets().into_iter().enumerate() {
             let market = floor.define(&terms)?;
@@ -159,6 +181,11 @@ impl Floor {
         Ok(())
     }
 
+    /// What was done beside a night's own markets.
+    pub(crate) fn beside(&self) -> Option<BesideTally> {
+        self.beside.as_ref().map(|beside| beside.tally)
+    }
+
     /// The races have their results.
     fn finish_races(&mut self) -> Result<(), CliError> {
         for (number, market) in (0..).zip(std::mem::take(&mut self.races)) {
@@ -175,6 +202,9 @@ impl Floor {
     /// different one.
     pub(crate) fn correct(&mut self) -> Result<(), CliError> {
         self.finish_races()?;
+        if let Some(beside) = &mut self.beside {
+            beside.finish(&mut self.control)?;
+        }
         let settled: Vec<usize> = self.outcomes.keys().copied().take(2).collect();
         let [first, second] = settled[..] else { return Ok(()) };
         let now = self.time.at(self.time.now_ns());
@@ -204,13 +234,24 @@ impl Floor {
     }
 
     /// Hears which feeds count as silent: on a busy machine one that speaks may come too late.
-    pub(crate) fn listen(&mut self) {
+    pub(crate) fn listen(&mut self) -> Result<(), CliError> {
         // As many as the ring has places for: what comes meanwhile is heard next time.
         const AT_A_TIME: usize = 16_384;
         for _ in 0..AT_A_TIME {
             match self.events.next() {
-                Ok(None) => return,
+                Ok(None) => break,
                 Ok(Some(heard)) => {
+                    if let (Event::HoldRequested(hold), Some(beside)) =
+                        (heard.event, &mut self.beside)
+                    {
+                        beside.hold(&hold)?;
+                    }
+                    if let (Event::FeedChanged(feed), Some(beside)) =
+                        (heard.event, &mut self.beside)
+                        && feed.why == FeedWhy::Silence as u8
+                    {
+                        beside.silent(feed.feed);
+                    }
                     if let Event::FeedChanged(feed) = heard.event
                         && feed.why == FeedWhy::Silence as u8
                         && let Some(place) = self.feeds.iter().position(|f| f.id() == feed.feed)
@@ -220,9 +261,76 @@ impl Floor {
                     }
                 }
                 // What was missed may have been just that: saying everything again is always right.
-                Err(_) => self.silent.fill(true),
+                Err(_) => {
+                    self.silent.fill(true);
+                    if let Some(beside) = &mut self.beside {
+                        beside.all_silent();
+                    }
+                }
             }
         }
+        self.stand_by()
+    }
+
+    /// The backups say that they are there, and everything again where they have to.
+    fn stand_by(&mut self) -> Result<(), CliError> {
+        let source = self.time.at(self.time.now_ns());
+        let due = self.beside.as_mut().map(|beside| beside.due(source)).unwrap_or_default();
+        for (place, everything) in due {
+            if everything {
+                self.tally.recoveries += 1;
+                let told = self.backup(place).map(|feed| feed.gap(source).map(drop));
+                self.told(told)?;
+                for (market, prices) in self.quotes(place) {
+                    let told = self
+                        .backup(place)
+                        .map(|feed| feed.prices(market, &prices, source).map(drop));
+                    self.told(told)?;
+                }
+                let told = self.backup(place).map(|feed| feed.recovered(source).map(drop));
+                self.told(told)?;
+            }
+            let told = self.backup(place).map(|feed| feed.heartbeat(source).map(drop));
+            self.told(told)?;
+        }
+        Ok(())
+    }
+
+    /// The feed that stands by for another.
+    fn backup(&mut self, place: usize) -> Option<&mut Feed> {
+        self.beside.as_mut().and_then(|beside| beside.backup(place))
+    }
+
+    /// The handle that a feed's messages go through.
+    fn feed(&mut self, place: usize) -> Option<&mut Feed> {
+        let feed = self.feeds.get_mut(place)?;
+        Some(match &mut self.beside {
+            Some(beside) => beside.through(place, feed),
+            None => feed,
+        })
+    }
+
+    /// The last prices of a feed's markets.
+    fn quotes(&self, place: usize) -> Vec<(MarketId, Quotes)> {
+        let of_feed = self.quoted.iter().filter(|(_, (feed, _))| *feed == place);
+        let named = |prices: &BTreeMap<u16, Option<Price>>| {
+            prices.iter().map(|(place, price)| (SelectionIndex(*place), *price)).collect()
+        };
+        of_feed.map(|(market, (_, prices))| (self.names.market(*market), named(prices))).collect()
+    }
+
+    /// A feed says everything again, as the answer to a request; so does its backup the first time.
+    fn say_everything(&mut self, place: usize, source: Timestamp) -> Result<(), CliError> {
+        self.requests += 1;
+        let request = self.requests;
+        let told = self.feed(place).map(|feed| feed.recovering(request, source).map(drop));
+        self.told(told)?;
+        for (market, prices) in self.quotes(place) {
+            let told = self.feed(place).map(|feed| feed.prices(market, &prices, source).map(drop));
+            self.told(told)?;
+        }
+        let told = self.feed(place).map(|feed| feed.recovered_for(request, source).map(drop));
+        self.told(told)
     }
 
     /// A feed that counts as silent says everything again before it says anything new.
@@ -233,20 +341,9 @@ impl Floor {
         *silent = false;
         self.tally.recoveries += 1;
         let source = self.time.at(self.time.now_ns());
-        let told = self.feeds.get_mut(place).map(|feed| feed.gap(source).map(drop));
+        let told = self.feed(place).map(|feed| feed.gap(source).map(drop));
         self.told(told)?;
-        let of_feed = self.quoted.iter().filter(|(_, (feed, _))| *feed == place);
-        let all: Vec<_> = of_feed.map(|(market, (_, prices))| (*market, prices.clone())).collect();
-        for (market, prices) in all {
-            let market = self.names.market(market);
-            let prices: Vec<_> =
-                prices.into_iter().map(|(place, price)| (SelectionIndex(place), price)).collect();
-            let feed = self.feeds.get_mut(place);
-            let told = feed.map(|feed| feed.prices(market, &prices, source).map(drop));
-            self.told(told)?;
-        }
-        let told = self.feeds.get_mut(place).map(|feed| feed.recovered(source).map(drop));
-        self.told(told)
+        self.say_everything(place, source)
     }
 
     /// Defines a market. In a book that goes on, one of the same name that still lives is used, and
@@ -271,6 +368,11 @@ impl Floor {
                 .age_bound(terms.age_bound);
             if let Some(feed) = self.feeds.get(terms.feed) {
                 wanted = wanted.feed(feed.id());
+                if let Some(group) = self.beside.as_ref().and_then(|it| it.group(terms.feed)) {
+                    // A market with a limit of its own is a small one.
+                    let small = terms.max_liability.is_some();
+                    wanted = wanted.group(group).tier(if small { SMALL_TIER } else { TIER });
+                }
             }
             if let Some(fixture) = terms.fixture.and_then(|place| self.fixtures.get(place)) {
                 wanted = wanted.fixture(*fixture);
@@ -295,7 +397,9 @@ impl Floor {
 
     fn limit(&mut self, market: MarketId, most: Money) -> Result<(), CliError> {
         let [min_stake, max_stake, max_payout, _] = LIMITS.map(Minor);
-        let limits = Limits { min_stake, max_stake, max_payout, max_liability: most.into() };
+        let max_liability = most.into();
+        let limits =
+            Limits { min_stake, max_stake, max_payout, max_liability, ..Limits::UNLIMITED };
         self.control.set_market_limits(market, Currency::GBP, limits)?;
         Ok(())
     }
@@ -312,15 +416,23 @@ impl Floor {
         match next {
             Move::Heartbeat { feed } => {
                 self.tally.heartbeats += 1;
-                let told = self.feeds.get_mut(*feed).map(|feed| feed.heartbeat(source).map(drop));
+                if *feed == 0
+                    && let Some(beside) = &mut self.beside
+                {
+                    beside.probe();
+                }
+                let told = self.feed(*feed).map(|feed| feed.heartbeat(source).map(drop));
                 self.told(told)
             }
             Move::Gap { feed } => {
-                let told = self.feeds.get_mut(*feed).map(|feed| feed.gap(source).map(drop));
+                let told = self.feed(*feed).map(|feed| feed.gap(source).map(drop));
                 self.told(told)
             }
             Move::Recovered { feed } => {
-                let told = self.feeds.get_mut(*feed).map(|feed| feed.recovered(source).map(drop));
+                let told = self.feed(*feed).map(|feed| feed.recovered(source).map(drop));
+                self.told(told)?;
+                // The first time its backup has said everything, too; later that has no effect.
+                let told = self.backup(*feed).map(|feed| feed.recovered(source).map(drop));
                 self.told(told)
             }
             Move::Prices { feed, market, prices } => {
@@ -330,8 +442,11 @@ impl Floor {
                 let market = self.names.market(*market);
                 let prices: Vec<_> =
                     prices.iter().map(|(place, price)| (SelectionIndex(*place), *price)).collect();
-                let feed = self.feeds.get_mut(*feed);
-                let told = feed.map(|feed| feed.prices(market, &prices, source).map(drop));
+                let told =
+                    self.feed(*feed).map(|feed| feed.prices(market, &prices, source).map(drop));
+                self.told(told)?;
+                let told =
+                    self.backup(*feed).map(|feed| feed.prices(market, &prices, source).map(drop));
                 self.told(told)
             }
             Move::Define { market, terms } => {
@@ -371,6 +486,44 @@ impl Floor {
                 let done = self.control.in_play(self.names.market(*market), *delay).map(drop);
                 self.done(done)
             }
+            Move::Switch { feed, to } => {
+                let Some(beside) = &self.beside else { return Ok(()) };
+                let done = beside.switch(&mut self.control, *feed, *to);
+                self.done(done)
+            }
+            Move::Skew { feed } => {
+                if let Some(beside) = &mut self.beside {
+                    beside.set_next(*feed, true);
+                }
+                Ok(())
+            }
+            Move::Mend { feed } => {
+                if let Some(beside) = &mut self.beside {
+                    beside.set_next(*feed, false);
+                }
+                let Some(id) = self.feeds.get(*feed).map(Feed::id) else { return Ok(()) };
+                let done = self.control.set_feed_schema(id, SCHEMA).map(drop);
+                self.done(done)?;
+                self.say_everything(*feed, source)
+            }
+            Move::Pin { market, selection, price } => {
+                let (market, index) = (self.names.market(*market), SelectionIndex(*selection));
+                let done = self.control.pin_price(Selection { market, index }, *price).map(drop);
+                self.done(done)
+            }
+            Move::Unpin { market, selection } => {
+                let (market, index) = (self.names.market(*market), SelectionIndex(*selection));
+                let done = self.control.unpin_price(Selection { market, index }).map(drop);
+                self.done(done)
+            }
+            Move::Exclude { account, span } => {
+                let Some(account) = self.names.accounts.get(*account).copied() else {
+                    return Ok(());
+                };
+                let until = self.control.now().plus(*span);
+                let done = self.control.exclude_account(account, until).map(drop);
+                self.done(done)
+            }
             Move::Archive { market } => {
                 // A bet of several legs leaves memory once all of them are over.
                 self.finish_races()?;
@@ -395,6 +548,8 @@ impl Floor {
             SuspendLevel::Feed => self.feeds.get(place).map(|feed| Scope::Feed(feed.id())),
             SuspendLevel::Fixture => self.fixtures.get(place).copied().map(Scope::Fixture),
             SuspendLevel::Market => Some(Scope::Market(self.names.market(place))),
+            // Nights suspend neither: their markets are in no group, and a goal takes a market whole.
+            SuspendLevel::Group | SuspendLevel::Selection => None,
         }
     }
 

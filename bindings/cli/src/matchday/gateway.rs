@@ -31,6 +31,8 @@ const THINKS: i64 = 400_000_000;
 /// After so many accepted bets somebody makes a ticket of one, and after so many somebody sells one.
 const TICKET_EVERY: u64 = 20;
 const SALE_EVERY: u64 = 25;
+/// And after so many a customer of the wallet does the same.
+const WALLET_EVERY: u64 = 30;
 /// The stake of each line of a ticket.
 const LINE_STAKE: Money = betring::money!(0.20);
 /// Looks at the engine's cursors that are remembered, to tell when a sequence was reached.
@@ -44,19 +46,32 @@ pub(crate) struct Names {
     markets: Vec<AtomicU64>,
     /// Races beside the day's own markets, for bets of several legs.
     races: OnceLock<Vec<MarketId>>,
+    /// Accounts whose money is in an external wallet.
+    wallets: OnceLock<Vec<AccountId>>,
 }
 
 impl Names {
     /// Room for so many markets.
     pub(crate) fn new(accounts: Vec<AccountId>, markets: usize) -> Names {
         let markets = (0..markets).map(|_| AtomicU64::new(0)).collect();
-        Names { accounts, markets, races: OnceLock::new() }
+        Names { accounts, markets, races: OnceLock::new(), wallets: OnceLock::new() }
     }
 
     /// The races have got their handles.
     pub(crate) fn set_races(&self, races: Vec<MarketId>) {
         // Once a day; a second time would be the same races.
         let _ = self.races.set(races);
+    }
+
+    /// The wallet's customers have their accounts.
+    pub(crate) fn set_wallets(&self, wallets: Vec<AccountId>) {
+        // Once a day; a second time would be the same accounts.
+        let _ = self.wallets.set(wallets);
+    }
+
+    fn wallet(&self, number: u64) -> Option<AccountId> {
+        let wallets = self.wallets.get().filter(|wallets| !wallets.is_empty())?;
+        wallets.get(usize::try_from(number).unwrap_or(0) % wallets.len()).copied()
     }
 
     fn races(&self) -> &[MarketId] {
@@ -111,6 +126,9 @@ impl Keys {
     pub(crate) const SALE: u128 = 7;
     pub(crate) const AUTO: u128 = 8;
     pub(crate) const CORRECTION: u128 = 9;
+    pub(crate) const PROBE: u128 = 10;
+    pub(crate) const WALLET: u128 = 11;
+    pub(crate) const WALLET_ANSWER: u128 = 12;
 
     pub(crate) fn of_epoch(epoch: betring::Epoch) -> Keys {
         Keys(u128::from(epoch.0) << 96)
@@ -261,6 +279,8 @@ pub(crate) struct Gateway {
     selling: VecDeque<(i64, usize, AccountId, BetId, How)>,
     /// Tickets that are placed with the next submission: after which bet, in which part of the day.
     tickets: VecDeque<(usize, Slip)>,
+    /// Bets that customers of the wallet place with the next submission.
+    held: VecDeque<(usize, Slip)>,
     singles: u64,
     looks: VecDeque<Look>,
     replies: Vec<Reply>,
@@ -293,6 +313,7 @@ impl Gateway {
             thinking: VecDeque::new(),
             selling: VecDeque::new(),
             tickets: VecDeque::new(),
+            held: VecDeque::new(),
             singles: 0,
             looks: VecDeque::with_capacity(LOOKS),
             replies: vec![Reply::default(); 256],
@@ -341,7 +362,8 @@ impl Gateway {
                 && queue.is_empty()
                 && self.thinking.is_empty()
                 && self.selling.is_empty()
-                && self.tickets.is_empty();
+                && self.tickets.is_empty()
+                && self.held.is_empty();
             if nothing_left {
                 let until = *drained_by.get_or_insert_with(|| Instant::now() + DRAIN);
                 if self.waiting.is_empty() || until <= Instant::now() {
@@ -452,6 +474,21 @@ impl Gateway {
             let purpose = Purpose::Ticket;
             let attempt = Attempt { token: Token(0), t0: now, t1: now, phase, purpose, slip: None };
             self.push_all(&slots, attempt);
+            sent += 1;
+        }
+        while self.slots.len() < BATCH
+            && let Some((phase, slip)) = self.held.pop_front()
+        {
+            let Some(account) = self.names.wallet(slip.request) else { continue };
+            let (market, index) = (self.names.market(slip.market), SelectionIndex(slip.selection));
+            let slot = Place::single(account, Selection { market, index }, LINE_STAKE)
+                .any_price()
+                .key(self.keys.key(Keys::WALLET, slip.request))
+                .valid_until(self.time.at(now.saturating_add(VALID)))
+                .slot(self.time.at(now));
+            let purpose = Purpose::Held;
+            let attempt = Attempt { token: Token(0), t0: now, t1: now, phase, purpose, slip: None };
+            self.push(slot, attempt);
             sent += 1;
         }
         sent
@@ -694,6 +731,10 @@ impl Gateway {
         if self.tickets.len() < LOOKS && self.singles.is_multiple_of(TICKET_EVERY) {
             let number = self.singles;
             self.tickets.push_back((attempt.phase, Slip { request: number, ..slip }));
+        }
+        if self.held.len() < LOOKS && self.singles.is_multiple_of(WALLET_EVERY) {
+            let number = self.singles;
+            self.held.push_back((attempt.phase, Slip { request: number, ..slip }));
         }
         if self.selling.len() < LOOKS && self.singles % SALE_EVERY == 1 {
             let account = AccountId::from_raw(reply.account);

@@ -172,7 +172,7 @@ impl<'a> Stage<'a> {
                     break;
                 }
             }
-            self.floor.listen();
+            self.floor.listen()?;
             while let Some((at_ns, phase, it)) = moves.front()
                 && *at_ns as i64 <= now
             {
@@ -210,7 +210,7 @@ impl<'a> Stage<'a> {
             let at = i64::try_from(at_ns).unwrap_or(i64::MAX);
             match what {
                 What::Move(it) => {
-                    self.floor.listen();
+                    self.floor.listen()?;
                     self.floor.make(at_ns, &it)?;
                 }
                 What::Ask(ask) => gateway.add(at, phase, ask),

@@ -4,6 +4,7 @@ use crate::audit::Audit;
 use crate::describe;
 use crate::fold::Rule;
 use crate::matchday::acts::Aside;
+use crate::matchday::beside::BesideTally;
 use crate::matchday::floor::FloorTally;
 use crate::matchday::scan::Scan;
 use crate::matchday::tally::{PhaseTally, STAGES, Tally};
@@ -43,6 +44,7 @@ pub(crate) struct Results {
     pub(crate) is_timed: bool,
     pub(crate) tally: Tally,
     pub(crate) floor: FloorTally,
+    pub(crate) beside: Option<BesideTally>,
     pub(crate) aside: Aside,
     pub(crate) late: u64,
     pub(crate) unanswered: u64,
@@ -80,7 +82,8 @@ impl Results {
             passed: Some(count == 0),
             figure: format!("{} {of}", Count(count)),
         };
-        let oldest = u64::try_from(self.tally.oldest_price_ns).unwrap_or(0);
+        let oldest = u64::try_from(self.scan.oldest_price_ns).unwrap_or(0);
+        let (beside, probes) = (&self.scan.beside, self.beside.unwrap_or_default());
         let repaid = self.scan.paid_twice.max(self.audit.broken(Rule::Settlement));
         let digests_agree = self.audit.state_digest() == Some(self.last_digest.as_str());
         let bets: u64 = self.tally.phases.iter().map(|phase| phase.bets).sum();
@@ -117,6 +120,39 @@ impl Results {
                 name: "stale prices",
                 passed: Some(oldest <= STALE),
                 figure: format!("oldest {} (limit {})", Span(oldest), Span(STALE)),
+            },
+            Check {
+                name: "feeds in doubt",
+                passed: (0 < beside.quarantines + beside.switches)
+                    .then_some(beside.quarantines == beside.cured),
+                figure: format!(
+                    "{} put in quarantine, {} of them let out; {} switches, {} bets at a backup's price",
+                    beside.quarantines,
+                    beside.cured,
+                    beside.switches,
+                    Count(beside.by_backup)
+                ),
+            },
+            Check {
+                name: "stakes in wallets",
+                passed: (0 < beside.held).then_some(beside.all_ended()),
+                figure: format!(
+                    "{} to be held, {} confirmed, {} let go",
+                    Count(beside.held),
+                    Count(beside.confirmed),
+                    Count(beside.let_go)
+                ),
+            },
+            Check {
+                name: "probes",
+                passed: (0 < probes.probes)
+                    .then_some(probes.probes == probes.probed && probes.probed == beside.synthetic),
+                figure: format!(
+                    "{} sent, {} answered as bets, {} journaled as nobody's money",
+                    Count(probes.probes),
+                    Count(probes.probed),
+                    Count(beside.synthetic)
+                ),
             },
             zero(
                 "double payments",
@@ -335,6 +371,18 @@ impl Results {
                 floor.recoveries
             );
         }
+        if let Some(beside) = self.beside {
+            let scan = &self.scan.beside;
+            text += &format!(
+                "  {} prices pinned, {} shortened for what they could cost; {} accounts limit their own \
+                 stakes ({} bets refused for it), {} exclude themselves\n",
+                scan.pins,
+                Count(scan.steps),
+                beside.limited,
+                Count(scan.own_limits),
+                scan.exclusions,
+            );
+        }
         let refused: Vec<String> =
             floor.refused.iter().map(|(reject, n)| format!("{reject} {}", Count(*n))).collect();
         if !refused.is_empty() {
@@ -455,6 +503,13 @@ impl Results {
             .collect();
         let floor = &self.floor;
         let aside = &self.aside;
+        let it = &self.scan.beside;
+        let beside = json!({
+            "switches": it.switches, "bets_at_backup": it.by_backup, "quarantines": it.quarantines,
+            "let_out": it.cured, "pins": it.pins, "price_steps": it.steps,
+            "own_limits": it.own_limits, "exclusions": it.exclusions, "probes": it.synthetic,
+            "holds": { "asked": it.held, "confirmed": it.confirmed, "let_go": it.let_go },
+        });
         json!({
             "passed": self.all_passed(), "title": self.title, "seed": self.seed,
             "dir": self.dir.display().to_string(), "level": self.level, "layout": self.layout,
@@ -473,6 +528,7 @@ impl Results {
                 "void_selections": floor.void_selections,
                 "rollbacks": floor.rollbacks, "resettled": floor.resettled,
             },
+            "beside": beside,
             "recordings": {
                 "updates": aside.updates, "removed": aside.removed, "unread_lines": aside.unread,
                 "starting_prices": aside.starting_prices, "left_out": aside.left_out,

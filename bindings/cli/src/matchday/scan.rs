@@ -3,12 +3,13 @@
 
 use crate::error::CliError;
 use crate::fold::Entry;
+use crate::matchday::beside::BesideScan;
 use crate::matchday::tally::SLICES;
 use crate::source::Source;
 use betring_benches::recorder::Recorder;
 use betring_core::command::{Command, Kind, decode};
 use betring_core::event::{Event, EventReader, JobKind};
-use betring_core::id::{BetId, JobId, MarketId, Seq};
+use betring_core::id::{BetId, FeedId, JobId, MarketId, Seq};
 use betring_core::time::Timestamp;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -38,6 +39,11 @@ pub(crate) struct Scan {
     pub(crate) records: u64,
     pub(crate) record_bytes: u64,
     pub(crate) bets: u64,
+    /// The oldest price that a feed gave and a bet was bound to, in nanoseconds: what a trader pins does
+    /// not age.
+    pub(crate) oldest_price_ns: i64,
+    /// What happened beside a night's own markets.
+    pub(crate) beside: BesideScan,
     /// Each-way tickets that were asked for, and those of them that became bets.
     pub(crate) each_way_asked: u64,
     pub(crate) each_way_accepted: u64,
@@ -70,6 +76,8 @@ impl Scan {
             records: 0,
             record_bytes: 0,
             bets: 0,
+            oldest_price_ns: 0,
+            beside: BesideScan::default(),
             each_way_asked: 0,
             each_way_accepted: 0,
             last: range.after,
@@ -105,6 +113,7 @@ impl Scan {
         }
         // Bytes that are no events are the audit's to report.
         for event in EventReader::new(events).map_while(Result::ok) {
+            self.beside.take(&event, is_new);
             match event {
                 Event::MarketDefined(defined) => {
                     seen.markets.entry(defined.market).or_insert_with(|| MarketLife {
@@ -116,6 +125,9 @@ impl Scan {
                 }
                 Event::BetOpened(bet) if is_new => {
                     self.bets += 1;
+                    if bet.feed != FeedId::MANUAL {
+                        self.oldest_price_ns = self.oldest_price_ns.max(bet.price_age.0);
+                    }
                     let slice = self.slice_of(entry.at, range);
                     if let Some(market) = seen.markets.get_mut(&bet.market) {
                         market.bets += 1;

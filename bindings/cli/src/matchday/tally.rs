@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Offer,
     /// A bet of several legs.
     Ticket,
+    /// A bet whose stake a wallet has to hold first.
+    Held,
     /// A bet sold back, or part of it.
     Sale,
     /// Money in or out.
@@ -132,9 +134,9 @@ pub(crate) struct Tally {
     /// Bets of several legs that were accepted, bets and sales that waited, and sales that were done.
     pub(crate) tickets: u64,
     pub(crate) waited: u64,
+    /// Bets whose stake is held first.
+    pub(crate) held: u64,
     pub(crate) sold: u64,
-    /// The oldest price that a bet was bound to, in nanoseconds.
-    pub(crate) oldest_price_ns: i64,
     /// Replies that belong to no attempt, or came out of order: has to stay 0.
     pub(crate) misplaced: u64,
     /// A bet that went all the way, for the story at the end: its account and key.
@@ -197,8 +199,8 @@ impl Tally {
             offers_taken: 0,
             tickets: 0,
             waited: 0,
+            held: 0,
             sold: 0,
-            oldest_price_ns: 0,
             misplaced: 0,
             story: None,
         }
@@ -284,7 +286,6 @@ impl Tally {
                     self.tickets += 1;
                 } else {
                     phase.price_age.record(answer.age().0);
-                    self.oldest_price_ns = self.oldest_price_ns.max(answer.age().0);
                 }
             }
             AnswerKind::Offered => phase.offered += 1,
@@ -293,6 +294,7 @@ impl Tally {
                     *phase.refused.entry(reject).or_default() += 1;
                 }
             }
+            AnswerKind::Pending if purpose == Purpose::Held => self.held += 1,
             AnswerKind::Pending => self.waited += 1,
             AnswerKind::Done => self.sold += u64::from(purpose == Purpose::Sale),
             AnswerKind::Started | AnswerKind::NeverPlaced => {}
@@ -361,7 +363,7 @@ mod tests {
         tally.answered(0, Purpose::Again, &again, at(10, 50), true);
         let phase = &tally.phases[0];
         assert_eq!((phase.asked, phase.bets, phase.accepted, phase.other()), (2, 1, 1, 1));
-        assert_eq!((tally.duplicates, tally.answered, tally.oldest_price_ns), (1, 2, 70));
+        assert_eq!((tally.duplicates, tally.answered, phase.price_age.quantiles().max), (1, 2, 70));
         assert_eq!((phase.accept.count(), phase.price_age.count()), (1, 1));
     }
 

@@ -63,14 +63,14 @@ fn a_night_as_it_happened_is_proved_in_two_ways() {
         "  8 bets accepted (7 in force, 1 as offered), 2 offered, 8 settled, 5 paid"
     );
     assert_eq!(
-        lines[6],
+        lines[7],
         "  PASS  Price              every bet has the price and the version in force"
     );
-    assert!(lines[2..21].iter().all(|line| line.starts_with("  PASS  ")), "{}", said.out);
+    assert!(lines[2..27].iter().all(|line| line.starts_with("  PASS  ")), "{}", said.out);
     let digest = script::check(NIGHT).digest;
-    assert_eq!(lines[21], format!("  state digest {digest}"));
-    assert!(lines[22].starts_with("PASS  every accepted bet is proved in two ways ("));
-    assert_eq!((said.code, said.err.as_str(), lines.len()), (Some(0), "", 23));
+    assert_eq!(lines[27], format!("  state digest {digest}"));
+    assert!(lines[28].starts_with("PASS  every accepted bet is proved in two ways ("));
+    assert_eq!((said.code, said.err.as_str(), lines.len()), (Some(0), "", 29));
     assert_eq!(proofs(&records(NIGHT)), (vec![], false));
 }
 

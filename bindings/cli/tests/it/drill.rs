@@ -21,6 +21,8 @@ fn run(book: &Path, reference: u64) -> (u64, String) {
             currencies: 2,
             quarantined: 2,
             legs: 96,
+            groups: 4,
+            limited: 4,
         })
         .clients(2, 64)
         .segment_bytes(1 << 20)

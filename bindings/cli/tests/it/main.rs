@@ -2,7 +2,9 @@
 
 mod audit;
 mod book;
+mod checklist;
 mod diff;
+mod dlq;
 mod drill;
 mod journal;
 mod nights;

@@ -6,7 +6,8 @@ use betring_core::answer::Reply;
 use betring_core::command::{self, *};
 use betring_core::event::{Event, Events, FeedWhy, MarketStatus as BookStatus};
 use betring_core::id::{
-    AccountId, ActorId, BetId, Epoch, FeedId, MarketId as BookMarket, RequestKey, SelectionIndex,
+    AccountId, ActorId, BetId, Epoch, FeedId, GroupId, MarketId as BookMarket, RequestKey,
+    SelectionIndex,
 };
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp as Moment};
@@ -16,8 +17,8 @@ use betring_core::{
 };
 use betring_pricing::{Currency, Price, RoundingMode, price};
 use betring_uof::{
-    Config, Expects, Given, MarketId, MarketKey, Message, Producer, Progress, SettledOutcome,
-    TranslateReason, Translator, Undefined, Window,
+    Config, ErrorKind, Expects, Given, MarketId, MarketKey, Message, Producer, Progress, RequestId,
+    SettledOutcome, TranslateReason, Translator, Undefined, Window,
 };
 use proptest::prelude::*;
 
@@ -30,6 +31,10 @@ const FUNDS: i64 = 1_000_000_000;
 const STAKE: i64 = 1_000;
 /// When the tests' own messages were made.
 const START: i64 = 1_700_000_000_000;
+
+/// Why a feed has to be asked for everything again.
+const INTERRUPTIONS: [FeedWhy; 4] =
+    [FeedWhy::Silence, FeedWhy::Gap, FeedWhy::Connection, FeedWhy::Schema];
 
 /// A book, a feed's translator, and a trader.
 struct Book {
@@ -66,6 +71,7 @@ impl Book {
                 max_stake: Minor(100_000_000),
                 max_payout: Minor(100_000_000_000),
                 max_liability: Minor(100_000_000_000),
+                ..Limits::UNLIMITED
             },
             ..Genesis::default()
         };
@@ -82,6 +88,8 @@ impl Book {
             currencies: 1,
             quarantined: 1,
             legs: 256,
+            groups: 2,
+            limited: 1,
         };
         let epoch = EpochOpened {
             epoch: Epoch(1),
@@ -133,7 +141,7 @@ impl Book {
     fn tell_interruptions(&mut self) {
         for event in self.events.iter() {
             if let Event::FeedChanged(it) = event.expect("an event that can be read")
-                && [FeedWhy::Silence as u8, FeedWhy::Gap as u8].contains(&it.why)
+                && INTERRUPTIONS.contains(&FeedWhy::from_code(it.why).expect("a reason"))
             {
                 self.translator.interrupted(it.feed);
             }
@@ -221,6 +229,12 @@ impl Book {
         let whole = self.hear(&complete(producer, START));
         assert_eq!(whole, ["FeedRecovered"]);
         feed
+    }
+
+    /// The driver asks a producer for everything again.
+    fn recovering(&mut self, producer: u32, request: i64) {
+        let asked = self.translator.recovering(Producer(producer), RequestId(request));
+        self.done(&asked.expect("a feed stands for it").slots);
     }
 
     fn bet(&mut self, market: BookMarket, selection: u16) -> Result<BetId, Reject> {
@@ -668,6 +682,8 @@ fn a_silent_producer_takes_no_bets_until_it_has_recovered() {
     // Back again, it has missed something: only its recovery helps, and new prices.
     book.hear(&alive(1, START + 51_000, 1));
     assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+    book.recovering(1, 1);
+    assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
     book.hear(&complete(1, START + 51_000));
     book.hear(&three_way(START + 51_000, 1));
     book.bet(id, 0).unwrap();
@@ -676,10 +692,158 @@ fn a_silent_producer_takes_no_bets_until_it_has_recovered() {
     for message in [alive(1, START + 52_000, 0), down] {
         assert_eq!(book.hear(&message), ["FeedGap"]);
         assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+        book.recovering(1, 1);
         assert_eq!(book.hear(&complete(1, START + 52_000)), ["FeedRecovered"]);
+        book.hear(&three_way(START + 52_000, 1));
+        book.bet(id, 0).unwrap();
     }
     assert_eq!(book.hear(&alive(9, START, 1)), [""; 0]);
     assert_eq!(book.translator.skipped().producers, 1);
+}
+
+#[test]
+fn only_the_end_of_the_recovery_that_was_asked_for_last_counts() {
+    let mut book = Book::open();
+    book.feed(1);
+    book.hear(&three_way(START + 1, 1));
+    let id = book.named(1, "");
+    book.bet(id, 0).unwrap();
+    let ended = |request: i64| {
+        let at = START + 3;
+        message(&format!(
+            r#"<snapshot_complete product="1" timestamp="{at}" request_id="{request}"/>"#
+        ))
+    };
+    // It asks, something is missing meanwhile, it asks again: the first answer lacks what came between.
+    book.recovering(1, 7);
+    assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+    assert_eq!(book.hear(&alive(1, START + 2, 0)), ["FeedGap"]);
+    book.recovering(1, 8);
+    assert_eq!(book.hear(&ended(7)), [""; 0]);
+    assert_eq!(book.translator.skipped().recoveries, 1);
+    assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+    assert_eq!(book.hear(&ended(8)), ["FeedRecovered"]);
+    book.hear(&three_way(START + 4, 1));
+    book.bet(id, 0).unwrap();
+    // A translator that was started anew and asked for nothing yet is not believed by the core either.
+    book.hear(&alive(1, START + 5, 0));
+    let feed = FeedId(1);
+    book.translator = Translator::new(Config::new(TRADER));
+    book.translator.feed(Producer(1), feed);
+    assert_eq!(book.hear(&ended(8)), ["FeedRecovered"]);
+    assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+    // A lost connection is a gap of its own kind.
+    let lost = book.translator.lost_connection(feed);
+    book.done(&lost.slots);
+    assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+}
+
+fn ended(producer: u32, request: i64) -> Message {
+    message(&format!(
+        r#"<snapshot_complete product="{producer}" timestamp="{START}" request_id="{request}"/>"#
+    ))
+}
+
+/// How many commands a message gives, without a book.
+fn count(translator: &mut Translator, message: &Message) -> usize {
+    let mut given = Vec::new();
+    let progress = translator.translate(message, Moment(START * 1_000_000), &mut given);
+    assert_eq!(progress, Ok(Progress::Done));
+    given.len()
+}
+
+/// At a new epoch the core waits for any end of a recovery: it is the translator who knows that this one
+/// was asked for before, and lacks what was sent while nobody listened.
+#[test]
+fn after_an_interruption_the_end_of_a_recovery_asked_for_before_it_does_not_count() {
+    let feed = FeedId(1);
+    let mut translator = Translator::new(Config::new(TRADER));
+    translator.feed(Producer(1), feed);
+    translator.recovering(Producer(1), RequestId(7)).unwrap();
+    translator.interrupted(feed);
+    assert_eq!(count(&mut translator, &ended(1, 7)), 0, "FeedRecovered of a request before it");
+    assert_eq!(translator.skipped().recoveries, 1);
+    translator.recovering(Producer(1), RequestId(8)).unwrap();
+    assert_eq!(count(&mut translator, &ended(1, 7)), 0);
+    assert_eq!(count(&mut translator, &ended(1, 8)), 1);
+}
+
+/// Of two producers that share a feed, one has been asked again after a gap and one not yet: the late end
+/// of the other's earlier recovery does not make the feed whole.
+#[test]
+fn a_feed_is_not_whole_while_one_of_its_producers_has_only_ended_a_recovery_from_before_the_gap() {
+    let feed = FeedId(1);
+    let mut translator = Translator::new(Config::new(TRADER));
+    translator.feed(Producer(1), feed);
+    translator.feed(Producer(3), feed);
+    translator.recovering(Producer(1), RequestId(1)).unwrap();
+    translator.recovering(Producer(3), RequestId(2)).unwrap();
+    let _gap = translator.lost_connection(feed);
+    translator.recovering(Producer(1), RequestId(3)).unwrap();
+    assert_eq!(count(&mut translator, &ended(3, 2)), 0);
+    assert_eq!(count(&mut translator, &ended(1, 3)), 0, "FeedRecovered, and producer 3 has a hole");
+    translator.recovering(Producer(3), RequestId(4)).unwrap();
+    assert_eq!(count(&mut translator, &ended(3, 4)), 1);
+}
+
+#[test]
+fn a_backup_prices_and_suspends_what_the_primary_has_defined_and_nothing_else() {
+    let mut config = Config::new(TRADER);
+    config.undefined = Undefined::PassOver;
+    config.schema = 3;
+    let mut translator = Translator::new(config);
+    let (feed, group) = (FeedId(2), GroupId(1));
+    translator.feed(Producer(1), feed);
+    translator.member(feed, group, Drives::Backup);
+    let now = Moment(START * 1_000_000);
+    let given = |translator: &mut Translator, message: &Message| {
+        let mut given = Vec::new();
+        assert_eq!(translator.translate(message, now, &mut given), Ok(Progress::Done));
+        let slots = given.into_iter().map(|it| it.slots).collect::<Vec<Vec<Slot>>>();
+        slots.concat()
+    };
+    let kinds = |slots: &[Slot]| -> Vec<Kind> {
+        let first = slots.iter().filter(|slot| slot.slots() != 0 && slot.0[1] == 1);
+        first.filter_map(|slot| Kind::from_code(slot.0[0])).collect()
+    };
+    // Nobody has defined the market: the backup does not.
+    assert_eq!(given(&mut translator, &three_way(START + 1, 1)), []);
+    let key = line(1, "").of(&event("sr:match:7"));
+    let names = ["1", "2", "3"];
+    translator.adopt(key, BookMarket::new(0, 1), feed, names).unwrap();
+    let priced = given(&mut translator, &three_way(START + 2, 1));
+    let bytes: Vec<u8> = priced[..priced[0].slots()].iter().flat_map(|slot| slot.0).collect();
+    let (_, Command::SetPrices(prices, _)) = command::decode(&bytes).unwrap() else { panic!() };
+    assert_eq!((prices.feed, prices.schema), (feed, 3));
+    assert!(kinds(&priced).contains(&Kind::Release) && !kinds(&priced).contains(&Kind::OpenMarket));
+    // It stops, or says that all is over: no bet at its prices, by its own word, and nothing closed.
+    for message in [stop(START + 3, "all"), three_way(START + 4, -3)] {
+        let [slot] = given(&mut translator, &message)[..] else { panic!("one command") };
+        let (_, Command::Suspend(suspend)) = command::decode(&slot.0).unwrap() else { panic!() };
+        assert_eq!(suspend.owner, Owner::Backup as u8);
+    }
+    let result = message(&format!(
+        r#"<bet_settlement certainty="2" product="1" event_id="sr:match:7" timestamp="{}"><outcomes>
+        <market id="1"><outcome id="1" result="1"/><outcome id="2" result="0"/>
+        <outcome id="3" result="0"/></market></outcomes></bet_settlement>"#,
+        START + 5
+    ));
+    assert_eq!(given(&mut translator, &result), []);
+    let skipped = translator.skipped();
+    assert_eq!((skipped.standby, skipped.undefined), (1, 1));
+}
+
+#[test]
+fn errors_are_counted_by_a_closed_list_of_kinds() {
+    let names: BTreeSet<&str> = ErrorKind::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!(names.len(), ErrorKind::ALL.len(), "each has a name of its own");
+    let kind = |text: &str| betring_uof::read(text.as_bytes()).unwrap_err().kind();
+    assert_eq!(kind(""), ErrorKind::Cut);
+    assert_eq!(kind("<odds_change x=1/>"), ErrorKind::NotXml);
+    assert_eq!(kind("<weather/>"), ErrorKind::UnknownMessage);
+    assert_eq!(kind(r#"<product_down timestamp="1"/>"#), ErrorKind::Missing);
+    assert_eq!(kind(r#"<product_down product="x" timestamp="1"/>"#), ErrorKind::Value);
+    assert_eq!(TranslateReason::MarketUndefined.kind(), ErrorKind::Book);
 }
 
 #[test]
@@ -692,12 +856,16 @@ fn producers_that_share_a_feed_are_alive_and_whole_together() {
     assert_eq!(book.hear(&alive(1, START + 2, 1)), ["FeedHeartbeat"]);
     assert_eq!(book.hear(&alive(1, START + 3, 1)), [""; 0]);
     assert_eq!(book.hear(&alive(3, START + 4, 0)), ["FeedGap"]);
+    book.recovering(3, 1);
+    book.recovering(1, 1);
     assert_eq!(book.hear(&complete(3, START + 5)), [""; 0]);
     assert_eq!(book.hear(&complete(1, START + 6)), ["FeedRecovered"]);
     // After a reconnection neither speaks for the other, and what was said before it counts for nothing.
     assert_eq!(book.hear(&alive(1, START + 7, 1)), [""; 0]);
     book.translator.interrupted(feed);
     assert_eq!(book.hear(&alive(3, START + 8, 1)), [""; 0]);
+    book.recovering(1, 1);
+    book.recovering(3, 1);
     assert_eq!(book.hear(&complete(1, START + 9)), [""; 0]);
     assert_eq!(book.hear(&complete(3, START + 10)), ["FeedRecovered"]);
     // One that is down takes the others along, even before the core has said so.
@@ -1106,6 +1274,8 @@ fn producers_that_fell_silent_together_are_whole_only_together() {
     book.hear(&alive(1, START + 30_000, 1));
     book.hear(&alive(3, START + 30_000, 1));
     assert_eq!(book.bet(id, 0), Err(Reject::FeedDown));
+    book.recovering(1, 1);
+    book.recovering(3, 1);
     book.hear(&complete(3, START + 30_001));
     assert_eq!(book.bet(id, 0), Err(Reject::FeedDown), "producer 1 has not recovered");
     assert_eq!(book.hear(&complete(1, START + 30_002)), ["FeedRecovered"]);

@@ -34,7 +34,8 @@ fn every_attempt_of_four_threads_gets_exactly_one_reply_in_order() {
                                     assert_eq!(ticket.token, Token(sent + 1));
                                     sent += 1;
                                 }
-                                Err(NotTaken::TooManyInFlight { .. } | NotTaken::Overloaded) => (),
+                                Err(NotTaken::TooManyInFlight { .. } | NotTaken::Overloaded(_)) => {
+                                }
                                 Err(other) => panic!("{other}"),
                             }
                         }
@@ -94,7 +95,7 @@ fn a_client_that_stops_reading_is_the_only_one_refused_and_loses_nothing() {
 fn a_full_ring_says_overloaded_and_the_attempt_never_executes() {
     let dir = dir();
     // Nobody turns the loop: the ring of 1,024 fills.
-    let mut table = set(small(&dir, Layout::Inline));
+    let mut table = set(small(&dir, Layout::Inline).intake(Intake::open()));
     let mut other = table.engine.client(1024).expect("a seat");
     let fill: Vec<_> = (0..1024_u128)
         .map(|n| bet(table.account, &table.market, 100 + n).slot(table.engine.now()))
@@ -102,11 +103,11 @@ fn a_full_ring_says_overloaded_and_the_attempt_never_executes() {
     let done = other.submit_batch(&fill);
     assert_eq!((done.commands, done.refused), (1024, None));
     let refused = table.client.try_submit(bet(table.account, &table.market, 5_000));
-    assert_eq!(refused, Err(NotTaken::Overloaded));
-    assert_eq!(NotTaken::Overloaded.reject(), Some(Reject::Overloaded));
+    let full = NotTaken::Overloaded(Busy::RING_FULL);
+    assert_eq!(refused, Err(full));
     assert_eq!(
-        NotTaken::Overloaded.to_string(),
-        "Overloaded: the ring is full; repeat with the same key after a pause, with jitter"
+        (full.reject(), full.retry_after()),
+        (Some(Reject::Overloaded), Some(Nanos::from_millis(5)))
     );
     assert_eq!(table.engine.run_until_idle().expect("turns"), 1024);
     let view = table.engine.view().expect("a view");

@@ -232,6 +232,7 @@ fn traders_define_suspend_settle_and_archive_and_everything_waits_for_its_answer
                 max_stake: Minor(5_000),
                 max_payout: Minor(100_000),
                 max_liability: Minor(1_000_000),
+                ..Limits::UNLIMITED
             },
         )
         .expect("limits");

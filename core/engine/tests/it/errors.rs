@@ -164,8 +164,8 @@ fn errors_of_the_world_say_what_where_and_what_to_do() {
          decided; resolve it, or ask again with the same key and valid_until",
     );
     says(
-        Error::NotTaken(NotTaken::Overloaded),
-        "not taken: Overloaded: the ring is full; repeat with the same key after a pause, with \
+        Error::NotTaken(NotTaken::Overloaded(Busy::RING_FULL)),
+        "not taken: Overloaded: the ring is full; repeat with the same key after 5ms, with \
          jitter",
     );
     let answer = Answer::refused(Reject::MarketClosed, Seq(4));
@@ -193,9 +193,22 @@ fn what_was_not_taken_says_whether_to_try_again() {
          before sending more",
     );
     says(
-        NotTaken::Overloaded,
+        NotTaken::Overloaded(Busy::RING_FULL),
         Some(Reject::Overloaded),
-        "Overloaded: the ring is full; repeat with the same key after a pause, with jitter",
+        "Overloaded: the ring is full; repeat with the same key after 5ms, with jitter",
+    );
+    let retry_after = Nanos::from_millis(20);
+    says(
+        NotTaken::Overloaded(Busy { why: BusyWhy::Shed, market: MarketId::new(6, 1), retry_after }),
+        Some(Reject::Overloaded),
+        "Overloaded: the engine is behind and this market is among the hottest (M7); repeat with the \
+         same key after 20ms, with jitter",
+    );
+    says(
+        NotTaken::RateLimited(Busy { why: BusyWhy::Session, market: MarketId::NONE, retry_after }),
+        Some(Reject::RateLimited),
+        "RateLimited: the session sends faster than it may; repeat with the same key after 20ms, with \
+         jitter",
     );
     says(
         NotTaken::Malformed(Malformed::WrongRing),

@@ -37,6 +37,8 @@ fn open(store: &MemStore, clock: &Clock) -> Engine {
         currencies: 2,
         quarantined: 2,
         legs: 96,
+        groups: 2,
+        limited: 2,
     };
     let config = Config::at("golden")
         .layout(Layout::Inline)

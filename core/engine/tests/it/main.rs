@@ -4,12 +4,17 @@ mod disk;
 mod table;
 mod tickets;
 
+mod admission;
 mod clients;
+mod dead_letters;
 mod embed;
 mod errors;
 mod full;
+mod governor;
+
 mod golden;
 mod levels;
+mod live;
 mod mended;
 mod open;
 mod outputs;

@@ -100,7 +100,7 @@ fn the_longest_definition_goes_through_again_and_again() {
 fn a_journal_that_stands_still_holds_the_loop_back_and_loses_nothing() {
     let dir = dir();
     let store = Failing::new();
-    let config = small(&dir, Layout::TwoThread).bet_ring(256);
+    let config = small(&dir, Layout::TwoThread).bet_ring(256).intake(Intake::open());
     let open = || Engine::open_on(store.clone(), config.clone(), HouseRules, &mut |_| {});
     let engine = open().expect("opened");
     let mut trader = engine.control("trader:anna").expect("registered");
@@ -128,7 +128,7 @@ fn a_journal_that_stands_still_holds_the_loop_back_and_loses_nothing() {
     loop {
         let refused = send(&mut client, &mut sent, &mut seen);
         let counts = engine.health().counts;
-        if 0 < counts.stalls && refused == Some(NotTaken::Overloaded) {
+        if 0 < counts.stalls && refused == Some(NotTaken::Overloaded(Busy::RING_FULL)) {
             break;
         }
         std::thread::yield_now();

@@ -22,6 +22,8 @@ pub(crate) fn capacities() -> Capacities {
         currencies: 4,
         quarantined: 8,
         legs: 3 << 13,
+        groups: 8,
+        limited: 64,
     }
 }
 

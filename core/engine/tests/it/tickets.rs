@@ -241,6 +241,7 @@ fn a_trader_answers_what_is_above_the_limits() {
         max_stake: Minor(1_000),
         max_payout: Minor(100_000),
         max_liability: Minor(10_000_000),
+        ..Limits::UNLIMITED
     };
     table.trader.set_limits(Currency::GBP, limits).expect("limits");
     let england = table.market.selection("England");

@@ -106,7 +106,7 @@ fn a_feed_prices_its_market_and_a_lost_message_takes_it_down() {
     let mut flood = table.engine.feed("flood", Nanos::from_secs(5)).expect("defined");
     while flood.heartbeat(clock.now()).is_ok() {}
     let lost = feed.prices(&market, &prices, clock.now());
-    assert_eq!(lost, Err(NotTaken::Overloaded));
+    assert_eq!(lost, Err(NotTaken::Overloaded(Busy::RING_FULL)));
     table.engine.run_until_idle().expect("turns");
     // Said again at once, nothing is lost.
     feed.prices(&market, &prices, clock.now()).map(drop).expect("taken");

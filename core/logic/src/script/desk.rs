@@ -2,7 +2,7 @@
 
 use crate::BetState;
 use crate::answer::{Answer, Reply};
-use crate::command::{self, Capacities, Command, EpochOpened, Genesis, Kind, Step, Tick};
+use crate::command::{self, Capacities, Command, EpochOpened, Genesis, Kind, Purse, Step, Tick};
 use crate::event::{Event, EventReader, Events, HouseAccount, LedgerAccount, TransferWhy};
 use crate::id::*;
 use crate::reject::Reject;
@@ -340,8 +340,14 @@ impl<R: Rules> Desk<R> {
                     let from = self.folded.entry((moved.currency, moved.from)).or_default();
                     *from -= amount;
                     let may_owe = [TransferWhy::Reverse as u8, TransferWhy::Adjust as u8];
-                    let customer = moved.from.owner().is_ok();
-                    if customer && *from < 0 && !may_owe.contains(&moved.why) {
+                    // What a wallet holds comes in and goes on at once, past a debt.
+                    let passes = [TransferWhy::Stake as u8, TransferWhy::WalletOut as u8];
+                    let owner = moved.from.owner();
+                    let account = owner.ok().and_then(|id| self.state.account(id));
+                    let external = account.is_some_and(|view| view.purse == Purse::External);
+                    let may_owe =
+                        may_owe.contains(&moved.why) || external && passes.contains(&moved.why);
+                    if owner.is_ok() && *from < 0 && !may_owe {
                         return Err(format!("{} is overdrawn by {moved:?}", moved.from));
                     }
                     *self.folded.entry((moved.currency, moved.to)).or_default() += amount;
@@ -380,8 +386,11 @@ impl<R: Rules> Desk<R> {
                 // What these pay, `State::check` computes again; never more than could be returned.
                 BetState::Won | BetState::Partial if bet.paid <= bet.returns => continue,
                 BetState::Won | BetState::Partial => bet.returns,
+                // What was refused before its stake was here has nothing to give back.
+                BetState::Rejected if bet.hold.is_some() && bet.paid.0 == 0 => Minor(0),
                 BetState::Void | BetState::OfferEnded | BetState::Rejected => bet.stake,
-                BetState::Delayed
+                BetState::Held
+                | BetState::Delayed
                 | BetState::Referred
                 | BetState::Offered
                 | BetState::Open

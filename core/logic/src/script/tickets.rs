@@ -8,12 +8,12 @@ use crate::command::*;
 use crate::id::*;
 use crate::reject::Malformed;
 use crate::rules::Rules;
-use crate::ruleset::Ruleset;
+use crate::ruleset::{PlaceRow, Ruleset};
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Minor, Name, WirePrice};
 use betring_pricing::{
-    BonusTable, EachWay, LegNumbers, Pence, PlaceFraction, PlaceTermsTable, RoundingMode,
-    Rule4Table, Shape, Share,
+    BonusTable, EachWay, LegNumbers, PLACE_BANDS_MAX, Pence, PlaceFraction, PlaceTermsTable,
+    RoundingMode, Rule4Table, Shape, Share,
 };
 
 impl<R: Rules> Runner<R> {
@@ -121,14 +121,17 @@ impl<R: Rules> Runner<R> {
         self.plain(&who, Some(&key), header, &body)
     }
 
-    /// `in-play M1 5s`, `in-play M1`, `in-play M1 off`.
+    /// `in-play M1 5s`, `in-play M1`, `in-play M1 off`, `in-play M1 off 5s`.
     pub(super) fn in_play(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
         let market = self.market_of(&words.next("a market like M1")?)?;
         let (in_play, delay) = match words.maybe().as_deref() {
             None => (1, Nanos::ZERO),
-            Some("off") => (0, Nanos::ZERO),
+            Some("off") => {
+                let delay = words.maybe();
+                (0, delay.map_or(Ok(Nanos::ZERO), |delay| words::span(&delay))?)
+            }
             Some(delay) => (1, words::span(delay)?),
         };
         words.done()?;
@@ -171,7 +174,10 @@ impl<R: Rules> Runner<R> {
     pub(super) fn freeze(&mut self, frozen: bool, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
-        let (level, id, owner) = self.level_of(words)?;
+        let (level, id, _, owner) = self.level_of(words)?;
+        if level == Level::Selection {
+            return Err("cash-outs are frozen by market, not by selection".to_owned());
+        }
         let body = FreezeCashOut {
             valid_until,
             reason: envelope.reason,
@@ -310,6 +316,13 @@ impl<R: Rules> Runner<R> {
                 _ => return Err(Unreadable::new(what, "refuse or offer").into()),
             };
         }
+        if let Some(what) = words.option("hold")? {
+            set.hold_bind = match what.as_str() {
+                "place" => HoldBind::AtPlace as u8,
+                "confirm" => HoldBind::AtConfirm as u8,
+                _ => return Err(Unreadable::new(what, "place or confirm").into()),
+            };
+        }
         if let Some(certainty) = words.option("certainty")? {
             set.certainty = words::number(&certainty)?;
         }
@@ -327,6 +340,7 @@ impl<R: Rules> Runner<R> {
             ("ttl", &mut set.offer_ttl),
             ("refer-ttl", &mut set.refer_ttl),
             ("cash-out-age", &mut set.cash_out_age),
+            ("hold-ttl", &mut set.hold_ttl),
         ] {
             if let Some(text) = words.option(name)? {
                 *span = words::span(&text)?;
@@ -348,7 +362,7 @@ impl<R: Rules> Runner<R> {
         match words.option("places")?.as_deref() {
             None | Some("standard") => (),
             Some("none") => set.set_places(&PlaceTermsTable::NONE),
-            Some(other) => return Err(Unreadable::new(other, "standard or none").into()),
+            Some(bands) => set.places = place_rows(bands)?,
         }
         match words.option("lucky")?.as_deref() {
             None => (),
@@ -431,25 +445,38 @@ impl<R: Rules> Runner<R> {
     // ---- parts ----
 
     /// What, and for which owner: of suspensions and freezes.
-    pub(super) fn level_of(&mut self, words: &mut Words) -> Result<(Level, u64, Owner), Stop> {
-        let label = words.next("what: M1, X1, F1 or all")?;
+    pub(super) fn level_of(
+        &mut self,
+        words: &mut Words,
+    ) -> Result<(Level, u64, SelectionIndex, Owner), Stop> {
+        let label = words.next("what: M1, M1/Draw, X1, G1, F1 or all")?;
+        let mut selection = SelectionIndex(0);
         let (level, id) = match label.as_bytes().first() {
             _ if label == "all" => (Level::Engine, 0),
-            Some(b'M') => (Level::Market, self.market_of(&label)?.raw()),
+            Some(b'M') => match label.split_once('/') {
+                Some((market, name)) => {
+                    selection = self.selection_of(market, name)?;
+                    (Level::Selection, self.market_of(market)?.raw())
+                }
+                None => (Level::Market, self.market_of(&label)?.raw()),
+            },
             Some(b'X') => (Level::Fixture, self.fixture_of(&label)?.raw()),
+            Some(b'G') => (Level::Group, u64::from(self.group_of(&label)?.0)),
             _ => (Level::Feed, u64::from(self.feed_of(&label)?.0)),
         };
         let owner = match words.maybe().as_deref() {
             None | Some("trader") => Owner::Trader,
             Some("feed") => Owner::Feed,
+            Some("backup") => Owner::Backup,
             Some("governor") => Owner::Governor,
             Some("engine") => Owner::Engine,
             Some(other) => {
-                return Err(Unreadable::new(other, "feed, trader, governor or engine").into());
+                let owners = "feed, backup, trader, governor or engine";
+                return Err(Unreadable::new(other, owners).into());
             }
         };
         nothing(words)?;
-        Ok((level, id, owner))
+        Ok((level, id, selection, owner))
     }
 }
 
@@ -509,6 +536,32 @@ pub(super) fn outcome(selection: SelectionIndex, text: &str) -> Result<ResultEnt
         },
     };
     Ok(ResultEntry::shares(selection, numbers.with_rule4(rule4)))
+}
+
+/// Each-way terms by runners: `3:1@1/4|2@1/5,8:-|2@1/4`, from how many runners on, what is paid in races that
+/// are no handicaps and in those that are; `-` is win only.
+fn place_rows(text: &str) -> Result<[PlaceRow; PLACE_BANDS_MAX], Unreadable> {
+    let wrong = || Unreadable::new(text, "standard, none, or bands like 3:1@1/4|2@1/5,8:-|2@1/4");
+    let terms = |text: &str| -> Result<[u8; 3], Unreadable> {
+        if text == "-" {
+            return Ok([0; 3]);
+        }
+        let (places, part) = text.split_once('@').ok_or_else(wrong)?;
+        let (num, den) = part.split_once('/').ok_or_else(wrong)?;
+        Ok([words::number(places)?, words::number(num)?, words::number(den)?])
+    };
+    let mut rows = [PlaceRow { from: 0, plain: [0; 3], handicap: [0; 3] }; PLACE_BANDS_MAX];
+    for (at, band) in text.split(',').enumerate() {
+        let row = rows.get_mut(at).ok_or_else(wrong)?;
+        let (from, both) = band.split_once(':').ok_or_else(wrong)?;
+        let (plain, handicap) = both.split_once('|').ok_or_else(wrong)?;
+        *row = PlaceRow {
+            from: words::number(from)?,
+            plain: terms(plain)?,
+            handicap: terms(handicap)?,
+        };
+    }
+    Ok(rows)
 }
 
 /// Each-way terms of a market: `table`, `handicap`, or its own like `3@1/5`.

@@ -14,23 +14,33 @@ use betring_pricing::{Currency, RoundingMode};
 use zerocopy::IntoBytes;
 
 /// Every verb, in the order of the language's table.
-const VERBS: [&str; 63] = [
+const VERBS: [&str; 84] = [
     "house",
     "actor",
     "feed",
+    "group",
+    "tier",
     "fixture",
     "market",
+    "assign",
     "open",
     "close",
     "archive",
+    "switch",
+    "schema",
     "suspend",
     "release",
     "non-runner",
     "runner",
     "result",
     "limits",
+    "limit",
+    "factor",
     "block",
     "unblock",
+    "exclude",
+    "confirm",
+    "release-hold",
     "quarantine",
     "lift",
     "rules",
@@ -48,8 +58,12 @@ const VERBS: [&str; 63] = [
     "grant",
     "prices",
     "quote",
+    "pin",
+    "unpin",
+    "take",
     "heartbeat",
     "gap",
+    "recovering",
     "recovered",
     "account",
     "fund",
@@ -59,6 +73,8 @@ const VERBS: [&str; 63] = [
     "ticket",
     "accept",
     "decline",
+    "own-limit",
+    "exclude-self",
     "cash-out",
     "auto-cash-out",
     "resolve",
@@ -76,6 +92,11 @@ const VERBS: [&str; 63] = [
     "value",
     "exposure",
     "reach",
+    "liability",
+    "customer",
+    "price",
+    "drift",
+    "bands",
     "events",
     "digest",
 ];
@@ -113,6 +134,12 @@ impl<R: Rules> Runner<R> {
             "actor" => self.actor(words),
             "feed" if self.is_question(words) => self.ask_feed(words),
             "feed" => self.define_feed(words),
+            "group" if words.len() == 1 => self.ask_group(words),
+            "group" => self.define_group(words),
+            "tier" => self.tier(words),
+            "assign" => self.assign(words),
+            "switch" => self.switch(words),
+            "schema" => self.schema(words),
             "fixture" => self.define_fixture(words),
             "market" if self.is_question(words) => self.ask_market(words),
             "market" => self.define_market(words),
@@ -132,6 +159,11 @@ impl<R: Rules> Runner<R> {
             "result" => self.result(words),
             "limits" => self.limits_of(words),
             "block" | "unblock" => self.block(verb == "block", words),
+            "limit" => self.limit(words),
+            "factor" => self.factor(words),
+            "exclude" => self.exclude(words),
+            "confirm" => self.confirm(words),
+            "release-hold" => self.release_hold(words),
             "quarantine" => self.quarantine(words),
             "lift" => self.lift(words),
             "rules" => self.rules(words),
@@ -146,7 +178,8 @@ impl<R: Rules> Runner<R> {
             "grant" => self.grant(words),
             "prices" => self.prices(words),
             "quote" => self.quote(words),
-            "heartbeat" | "gap" | "recovered" => self.feed_message(verb, words),
+            "pin" | "unpin" | "take" => self.trader_price(verb, words),
+            "heartbeat" | "gap" | "recovering" | "recovered" => self.feed_message(verb, words),
 
             "account" => self.open_account(words),
             "fund" => self.fund(words),
@@ -156,6 +189,8 @@ impl<R: Rules> Runner<R> {
             "cash-out" => self.cash_out(words),
             "auto-cash-out" => self.auto_cash_out(words),
             "accept" | "decline" => self.offer(verb == "accept", words),
+            "own-limit" => self.own_limit(words),
+            "exclude-self" => self.exclude_self(words),
             "resolve" => self.resolve(words),
             "retry" => self.retry(words),
 
@@ -167,6 +202,11 @@ impl<R: Rules> Runner<R> {
             "value" => self.ask_value(words),
             "reach" => self.ask_reach(words),
             "exposure" => self.ask_exposure(words),
+            "liability" => self.ask_liability(words),
+            "customer" => self.ask_customer(words),
+            "price" => self.ask_price(words),
+            "drift" => self.ask_drift(words),
+            "bands" => self.ask_bands(words),
             "events" => {
                 words.done()?;
                 let told = self.desk()?.told().join(" ");
@@ -281,6 +321,7 @@ impl<R: Rules> Runner<R> {
         let silence =
             words.option("silence")?.map_or(Ok(Nanos::from_secs(10)), |s| words::span(&s))?;
         let delay = words.option("delay")?.map_or(Ok(Nanos::ZERO), |s| words::span(&s))?;
+        let schema = words.option("schema")?.map_or(Ok(0), |s| words::number(&s))?;
         let name = words.option("named")?;
         let label = words.next("a feed like F1")?;
         labelled(&label, 'F', "a feed like F1")?;
@@ -288,6 +329,7 @@ impl<R: Rules> Runner<R> {
         let body = DefineFeed {
             valid_until,
             reason: envelope.reason,
+            schema,
             silence_bound: silence,
             delay_bound: delay,
             ..DefineFeed::default()
@@ -331,12 +373,18 @@ impl<R: Rules> Runner<R> {
     fn define_market(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
-        let feed = words.option("feed")?.map_or(Ok(FeedId::MANUAL), |f| self.feed_of(&f))?;
+        let feed = words.option("feed")?;
+        let group = words.option("group")?.map_or(Ok(GroupId::NONE), |g| self.group_of(&g))?;
+        // A market of a group is priced by its primary, unless the line says otherwise.
+        let primary = self.desk()?.state().group(group).map_or(FeedId::MANUAL, |view| view.primary);
+        let feed = feed.map_or(Ok(primary), |f| self.feed_of(&f))?;
+        let tier = words.option("tier")?.map_or(Ok(0), |t| words::number(&t))?;
         let fixture = words.option("fixture")?;
         let fixture = fixture.map_or(Ok(FixtureId::NONE), |x| self.fixture_of(&x))?;
         let bound = words.option("bound")?.map_or(Ok(Nanos::ZERO), |b| words::span(&b))?;
         let winners = words.option("winners")?.map_or(Ok(1), |w| words::number(&w))?;
         let exchange = words.flag("exchange");
+        let canary = words.flag("canary");
         let each_way = words.option("each-way")?;
         let each_way =
             each_way.map_or(Ok((EachWayOffer::No, 0, 0, 0)), |e| tickets::each_way(&e))?;
@@ -360,6 +408,9 @@ impl<R: Rules> Runner<R> {
             places,
             place_num,
             place_den,
+            canary: u8::from(canary),
+            tier,
+            group,
             ..DefineMarket::default()
         };
         let names: Vec<&str> = selections.iter().map(String::as_str).collect();
@@ -393,14 +444,16 @@ impl<R: Rules> Runner<R> {
     fn suspension(&mut self, suspend: bool, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
-        let (level, id, owner) = self.level_of(words)?;
+        let (level, id, selection, owner) = self.level_of(words)?;
         let (level, owner, reason) = (level as u8, owner as u8, envelope.reason);
         let key = envelope.key.as_deref();
         if suspend {
-            let body = Suspend { valid_until, reason, level, owner, id, ..Suspend::default() };
+            let body =
+                Suspend { valid_until, reason, level, owner, selection, id, ..Suspend::default() };
             self.plain(&who, key, header, &body)
         } else {
-            let body = Release { valid_until, reason, level, owner, id, ..Release::default() };
+            let body =
+                Release { valid_until, reason, level, owner, selection, id, ..Release::default() };
             self.plain(&who, key, header, &body)
         }
     }
@@ -544,6 +597,7 @@ impl<R: Rules> Runner<R> {
         let feed_seq = words.option("seq")?.map_or(Ok(0), |s| words::number(&s))?;
         let source = moment(words, "source")?;
         let as_of = moment(words, "as-of")?;
+        let schema = words.option("schema")?.map_or(Ok(0), |s| words::number(&s))?;
         let label = words.next("a market like M1")?;
         let market = self.market_of(&label)?;
         let feed = match feed {
@@ -576,6 +630,7 @@ impl<R: Rules> Runner<R> {
             feed_seq,
             source,
             as_of,
+            schema,
             ..SetPrices::default()
         };
         let slots = build::set_prices(header, body, &entries)
@@ -584,7 +639,7 @@ impl<R: Rules> Runner<R> {
     }
 
     /// A message of a feed has no key and no time limit; the adapter that brings it is an actor.
-    fn feed_header(&mut self, envelope: &Envelope) -> Result<(String, Header), Stop> {
+    pub(super) fn feed_header(&mut self, envelope: &Envelope) -> Result<(String, Header), Stop> {
         self.desk()?;
         let who = envelope.by.clone().unwrap_or_else(|| TRADER.to_owned());
         let received = Timestamp(self.now.0.saturating_sub(envelope.waited.0));
@@ -620,39 +675,13 @@ impl<R: Rules> Runner<R> {
         }
     }
 
-    fn feed_message(&mut self, verb: &str, words: &mut Words) -> Result<Said, Stop> {
-        let envelope = self.envelope(words)?;
-        let feed_seq = words.option("seq")?.map_or(Ok(0), |s| words::number(&s))?;
-        let source = moment(words, "source")?;
-        let feed = self.feed_of(&words.next("a feed like F1")?)?;
-        words.done()?;
-        let (who, header) = self.feed_header(&envelope)?;
-        let reason = envelope.reason;
-        let key = envelope.key.as_deref();
-        match verb {
-            "heartbeat" => {
-                let body =
-                    FeedHeartbeat { reason, feed, feed_seq, source, ..FeedHeartbeat::default() };
-                self.plain(&who, key, header, &body)
-            }
-            "gap" => {
-                let body = FeedGap { reason, feed, feed_seq, source, ..FeedGap::default() };
-                self.plain(&who, key, header, &body)
-            }
-            _ => {
-                let body =
-                    FeedRecovered { reason, feed, feed_seq, source, ..FeedRecovered::default() };
-                self.plain(&who, key, header, &body)
-            }
-        }
-    }
-
     // ---- customers ----
 
     fn open_account(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
         self.desk()?;
         let reference = words.option("reference")?;
+        let (wallet, probe) = (words.flag("wallet"), words.flag("probe"));
         let label = words.next("an account like A7")?;
         let number = labelled(&label, 'A', "an account like A7")?;
         let currency = words.maybe().map_or(Ok(Currency::GBP), |c| currency(&c))?;
@@ -663,6 +692,8 @@ impl<R: Rules> Runner<R> {
             valid_until,
             reference,
             currency: currency.numeric(),
+            purse: if wallet { Purse::External } else { Purse::Own } as u8,
+            synthetic: u8::from(probe),
             ..OpenAccount::default()
         };
         let said = self.plain("account", envelope.key.as_deref(), header, &body)?;
@@ -809,8 +840,9 @@ impl<R: Rules> Runner<R> {
     }
 
     fn ask_house(&mut self, words: &mut Words) -> Result<Said, Stop> {
-        let account = house_account(&words.next("World, Escrow, House, Rounding or Promotions")?)
-            .ok_or("checked by the caller")?;
+        let account =
+            house_account(&words.next("World, Escrow, House, Rounding, Promotions or Probes")?)
+                .ok_or("checked by the caller")?;
         let currency = currency(&words.next("a currency like GBP")?)?;
         words.done()?;
         let balance = self.desk()?.state().house(account, currency);
@@ -823,14 +855,6 @@ impl<R: Rules> Runner<R> {
         words.done()?;
         let exposure = self.desk()?.state().exposure(market, currency);
         Ok(Said::Text(exposure.map_or_else(|| "none".to_owned(), |e| money(e.worst))))
-    }
-
-    fn ask_feed(&mut self, words: &mut Words) -> Result<Said, Stop> {
-        let feed = self.feed_of(&words.next("a feed like F1")?)?;
-        words.done()?;
-        let state = self.desk()?.state();
-        let status = state.feed(feed).map(|view| view.status.to_string());
-        Ok(Said::Text(status.unwrap_or_else(|| "unknown".to_owned())))
     }
 
     fn ask_market(&mut self, words: &mut Words) -> Result<Said, Stop> {
@@ -880,11 +904,14 @@ pub(super) fn moment(words: &mut Words, name: &str) -> Result<Timestamp, Unreada
 }
 
 fn limits(words: &mut Words, mut limits: Limits) -> Result<Limits, Unreadable> {
-    let fields: [(&str, &mut Minor); 4] = [
+    let fields: [(&str, &mut Minor); 7] = [
         ("min", &mut limits.min_stake),
         ("max", &mut limits.max_stake),
         ("payout", &mut limits.max_payout),
         ("liability", &mut limits.max_liability),
+        ("customer", &mut limits.max_customer),
+        ("selection", &mut limits.max_selection),
+        ("event", &mut limits.max_event),
     ];
     for (name, field) in fields {
         if let Some(amount) = words.option(name)? {
@@ -898,7 +925,7 @@ fn limits(words: &mut Words, mut limits: Limits) -> Result<Limits, Unreadable> {
 const SCRIPT_CAPACITY_MAX: u32 = 1 << 20;
 
 fn capacities(words: &mut Words, mut capacities: Capacities) -> Result<Capacities, Unreadable> {
-    let fields: [(&str, &mut u32); 11] = [
+    let fields: [(&str, &mut u32); 13] = [
         ("accounts", &mut capacities.accounts),
         ("markets", &mut capacities.markets),
         ("selections", &mut capacities.selections),
@@ -910,6 +937,8 @@ fn capacities(words: &mut Words, mut capacities: Capacities) -> Result<Capacitie
         ("currencies", &mut capacities.currencies),
         ("quarantined", &mut capacities.quarantined),
         ("legs", &mut capacities.legs),
+        ("limited", &mut capacities.limited),
+        ("groups", &mut capacities.groups),
     ];
     for (name, field) in fields {
         if let Some(count) = words.option(name)? {

@@ -19,16 +19,18 @@ fn stake(dice: &mut Dice) -> String {
 
 /// One line that somebody might say.
 fn line(dice: &mut Dice, at: usize, bets: u64) -> String {
-    let account = format!("A{}", 1 + dice.roll(3));
+    // A4 has an external wallet, A5 is a probe's.
+    let account = format!("A{}", 1 + dice.roll(5));
+    let probe = if account == "A5" { "synthetic" } else { "" };
     let bet = format!("B{}", 1 + dice.roll(bets + 1));
     let selection = 1 + dice.roll(3);
     let price = pick(dice, &["1.50", "2.00", "3.3333", "10/11", "7.50", "1.01", "100.00"]);
     let policy = pick(dice, &["any", "any", "any", "better"]);
     let m = market(dice);
-    match dice.roll(30) {
+    match dice.roll(36) {
         0..=2 => {
             let seen = if policy == "any" { "" } else { price };
-            format!("place P{at} {account} {m}/{selection} {} {seen} {policy}", stake(dice))
+            format!("place P{at} {account} {m}/{selection} {} {seen} {policy} {probe}", stake(dice))
         }
         3..=6 => {
             let lines = pick(
@@ -48,7 +50,10 @@ fn line(dice: &mut Dice, at: usize, bets: u64) -> String {
                 labels += &format!(" M{}/{}", 1 + m, 1 + dice.roll(3));
             }
             let banker = if legs == 3 && dice.roll(4) == 0 { "bankers 1" } else { "" };
-            format!("ticket T{at} {account} {lines} {}{labels} {way} {banker} any", stake(dice))
+            format!(
+                "ticket T{at} {account} {lines} {}{labels} {way} {banker} any {probe}",
+                stake(dice)
+            )
         }
         7..=9 => format!("prices {m} {selection} {price}"),
         10 => format!("prices {m} {selection} -"),
@@ -113,6 +118,8 @@ fn line(dice: &mut Dice, at: usize, bets: u64) -> String {
                     "lucky betfred rounding half-up",
                     "on-failure offer ttl 3s",
                     "margin 5% certainty 2",
+                    "hold place hold-ttl 3s refer 300%",
+                    "hold place on-failure offer",
                 ],
             );
             format!("rules set {set}")
@@ -129,6 +136,25 @@ fn line(dice: &mut Dice, at: usize, bets: u64) -> String {
             2 => "limits GBP max 6.00 payout 90.00".to_owned(),
             3 => "limits GBP liability 60.00".to_owned(),
             _ => "restart".to_owned(),
+        },
+        29..=31 => {
+            let amount = if dice.roll(4) == 0 { stake(dice) } else { String::new() };
+            format!("confirm {bet} {amount}")
+        }
+        32 => format!("release-hold {bet}"),
+        33 => {
+            let kind = pick(dice, &["stake", "loss", "deposit"]);
+            let period = pick(dice, &["day", "week", "month"]);
+            let amount = if dice.roll(2) == 0 { stake(dice) } else { "none".to_owned() };
+            match dice.roll(2) {
+                0 => format!("limit {account} {kind} {period} {amount}"),
+                _ => format!("own-limit L{at} {account} {kind} {period} {amount}"),
+            }
+        }
+        34 => match dice.roll(3) {
+            0 => format!("factor {} {}%", pick(dice, &["all", "X1", "tier 0"]), dice.roll(300)),
+            1 => "limits GBP customer 40.00 selection 30.00 liability 60.00 event 90.00".to_owned(),
+            _ => format!("exclude {account} until @{}s", dice.roll(60)),
         },
         _ => match dice.roll(4) {
             0 => "manual steps".to_owned(),
@@ -156,10 +182,15 @@ fn day(seed: u64, lines: usize) -> usize {
     for account in 1..=3 {
         say(format!("fund A{account} 60.00"), &mut runner);
     }
+    say("account A4 wallet".to_owned(), &mut runner);
+    say("account A5 probe".to_owned(), &mut runner);
+    say("fund A5 60.00".to_owned(), &mut runner);
+    say("fixture X1".to_owned(), &mut runner);
     let ways = ["", "each-way table", "each-way 2@1/4", "", "each-way handicap"];
     for (at, way) in ways.iter().enumerate() {
         let m = at + 1;
-        say(format!("market M{m} m{m} a b c d e {way}"), &mut runner);
+        let fixture = if at == 0 || at == 4 { "fixture X1" } else { "" };
+        say(format!("market M{m} m{m} a b c d e {way} {fixture}"), &mut runner);
         say(format!("open M{m}"), &mut runner);
         say(format!("prices M{m} 2.00 3.00 4.50 6.00 11.00"), &mut runner);
     }
@@ -174,6 +205,16 @@ fn day(seed: u64, lines: usize) -> usize {
         let text = match text.split_once(" 3:") {
             Some((before, rest)) => format!("{before} 4:lose 5:lose 3:{rest}"),
             None => text,
+        };
+        // Mostly what a wallet would say: the stake of the bet.
+        let text = match text.strip_prefix("confirm B").and_then(|rest| rest.split_once("  -> ")) {
+            None => text,
+            Some((number, _)) => {
+                let at: usize = number.parse().expect("a bet's number");
+                let stake = runner.state().and_then(|state| state.bets().nth(at - 1));
+                let stake = stake.map_or("1.00".to_owned(), |bet| bet.stake.to_string());
+                format!("confirm B{at} {stake} -> anything")
+            }
         };
         let reply = say(text, &mut runner);
         if let Some(reply) = reply
@@ -194,6 +235,119 @@ fn day(seed: u64, lines: usize) -> usize {
         panic!("seed {seed}\n{}\n{failure}", said.join("\n"));
     }
     bets as usize
+}
+
+/// One line of a night with two feeds.
+fn night_line(dice: &mut Dice, at: usize) -> String {
+    let account = format!("A{}", 1 + dice.roll(3));
+    let m = format!("M{}", 1 + dice.roll(4));
+    let selection = pick(dice, &["a", "b", "c"]);
+    let feed = format!("F{}", 1 + dice.roll(2));
+    let price = pick(dice, &["1.50", "2.00", "2.04", "2.10", "3.00", "10/11", "9.00", "1.005"]);
+    match dice.roll(20) {
+        0..=3 => format!("place P{at} {account} {m}/{selection} {} any", stake(dice)),
+        4 => format!("ticket T{at} {account} double {} M1/{selection} M2/a any", stake(dice)),
+        5..=8 => {
+            let schema = pick(dice, &["", "", "", "", "schema 7"]);
+            format!("prices {m} {selection} {price} feed {feed} {schema}")
+        }
+        9 => format!("prices {m} {price} 2.00 {price} feed {feed}"),
+        10 => format!("prices {m} {selection} - feed {feed}"),
+        11 => format!("{} {feed}", pick(dice, &["heartbeat", "heartbeat", "gap", "recovered"])),
+        12 => {
+            let request = pick(dice, &["", "request 1", "request 2"]);
+            format!("{} {feed} {request}", pick(dice, &["recovering", "recovered", "recovered"]))
+        }
+        13 => format!("switch G1 {}", pick(dice, &["primary", "backup"])),
+        14 => {
+            let level = pick(dice, &["M1", "M2/a", "X1", "G1", "F1", "F2", "M1/b"]);
+            let owner = pick(dice, &["feed", "backup", "trader", "engine"]);
+            format!("{} {level} {owner}", pick(dice, &["suspend", "release", "release"]))
+        }
+        15 => {
+            let set = pick(
+                dice,
+                &[
+                    "",
+                    "drift 2% dwell 1s",
+                    "band 20%",
+                    "age 1s cash-out-age 200ms",
+                    "liability suspend 50%",
+                    "liability step 10% 2 ticks 3 steps",
+                    "liability step 5% 1 ticks 200 steps drift 1% band 5%",
+                ],
+            );
+            format!("tier {} {set}", dice.roll(2))
+        }
+        16 => match dice.roll(3) {
+            0 => format!("pin {m}/{selection} {price}"),
+            1 => format!("unpin {m}/{selection}"),
+            _ => format!("take {m}/{selection}"),
+        },
+        17 => match dice.roll(6) {
+            0 => format!("schema {feed} {}", pick(dice, &["0", "7"])),
+            1 => format!("assign {m} {}", dice.roll(2)),
+            2 => format!("limits {m} GBP liability {}", pick(dice, &["5.00", "50.00", "0.10"])),
+            3 => "restart".to_owned(),
+            4 => format!("{} {m} {selection}", pick(dice, &["non-runner", "runner", "runner"])),
+            _ => format!("{} B{}", pick(dice, &["void", "unvoid"]), 1 + dice.roll(9)),
+        },
+        18 => match dice.roll(4) {
+            0 => format!("result {m} {selection}"),
+            1 => format!("rollback {m}"),
+            2 => format!("auto-cash-out U{at} {account} B{} {}", 1 + dice.roll(9), stake(dice)),
+            _ => format!("cash-out C{at} {account} B{} any", 1 + dice.roll(9)),
+        },
+        _ => format!("open {m}"),
+    }
+}
+
+#[test]
+fn whatever_feeds_and_traders_say_every_invariant_holds() {
+    let mut bets = 0;
+    for seed in 0..u64::from(crate::cases(120)) {
+        let mut dice = Dice(seed);
+        let mut runner = script::Runner::new(HouseRules);
+        let mut said = String::new();
+        let mut say = |text: String, runner: &mut script::Runner| {
+            said += &format!("{text}\n");
+            runner.line(&text).unwrap_or_else(|failure| panic!("seed {seed}\n{said}\n{failure}"))
+        };
+        for set_up in [
+            "house liability 50.00 budget 3 age 10s",
+            "feed F1 silence 5s",
+            "feed F2 silence 5s delay 50ms",
+            "group G1 F1 F2",
+            "fixture X1",
+            "recovered F1",
+            "recovered F2",
+            "tier 1 drift 2% dwell 1s band 20% liability step 10% 2 ticks 3 steps",
+        ] {
+            say(set_up.to_owned(), &mut runner);
+        }
+        for account in 1..=3 {
+            say(format!("fund A{account} 90.00"), &mut runner);
+        }
+        for m in 1..=4 {
+            let fed = ["group G1 fixture X1", "group G1", "feed F1", "feed manual"][m - 1];
+            say(format!("market M{m} m{m} a b c {fed} tier 1"), &mut runner);
+            say(format!("open M{m}"), &mut runner);
+        }
+        for at in 0..150 {
+            if dice.roll(4) == 0 {
+                say(format!("@+{}ms", 1 + dice.roll(1_500)), &mut runner);
+            }
+            let text = night_line(&mut dice, at);
+            let text = if text == "restart" { text } else { format!("{text} -> anything") };
+            let reply = say(text, &mut runner);
+            let opened = |reply: &betring_core::answer::Reply| {
+                reply.answer.kind() == betring_core::answer::AnswerKind::Accepted
+            };
+            bets += usize::from(reply.as_ref().is_some_and(opened));
+        }
+        runner.finish().unwrap_or_else(|failure| panic!("seed {seed}\n{said}\n{failure}"));
+    }
+    assert!(120 < bets, "{bets} bets");
 }
 
 #[test]

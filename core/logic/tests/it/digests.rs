@@ -15,16 +15,23 @@ use zerocopy::IntoBytes;
 pub(crate) const DAY: &str = "
     house on-failure offer ttl 5s budget 2
     actor anna
-    feed F1 silence 10s delay 50ms
-    recovered F1 seq 1
+    feed F1 silence 10s delay 50ms schema 7
+    feed F2 silence 10s
+    recovering F1 seq 1 request 5 schema 7
+    recovered F1 seq 2 request 5 schema 7
+    recovered F2
+    group G1 F1 F2
+    tier 1 age 1s cash-out-age 300ms drift 2% dwell 1m band 50% liability step 25% 2 ticks 3 steps
     fixture X1 starts 1h
-    market M1 cup Home Draw Away feed F1 fixture X1 bound 1s
+    market M1 cup Home Draw Away group G1 tier 1 fixture X1 bound 1s
     open M1 by anna reason 7
     fund A7 100.00
     fund A8 50.00 EUR
     limits M1 GBP max 60.00
     limits EUR max 40.00
-    @10ms prices M1 2.50 10/11 4.00 seq 2 source 1ms
+    @10ms prices M1 2.50 10/11 4.00 seq 3 source 1ms schema 7
+    prices M1 2.60 1.90 4.00 feed F2
+    prices M1 Away 9.00 feed F2
     @20ms place R1 A7 M1 10.00 2.50 seen 1       -> B1
     @30ms place R2 A8 M1/Draw 11.00 any          -> B2
     @40ms place R3 A7 M1/Away 5.00 4.10          -> offer B3
@@ -37,12 +44,29 @@ pub(crate) const DAY: &str = "
     resolve A8 R9                                -> NeverPlaced
     block A8
     @80ms quote M2 1.50
-    place R8 A7 M2 2.00 1.40 better synthetic    -> B5
+    account A9 probe
+    fund A9 5.00
+    place R8 A9 M2 2.00 1.40 better synthetic    -> B5
+    factor X1 50%
+    own-limit K1 A9 stake day 20.00
+    own-limit K2 A9 stake day 30.00
+    exclude A8 until @1h
+    account A12 wallet
+    rules night hold place hold-ttl 1h on-failure offer
+    place R9 A12 M2 2.00 any                     -> pending B6
     quarantine A8 R10
     lift A8 R10
-    gap F1
-    @1s heartbeat F1 seq 3
+    pin M1/Away 4.20
+    suspend M1/Home backup
+    @90ms prices M1 Away 4.10 seq 4 source 2ms schema 7
+    assign M2 1
+    gap F1 connection
+    @1s heartbeat F1 seq 5 schema 8
+    schema F1 0
+    switch G1 backup
+    take M1/Away
     non-runner M1 Away
+    unpin M1/Away
     @2s restart
     @3s result M1 Home void Away
     @4s archive M1

@@ -126,7 +126,7 @@ scripts! {
         # The message that ends the silence takes the feed down: something may have been missed.
         @11s heartbeat F1
         events                           -> FeedChanged FeedHeard
-        feed F1                          -> Recovering
+        feed F1                          -> Down
         place R3 A7 M1 1.00 any          -> FeedDown
         recovered F1
         place R4 A7 M1 1.00 any          -> B2
@@ -167,11 +167,11 @@ scripts! {
         prices M1 2.50 seq 8
         place R1 A7 M1 1.00 any -> B1
         heartbeat F1 seq 10
-        feed F1                 -> Recovering
+        feed F1                 -> Down
         place R2 A7 M1 1.00 any -> FeedDown
         # A message that comes again, or after its successor, has no effect.
         recovered F1 seq 9
-        feed F1                 -> Recovering
+        feed F1                 -> Down
         prices M1 9.00 seq 10
         events                  -> none
         recovered F1 seq 11
@@ -256,7 +256,7 @@ scripts! {
         @11s prices M1 2.50 source 1050ms
         place R2 A7 M1 1.00 any -> B2
         @12s prices M1 2.50 source 2050ms-1ns
-        place R3 A7 M1 1.00 any -> StalePrice 50.000001ms old
+        place R3 A7 M1 1.00 any -> PriceDelayed 50.000001ms late
         @13s prices M1 2.50 source 3100ms
         place R4 A7 M1 1.00 any -> B3
     ";
@@ -309,5 +309,316 @@ scripts! {
         heartbeat F1 by betfair
         # The same name is the same actor.
         actor betfair          -> done
+    ";
+
+    // ---- the live night: two producers, recoveries by request, versions, delay ----
+
+    a_producer_that_is_silent_for_20_seconds_takes_down_its_own_markets_only: "
+        fund A7 1000.00
+        # What is live, and what is played ahead: two producers of one source.
+        feed F1 silence 20s
+        feed F2 silence 20s
+        recovered F1
+        recovered F2
+        market M1 live Home Away feed F1 bound 1h
+        market M2 ahead Home Away feed F2 bound 1h
+        open M1
+        open M2
+        prices M1 2.50
+        prices M2 3.00
+        @10s heartbeat F2
+        @19.9s heartbeat F2
+        @19.9s place R1 A7 M1 1.00 any       -> B1
+        @20s place R2 A7 M1 1.00 any         -> B2
+        @20.1s place R3 A7 M1 1.00 any       -> FeedDown
+        place R4 A7 M2 1.00 any              -> B3
+        feed F1                              -> Silent
+        # That it is alive again does not tell what was missed.
+        @21s heartbeat F1
+        feed F1                              -> Down
+        prices M1 2.60
+        place R5 A7 M1 1.00 any              -> FeedDown
+        recovering F1 request 1
+        feed F1                              -> Recovering
+        prices M1 2.60
+        place R6 A7 M1 1.00 any              -> FeedDown
+        recovered F1 request 1
+        feed F1                              -> Up
+        place R7 A7 M1 1.00 any              -> B4 at 2.60
+        place R8 A7 M2 1.00 any              -> B5 at 3.00
+    ";
+
+    the_end_of_another_recovery_is_not_the_end_of_this_one: "
+        fund A7 100.00
+        feed F1
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50
+        recovering F1 request 7
+        # Asked for by an adapter that died.
+        recovered F1 request 6
+        feed F1                 -> Recovering
+        recovered F1
+        feed F1                 -> Recovering
+        place R1 A7 M1 1.00 any -> FeedDown
+        # A second request replaces the first.
+        recovering F1 request 8
+        recovered F1 request 7
+        feed F1                 -> Recovering
+        recovered F1 request 8
+        feed F1                 -> Up
+        place R2 A7 M1 1.00 any -> B1
+        # The end of a recovery that nobody asked for changes nothing while it is up.
+        recovered F1 request 5
+        feed F1                 -> Up
+    ";
+
+    a_gap_ends_the_recovery_that_was_asked_for: "
+        fund A7 100.00
+        feed F1
+        recovered F1 seq 1
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50 seq 2
+        recovering F1 request 7 seq 3
+        prices M1 2.60 seq 5
+        feed F1                 -> Down
+        # Request 7 ends, and what it sent was not whole.
+        recovered F1 request 7 seq 6
+        feed F1                 -> Down
+        place R1 A7 M1 1.00 any -> FeedDown
+        recovering F1 request 8 seq 7
+        recovered F1 request 8 seq 8
+        feed F1                 -> Up
+    ";
+
+    a_recovery_that_never_ends_is_never_up: "
+        fund A7 100.00
+        feed F1 silence 20s
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        prices M1 2.50
+        gap F1
+        recovering F1 request 1
+        @10s heartbeat F1
+        @10m heartbeat F1
+        prices M1 2.60
+        @1h heartbeat F1
+        feed F1                 -> Recovering
+        place R1 A7 M1 1.00 any -> FeedDown
+        # An adapter that has no numbers says it without one, once it has asked without one.
+        recovering F1
+        recovered F1 request 9
+        feed F1                 -> Up
+    ";
+
+    a_feed_that_is_up_and_asked_for_everything_is_down_meanwhile: "
+        fund A7 100.00
+        feed F1
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        prices M1 2.50 3.00
+        recovering F1 request 1
+        events                          -> FeedChanged
+        place R1 A7 M1 1.00 any         -> FeedDown
+        prices M1 Home 2.40
+        recovered F1 request 1
+        place R2 A7 M1 1.00 any         -> B1 at 2.40
+        # Away was not sent again: no heartbeat confirms it.
+        @1s heartbeat F1
+        @1s+1ns place R3 A7 M1/Away 1.00 any -> StalePrice
+        place R4 A7 M1 1.00 any         -> B2
+    ";
+
+    a_lost_connection_is_told_as_one: "
+        fund A7 100.00
+        feed F1
+        recovered F1 seq 5
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50 seq 6
+        gap F1 connection
+        events                  -> FeedChanged
+        feed F1                 -> Down
+        place R1 A7 M1 1.00 any -> FeedDown
+        recovering F1 request 1 seq 1
+        recovered F1 request 1 seq 2
+        place R2 A7 M1 1.00 any -> B1
+    ";
+
+    a_number_that_is_missing_is_noticed_on_every_kind_of_message: "
+        feed F1
+        recovered F1 seq 1
+        heartbeat F1 seq 3
+        feed F1                 -> Down
+        recovered F1 seq 4
+        market M1 cup Home Away feed F1
+        # Also on prices that nobody keeps, and before anything is said of the market.
+        prices M9 2.50 feed F1 seq 6 -> MarketUnknown
+        feed F1                 -> Down
+        recovered F1 seq 7
+        prices M1 2.50 seq 9
+        feed F1                 -> Down
+        recovering F1 seq 10
+        recovered F1 seq 12
+        feed F1                 -> Up
+        # One after the other, whatever they say of the same selection.
+        prices M1 2.50 seq 13
+        prices M1 2.51 seq 14
+        prices M1 2.52 seq 16
+        events                  -> FeedChanged PriceSet
+        feed F1                 -> Down
+    ";
+
+    another_version_of_its_messages_puts_a_feed_aside: "
+        fund A7 100.00
+        feed F1 schema 7
+        recovered F1 schema 7
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        prices M1 2.50 schema 7
+        place R1 A7 M1 1.00 any -> B1
+        # A release of the source: `price` is now a string of cents. Nobody looks at it.
+        prices M1 250.00 schema 8 -> FeedQuarantined
+        events                  -> FeedChanged
+        feed F1                 -> Quarantined
+        price M1                -> 2.50
+        place R2 A7 M1 1.00 any -> FeedQuarantined
+        # Neither the old version nor a recovery lets it back, nor a gap, nor a start.
+        prices M1 2.60 schema 7 -> FeedQuarantined
+        events                  -> none
+        heartbeat F1 schema 7
+        recovered F1 schema 7
+        recovering F1 schema 7 request 1
+        gap F1
+        feed F1                 -> Quarantined
+        restart
+        feed F1                 -> Quarantined
+        recovered F1 schema 7
+        place R3 A7 M1 1.00 any -> FeedQuarantined
+        # Somebody looked at the parser, and says so.
+        schema F1 8
+        events                  -> FeedChanged Answered
+        feed F1                 -> Down
+        place R4 A7 M1 1.00 any -> FeedDown
+        recovering F1 request 2 schema 8
+        prices M1 2.70 schema 8
+        recovered F1 request 2 schema 8
+        place R5 A7 M1 1.00 any -> B2 at 2.70
+    ";
+
+    a_version_is_expected_of_every_message_but_a_gap: "
+        feed F1 schema 7
+        heartbeat F1
+        feed F1                 -> Quarantined
+        schema F1 7
+        recovered F1 schema 8
+        feed F1                 -> Quarantined
+        schema F1 7
+        recovering F1 schema 6
+        feed F1                 -> Quarantined
+        schema F1 7
+        recovered F1 schema 7
+        gap F1
+        feed F1                 -> Down
+        # Any will do from here on.
+        schema F1 0
+        recovered F1 schema 99
+        feed F1                 -> Up
+        # And this one from its next message.
+        schema F1 7
+        feed F1                 -> Up
+        heartbeat F1 schema 99
+        feed F1                 -> Quarantined
+        schema F9 7             -> FeedUnknown
+        recovering F9           -> FeedUnknown
+    ";
+
+    a_message_in_another_version_is_heard_all_the_same: "
+        feed F1 schema 7
+        recovered F1 schema 7 seq 1
+        heartbeat F1 schema 8 seq 2
+        schema F1 0
+        # Number 2 was there: nothing is missing.
+        recovered F1 seq 3
+        feed F1                 -> Up
+        heartbeat F1 seq 4
+        feed F1                 -> Up
+    ";
+
+    a_feed_that_takes_too_long_is_told_apart_from_an_old_price: "
+        fund A7 100.00
+        feed F1 delay 200ms silence 1m
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        @1s prices M1 2.50 source 1s
+        feed F1                   -> Up
+        # Its queue is behind by half a second: it is not the customer's network, and not a quiet market.
+        @2s prices M1 2.60 source 1.5s
+        events                    -> FeedChanged PriceSet
+        feed F1                   -> Up slow
+        place R1 A7 M1 1.00 any   -> PriceDelayed 500ms late
+        # Told once, whatever the next ones take.
+        @2.1s prices M1 2.60 source 1.6s
+        events                    -> PriceSet
+        # A message that does not say when it was sent says nothing of its way.
+        heartbeat F1
+        feed F1                   -> Up slow
+        @2.2s heartbeat F1 source 2.2s
+        events                    -> FeedChanged FeedHeard
+        feed F1                   -> Up
+        # The price itself still came too late; the next one did not.
+        place R2 A7 M1 1.00 any   -> PriceDelayed
+        @2.3s prices M1 2.60 source 2.3s
+        place R3 A7 M1 1.00 any   -> B1
+        # Both at once: that it is old is told first.
+        @3s prices M1 2.60 source 2.3s as-of 1.5s
+        place R4 A7 M1 1.00 any   -> StalePrice 1.5s old
+    ";
+
+    what_a_pricer_derives_is_no_younger_than_what_it_was_derived_from: "
+        fund A7 100.00
+        # F1 is the market that a pricer reads, F2 is the pricer. Its market hangs on the older of both.
+        feed F1 silence 20s
+        feed F2 silence 20s
+        recovered F1
+        recovered F2
+        market M1 cup Home Away feed F2 bound 2s
+        open M1
+        @1s heartbeat F1
+        prices M1 2.50 as-of 1s
+        # The market is silent. The pricer is not: it sends the same again, and beats.
+        @2s prices M1 2.50 as-of 1s
+        heartbeat F2
+        place R1 A7 M1 1.00 any   -> B1 at 2.50 returns 2.50, 1s old
+        @3s prices M1 2.50 as-of 1s
+        heartbeat F2
+        place R2 A7 M1 1.00 any   -> B2 at 2.50 returns 2.50, 2s old
+        @3s+1ns heartbeat F2
+        place R3 A7 M1 1.00 any   -> StalePrice 2.000000001s old
+    ";
+
+    a_feed_that_is_back_undoes_nobodys_suspension: "
+        fund A7 100.00
+        feed F1
+        recovered F1
+        market M1 cup Home Away feed F1
+        open M1
+        prices M1 2.50
+        suspend M1 trader
+        suspend M1 governor
+        suspend M1 feed
+        gap F1
+        recovering F1 request 1
+        recovered F1 request 1
+        release M1 feed
+        place R1 A7 M1 1.00 any   -> MarketSuspended
+        release M1 trader
+        place R2 A7 M1 1.00 any   -> MarketSuspended
+        release M1 governor
+        place R3 A7 M1 1.00 any   -> B1
     ";
 }

@@ -30,6 +30,7 @@ impl House {
             max_stake: Minor(100_000_000),
             max_payout: Minor(100_000_000_000),
             max_liability: Minor(100_000_000_000_000),
+            ..Limits::UNLIMITED
         };
         let genesis = Genesis {
             window: Nanos::from_secs(300),
@@ -55,6 +56,8 @@ impl House {
             currencies: 1,
             quarantined: 1,
             legs: 131_072,
+            groups: 1,
+            limited: 1,
         };
         let epoch = EpochOpened {
             epoch: Epoch(1),

@@ -102,13 +102,20 @@ fn a_damaged_image_is_an_error_or_decides_as_the_true_one_and_is_never_a_panic()
 #[test]
 fn no_byte_of_an_image_can_be_changed_into_a_panic() {
     let mut runner = Runner::new(HouseRules);
-    let small = "house bets 4 legs 4 markets 2 selections 4 keys 16
+    let small = "house bets 4 legs 4 markets 2 selections 4 keys 32
         fund A7 10.00
         quote M1 2.00 2.00
         place R1 A7 M1/1 1.00 any
         ticket R2 A7 single 2.00 M1/2 each-way any -> EachWayNotOffered
         auto-cash-out R3 A7 B1 5.00
         cancel M1 from @1h until @2h
+        factor M1 50%
+        account A8 wallet
+        own-limit R4 A8 stake day 2.00
+        own-limit R5 A8 stake day 3.00
+        rules set hold place
+        place R6 A8 M1/1 1.00 any
+        exclude A8 until @1h
         non-runner M1 2";
     for line in small.lines() {
         runner.line(line).unwrap();

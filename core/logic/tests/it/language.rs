@@ -12,13 +12,15 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
     let cases = [
         (
             "bett A7",
-            "line 1: read `bett`, expected one of the verbs house, actor, feed, fixture, market, open, \
-             close, archive, suspend, release, non-runner, runner, result, limits, block, unblock, \
-             quarantine, lift, rules, in-play, referral, freeze, unfreeze, cancel, uncancel, \
-             rollback, void, unvoid, correct, adjust, grant, prices, quote, heartbeat, gap, \
-             recovered, account, fund, deposit, withdraw, place, ticket, accept, decline, cash-out, \
-             auto-cash-out, resolve, retry, restart, manual, auto, step, tick, balance, bonus, bet, \
-             stake, leg, value, exposure, reach, events, digest",
+            "line 1: read `bett`, expected one of the verbs house, actor, feed, group, tier, \
+             fixture, market, assign, open, close, archive, switch, schema, suspend, release, \
+             non-runner, runner, result, limits, limit, factor, block, unblock, exclude, confirm, \
+             release-hold, quarantine, lift, rules, in-play, referral, freeze, unfreeze, cancel, \
+             uncancel, rollback, void, unvoid, correct, adjust, grant, prices, quote, pin, unpin, \
+             take, heartbeat, gap, recovering, recovered, account, fund, deposit, withdraw, \
+             place, ticket, accept, decline, own-limit, exclude-self, cash-out, auto-cash-out, \
+             resolve, retry, restart, manual, auto, step, tick, balance, bonus, bet, stake, leg, \
+             value, exposure, reach, liability, customer, price, drift, bands, events, digest",
         ),
         ("\n\nfund A7", "line 3: read the end of the line, expected an amount like 100.00"),
         ("fund X7 1.00", "line 1: read `X7`, expected an account like A7"),
@@ -53,7 +55,15 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
             "place R1 A7 M1 1.00 2.50 within lots",
             "line 1: read `lots`, expected a slippage like 2% or 150bp",
         ),
-        ("suspend M1 nobody", "line 1: read `nobody`, expected feed, trader, governor or engine"),
+        (
+            "suspend M1 nobody",
+            "line 1: read `nobody`, expected feed, backup, trader, governor or engine",
+        ),
+        ("group G1 F1", "line 1: read the end of the line, expected the backup, a feed like F2"),
+        ("switch G1 other", "line 1: read `other`, expected primary or backup"),
+        ("tier 2 liability stop 5%", "line 1: read `stop`, expected step or suspend"),
+        ("tier 2 liability step 5% 2 steps", "line 1: expected `ticks`"),
+        ("quote M1 2.50\nfreeze M1/1", "line 2: cash-outs are frozen by market, not by selection"),
         ("retry A7 R1", "line 1: nothing was sent by A7 under R1 yet"),
         ("market M1 \"one", "line 1: read `\"one`, expected a closing quotation mark"),
         (

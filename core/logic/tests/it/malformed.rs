@@ -97,9 +97,61 @@ fn cases() -> Vec<(Kind, usize, Vec<u8>, Malformed)> {
         (EpochOpened, 132, u32le(17), Malformed::Range),
         (Genesis, 120, vec![3], Malformed::Choice),
         (Genesis, 121, vec![5], Malformed::Choice),
-        (Suspend, 84, vec![0], Malformed::Choice),
-        (Suspend, 85, vec![5], Malformed::Choice),
-        (Suspend, 84, vec![1], Malformed::Range),
+        (Suspend, 84, vec![0, 1, 0, 0], Malformed::Choice),
+        (Suspend, 85, vec![6], Malformed::Choice),
+        (Suspend, 84, vec![7, 1, 0, 0], Malformed::Choice),
+        // Only a selection has a number of its own in its market, and the engine has none at all.
+        (Suspend, 84, vec![4], Malformed::Range),
+        (Suspend, 84, vec![1, 2, 0, 0], Malformed::Range),
+        (FreezeCashOut, 84, vec![6], Malformed::Choice),
+        (DefineGroup, 84, u16le(0), Malformed::Range),
+        (DefineGroup, 86, u16le(0), Malformed::Range),
+        (DefineGroup, 84, u16le(4), Malformed::Range),
+        (SwitchFeed, 86, vec![3], Malformed::Choice),
+        (SetTier, 85, vec![3], Malformed::Choice),
+        (SetTier, 85, vec![0], Malformed::Range),
+        (SetTier, 85, vec![2], Malformed::Range),
+        (SetTier, 86, vec![0], Malformed::Range),
+        (SetTier, 86, vec![101], Malformed::Range),
+        (SetTier, 87, vec![0], Malformed::Range),
+        (SetTier, 88, vec![0], Malformed::Range),
+        (SetTier, 92, u32le(0), Malformed::Range),
+        (SetTier, 96, i64le(-1), Malformed::Range),
+        (SetTier, 104, i64le(too_far), Malformed::Range),
+        (SetTier, 112, i64le(too_far), Malformed::Range),
+        (SetFeedSchema, 84, u16le(0), Malformed::Range),
+        (TraderPrice, 86, vec![0], Malformed::Choice),
+        (TraderPrice, 86, vec![2], Malformed::Price),
+        (TraderPrice, 86, vec![3], Malformed::Price),
+        (TraderPrice, 96, vec![0; 8], Malformed::Price),
+        (FeedHeartbeat, 86, vec![1], Malformed::Choice),
+        (FeedGap, 86, vec![2], Malformed::Choice),
+        (FeedHeartbeat, 104, vec![1], Malformed::Range),
+        (FeedGap, 104, vec![1], Malformed::Range),
+        (FeedRecovering, 84, u16le(0), Malformed::Range),
+        (DefineMarket, 114, vec![2], Malformed::Choice),
+        (OpenAccount, 90, vec![2], Malformed::Choice),
+        (OpenAccount, 91, vec![2], Malformed::Choice),
+        (SetStakeFactor, 84, vec![0], Malformed::Choice),
+        (SetStakeFactor, 84, vec![1], Malformed::Range),
+        (SetStakeFactor, 84, vec![5], Malformed::Range),
+        (SetStakeFactor, 96, u32le(10_001), Malformed::Range),
+        (SetAccountLimit, 84, vec![4], Malformed::Choice),
+        (SetAccountLimit, 85, vec![0], Malformed::Choice),
+        (SetAccountLimit, 96, i64le(-1), Malformed::Amount),
+        (SetOwnLimit, 80, vec![0], Malformed::Choice),
+        (SetOwnLimit, 81, vec![4], Malformed::Choice),
+        (SetOwnLimit, 88, i64le(i64::MAX), Malformed::Amount),
+        (ExcludeAccount, 96, i64le(0), Malformed::Range),
+        (ExcludeSelf, 80, i64le(-1), Malformed::Range),
+        (ConfirmHold, 96, i64le(0), Malformed::Stake),
+        (PublishRules, 128 + 81, vec![0], Malformed::Choice),
+        (PublishRules, 128 + 408, i64le(0), Malformed::Range),
+        (SetLimits, 128, i64le(0), Malformed::Range),
+        (SetLimits, 136, i64le(0), Malformed::Range),
+        (SetLimits, 144, i64le(-1), Malformed::Range),
+        (EpochOpened, 144, u32le(65_535), Malformed::Range),
+        (EpochOpened, 148, u32le(0), Malformed::Range),
         (WithdrawSelection, 86, vec![2], Malformed::Choice),
         (BlockAccount, 84, vec![2], Malformed::Choice),
         (MarketResult, 130, vec![6], Malformed::Choice),
@@ -258,7 +310,8 @@ fn less_than_a_slot_is_answered_too() {
     assert_eq!(reply.account, Header::default().account);
 }
 
-/// A desk with an actor, a feed, a fixture, an account, a priced market, and bets open and offered.
+/// A desk with an actor, two feeds in a group, a tier, a fixture, an account, a market that both feeds
+/// price, and bets open and offered.
 fn busy_desk() -> Desk<HouseRules> {
     let [genesis, run] = first_two();
     let (_, command::Command::Genesis(genesis)) = command::decode(&genesis).unwrap() else {
@@ -267,17 +320,23 @@ fn busy_desk() -> Desk<HouseRules> {
     let (_, command::Command::EpochOpened(run)) = command::decode(&run).unwrap() else {
         panic!("the second begins a run")
     };
-    let capacities = command::Capacities { keys: 64, bets: 8, feeds: 8, ..run.capacities };
+    let capacities =
+        command::Capacities { keys: 64, bets: 8, feeds: 8, groups: 4, ..run.capacities };
     let mut desk = Desk::open(HouseRules, START, genesis, capacities).unwrap();
     for (at, line) in [
         (Kind::RegisterActor, 0),
         (Kind::DefineFeed, 1),
+        (Kind::DefineFeed, 1),
+        (Kind::DefineGroup, 1),
+        (Kind::SetTier, 1),
+        (Kind::FeedRecovered, 1),
         (Kind::FeedRecovered, 1),
         (Kind::DefineFixture, 1),
         (Kind::OpenAccount, 0),
         (Kind::Deposit, 1 << 32),
         (Kind::DefineMarket, 1),
         (Kind::OpenMarket, 1),
+        (Kind::SetPrices, 1),
         (Kind::SetPrices, 1),
         (Kind::Place, 1 << 32),
         (Kind::Place, 1 << 32),
@@ -287,10 +346,16 @@ fn busy_desk() -> Desk<HouseRules> {
     {
         let (kind, account) = line;
         let mut bytes = ready(kind, account, 1 + at as u8);
-        if kind == Kind::Place {
+        match kind {
             // Any price, then one that has to be offered.
-            bytes[112] = 0;
-            bytes[114..117].copy_from_slice(if at % 2 == 1 { &[0, 0, 4] } else { &[0, 0, 1] });
+            Kind::Place => {
+                bytes[112] = 0;
+                bytes[114..117].copy_from_slice(if at % 2 == 0 { &[0, 0, 4] } else { &[0, 0, 1] });
+            }
+            // The second feed has another name, and says the same.
+            Kind::DefineFeed => bytes[128] += at as u8,
+            Kind::FeedRecovered | Kind::SetPrices => bytes[84] = 1 + (at % 2) as u8,
+            _ => (),
         }
         let reply = desk.ask(START, &bytes).unwrap();
         assert_eq!(reply.answer.reject(), None, "{kind}: {reply}");
@@ -314,28 +379,44 @@ fn ready(kind: Kind, account: u64, key: u8) -> Vec<u8> {
         Kind::DefineMarket => {
             bytes[84] = 1;
             bytes[88..96].copy_from_slice(&first);
+            // The group, and no canary.
+            bytes[112..115].copy_from_slice(&[1, 0, 0]);
         }
+        Kind::DefineGroup => bytes[84..88].copy_from_slice(&[1, 0, 2, 0]),
+        Kind::SwitchFeed => bytes[84] = 1,
+        Kind::SetFeedSchema => bytes[84] = 1,
+        // An own purse, and no probe.
+        Kind::OpenAccount => bytes[90..92].fill(0),
         Kind::SetPrices => {
             bytes[84] = 1;
             bytes[88..96].copy_from_slice(&first);
             bytes[96..120].fill(0);
         }
-        Kind::FeedHeartbeat | Kind::FeedGap | Kind::FeedRecovered => {
+        Kind::FeedHeartbeat | Kind::FeedGap | Kind::FeedRecovered | Kind::FeedRecovering => {
             bytes[84] = 1;
             bytes[88..104].fill(0);
         }
-        Kind::OpenMarket | Kind::CloseMarket | Kind::ArchiveMarket => {
+        Kind::OpenMarket | Kind::CloseMarket | Kind::ArchiveMarket | Kind::AssignTier => {
             bytes[88..96].copy_from_slice(&first);
         }
+        Kind::TraderPrice | Kind::SetStakeFactor | Kind::SetAccountLimit => {
+            bytes[88..96].copy_from_slice(&first);
+        }
+        Kind::ExcludeAccount => bytes[88..96].copy_from_slice(&first),
         Kind::Suspend | Kind::Release | Kind::WithdrawSelection | Kind::MarketResult => {
             bytes[88..96].copy_from_slice(&first);
         }
         Kind::SetLimits | Kind::BlockAccount => bytes[88..96].copy_from_slice(&first),
+        Kind::ConfirmHold | Kind::ReleaseHold => {
+            bytes[88..96].copy_from_slice(&BetId::new(0, 1).raw().to_le_bytes());
+        }
         Kind::Place | Kind::AcceptOffer | Kind::DeclineOffer => {
             bytes[80..88].copy_from_slice(&BetId::new(0, 1).raw().to_le_bytes());
         }
         _ => (),
     }
+    // A probe's bets are another account's.
+    bytes[2..4].fill(0);
     bytes
 }
 

@@ -27,6 +27,9 @@ fn limits() -> Limits {
         max_stake: Minor(1_000_000),
         max_payout: Minor(100_000_000),
         max_liability: Minor(50_000_000),
+        max_customer: Minor(20_000_000),
+        max_selection: Minor(30_000_000),
+        max_event: Minor(40_000_000),
     }
 }
 
@@ -43,12 +46,15 @@ fn capacities() -> Capacities {
         currencies: 9,
         quarantined: 1010,
         legs: 1011,
+        groups: 1012,
+        limited: 1013,
     }
 }
 
 const VALID_UNTIL: Timestamp = Timestamp(1_767_225_610_000_000_000);
 const TOKEN: Token = Token(0x4041_4243_4445_4647);
 const REASON: u32 = 0x5051_5253;
+const SCHEMA: u32 = 0x5455_5657;
 
 /// The bytes of one command of every kind.
 pub(crate) fn all() -> Vec<(Kind, Vec<u8>)> {
@@ -110,6 +116,7 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
         Kind::DefineFeed => {
             let body = body!(DefineFeed {
                 reason: REASON,
+                schema: SCHEMA,
                 silence_bound: Nanos::from_secs(10),
                 delay_bound: Nanos::from_millis(50),
             });
@@ -131,6 +138,9 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
                 places: 3,
                 place_num: 1,
                 place_den: 5,
+                tier: 9,
+                group: GroupId(2),
+                canary: 1,
             });
             let names = ["England", "Draw", "Scotland"];
             plain(build::define_market(header(), body, "1.185781277", &names).unwrap())
@@ -142,8 +152,9 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
             header(),
             Suspend {
                 reason: REASON,
-                level: Level::Market as u8,
+                level: Level::Selection as u8,
                 owner: Owner::Trader as u8,
+                selection: SelectionIndex(2),
                 id: market.raw(),
             }
         ),
@@ -209,6 +220,7 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
                 feed_seq: 0x8081_8283,
                 source: Timestamp(1_767_225_600_100_000_000),
                 as_of: Timestamp(1_767_225_600_110_000_000),
+                schema: SCHEMA,
             });
             let fraction = Fraction::new(10, 11).unwrap();
             let entries = [
@@ -220,17 +232,56 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
         }
         Kind::FeedHeartbeat => one!(
             keyless,
-            FeedHeartbeat { reason: REASON, feed: FeedId(3), feed_seq: 9, source: VALID_UNTIL }
+            FeedHeartbeat {
+                reason: REASON,
+                feed: FeedId(3),
+                feed_seq: 9,
+                source: VALID_UNTIL,
+                schema: SCHEMA,
+            }
         ),
         Kind::FeedGap => one!(
             keyless,
-            FeedGap { reason: REASON, feed: FeedId(3), feed_seq: 9, source: VALID_UNTIL }
+            FeedGap {
+                reason: REASON,
+                feed: FeedId(3),
+                connection: 1,
+                feed_seq: 9,
+                source: VALID_UNTIL,
+                schema: SCHEMA,
+            }
         ),
         Kind::FeedRecovered => one!(
             keyless,
-            FeedRecovered { reason: REASON, feed: FeedId(3), feed_seq: 9, source: VALID_UNTIL }
+            FeedRecovered {
+                reason: REASON,
+                feed: FeedId(3),
+                feed_seq: 9,
+                source: VALID_UNTIL,
+                request: 0x9495_9697,
+                schema: SCHEMA,
+            }
         ),
-        Kind::OpenAccount => one!(header(), OpenAccount { reference: 0x9091_9293, currency: 826 }),
+        Kind::FeedRecovering => one!(
+            keyless,
+            FeedRecovering {
+                reason: REASON,
+                feed: FeedId(3),
+                feed_seq: 9,
+                source: VALID_UNTIL,
+                request: 0x9495_9697,
+                schema: SCHEMA,
+            }
+        ),
+        Kind::OpenAccount => one!(
+            header(),
+            OpenAccount {
+                reference: 0x9091_9293,
+                currency: 826,
+                purse: Purse::External as u8,
+                synthetic: 1,
+            }
+        ),
         Kind::Deposit => one!(header(), Deposit { amount: Minor(123_456) }),
         Kind::Withdraw => one!(header(), Withdraw { amount: Minor(123_456) }),
         Kind::Place => one!(
@@ -284,6 +335,8 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
             set.lucky = [[3, 10], [4, 20], [5, 25]];
             set.refer_percent = 200;
             set.cash_out_margin = 50_000;
+            set.hold_bind = HoldBind::AtConfirm as u8;
+            set.hold_ttl = Nanos::from_secs(7);
             plain(build::publish_rules(header(), body!(PublishRules { reason: REASON }), &set))
         }
         Kind::SetInPlay => one!(
@@ -358,5 +411,93 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
             header(),
             GrantBonus { reason: REASON, account: AccountId::new(6, 1), amount: Minor(123_456) }
         ),
+        Kind::DefineGroup => {
+            let body = body!(DefineGroup { reason: REASON, primary: FeedId(3), backup: FeedId(4) });
+            plain(build::define_group(header(), body, "football").unwrap())
+        }
+        Kind::SwitchFeed => one!(
+            header(),
+            SwitchFeed { reason: REASON, group: GroupId(2), to: Drives::Backup as u8 }
+        ),
+        Kind::SetTier => one!(
+            header(),
+            SetTier {
+                reason: REASON,
+                tier: 9,
+                act: LiabilityAct::Step as u8,
+                band: 25,
+                ticks: 2,
+                steps: 3,
+                drift_band: 20_000,
+                age_bound: Nanos::from_millis(1_500),
+                cash_out_age: Nanos::from_millis(300),
+                drift_dwell: Nanos::from_secs(60),
+                price_band: 500_000,
+            }
+        ),
+        Kind::AssignTier => {
+            one!(header(), AssignTier { reason: REASON, tier: 9, market: market })
+        }
+        Kind::SetFeedSchema => {
+            one!(header(), SetFeedSchema { reason: REASON, feed: FeedId(3), schema: SCHEMA })
+        }
+        Kind::TraderPrice => one!(
+            header(),
+            TraderPrice {
+                reason: REASON,
+                selection: SelectionIndex(2),
+                act: TraderPriceAct::Pin as u8,
+                market: market,
+                price: WirePrice::fractional(Fraction::new(5, 2).unwrap()),
+            }
+        ),
+        Kind::SetStakeFactor => one!(
+            header(),
+            SetStakeFactor {
+                reason: REASON,
+                scope: FactorScope::Market as u8,
+                id: market.raw(),
+                percent: 150,
+            }
+        ),
+        Kind::SetAccountLimit => one!(
+            header(),
+            SetAccountLimit {
+                reason: REASON,
+                kind: LimitKind::Loss as u8,
+                period: Period::Week as u8,
+                account: AccountId::new(6, 1),
+                amount: Minor(123_456),
+            }
+        ),
+        Kind::SetOwnLimit => one!(
+            header(),
+            SetOwnLimit {
+                kind: LimitKind::Stake as u8,
+                period: Period::Month as u8,
+                amount: Minor(123_456),
+            }
+        ),
+        Kind::ExcludeAccount => one!(
+            header(),
+            ExcludeAccount {
+                reason: REASON,
+                account: AccountId::new(6, 1),
+                until: Timestamp(1_767_225_600_130_000_000),
+            }
+        ),
+        Kind::ExcludeSelf => {
+            one!(header(), ExcludeSelf { until: Timestamp(1_767_225_600_130_000_000) })
+        }
+        Kind::ConfirmHold => one!(
+            header(),
+            ConfirmHold {
+                reason: REASON,
+                bet: BetId::new(8, 3),
+                amount: Minor(1_000),
+                reference: 0x9899_9a9b,
+            }
+        ),
+        Kind::ReleaseHold => one!(header(), ReleaseHold { reason: REASON, bet: BetId::new(8, 3) }),
     }
 }

@@ -4,23 +4,29 @@ use betring_core::script;
 
 const SET_UP: &str = "
     feed F1
+    feed F2
     recovered F1
+    group G1 F1 F2
     fixture X1 starts 1h
-    market M1 cup Home Away feed F1 fixture X1
+    market M1 cup Home Away group G1 fixture X1
     open M1
     fund A7 100.00
     prices M1 2.50 3.00
     ";
 
+/// Those that a market priced by its primary listens to.
 const OWNERS: [&str; 4] = ["feed", "trader", "governor", "engine"];
-const LEVELS: [&str; 4] = ["M1", "X1", "F1", "all"];
+const LEVELS: [&str; 6] = ["M1/Home", "M1", "X1", "G1", "F1", "all"];
 
 /// A market opens when every owner has released it, at every level.
 #[test]
 fn every_owner_at_every_level_has_to_release() {
     for level in LEVELS {
-        for first in OWNERS {
-            for second in OWNERS.into_iter().filter(|second| *second != first) {
+        // A selection is the engine's own to suspend: nobody does it in its name.
+        let owners =
+            OWNERS.into_iter().filter(|owner| !(level.contains('/') && *owner == "engine"));
+        for first in owners.clone() {
+            for second in owners.clone().filter(|second| *second != first) {
                 script::check(&format!(
                     "{SET_UP}
                      suspend {level} {first}
@@ -109,6 +115,12 @@ scripts! {
         release M9 -> MarketUnknown
         release X9 -> FixtureUnknown
         release F9 -> FeedUnknown
+        suspend G9 -> GroupUnknown
+        release G9 -> GroupUnknown
+        suspend M9/1 -> MarketUnknown
+        quote M1 2.50
+        suspend M1/9 -> SelectionUnknown
+        freeze G9  -> GroupUnknown
         # Prices set by a person have no feed that could be suspended.
         suspend manual -> FeedUnknown
         suspend M9 by nobody -> ActorUnknown
@@ -178,5 +190,47 @@ scripts! {
         suspend all engine
         result M1 1
         bet B1                   -> Won 25.00
+    ";
+
+    a_selection_is_suspended_alone: "
+        fund A7 100.00
+        quote M1 2.50 3.00
+        quote M2 2.00
+        place R1 A7 M1/2 1.00 any         -> B1
+        suspend M1/2
+        place R2 A7 M1/2 1.00 any         -> MarketSuspended
+        place R3 A7 M1/1 1.00 any         -> B2
+        ticket R4 A7 double 1.00 M1/2 M2 any -> MarketSuspended
+        # Nothing is bought back at a price that nobody may bet at.
+        value B1                          -> CashOutFrozen
+        value B2                          -> 1.00
+        release M1/2
+        place R5 A7 M1/2 1.00 any         -> B3
+    ";
+
+    a_suspended_selection_ends_the_offers_on_it: "
+        house on-failure offer
+        fund A7 100.00
+        quote M1 2.50 3.00
+        place R1 A7 M1/1 1.00 2.60        -> offer B1
+        place R2 A7 M1/2 1.00 3.10        -> offer B2
+        suspend M1/2
+        release M1/2
+        accept R3 A7 B2                   -> OfferWithdrawn
+        accept R4 A7 B1                   -> B1
+    ";
+
+    a_new_market_has_no_suspended_selection: "
+        house selections 2 markets 1
+        fund A7 100.00
+        quote M1 2.50
+        suspend M1/1
+        suspend M1/2 governor
+        result M1 1
+        archive M1
+        market M2 next a b
+        open M2
+        prices M2 2.00
+        place R1 A7 M2 1.00 any           -> B1
     ";
 }

@@ -97,6 +97,20 @@ fn encode(header: Header, command: &Command<'_>) -> Vec<u8> {
         Command::CorrectPrice(b) => whole(h, b, &[]),
         Command::Adjust(b) => whole(h, b, &[]),
         Command::GrantBonus(b) => whole(h, b, &[]),
+        Command::DefineGroup(b, n) => whole(h, b, &names(n)),
+        Command::SwitchFeed(b) => whole(h, b, &[]),
+        Command::SetTier(b) => whole(h, b, &[]),
+        Command::AssignTier(b) => whole(h, b, &[]),
+        Command::SetFeedSchema(b) => whole(h, b, &[]),
+        Command::TraderPrice(b) => whole(h, b, &[]),
+        Command::SetStakeFactor(b) => whole(h, b, &[]),
+        Command::SetAccountLimit(b) => whole(h, b, &[]),
+        Command::SetOwnLimit(b) => whole(h, b, &[]),
+        Command::ExcludeAccount(b) => whole(h, b, &[]),
+        Command::ExcludeSelf(b) => whole(h, b, &[]),
+        Command::ConfirmHold(b) => whole(h, b, &[]),
+        Command::ReleaseHold(b) => whole(h, b, &[]),
+        Command::FeedRecovering(b) => whole(h, b, &[]),
     }
 }
 
@@ -115,17 +129,17 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
     let name_tail = HEADER + 64 + NAME;
     let to_slot_end = |from: usize| (from, from.next_multiple_of(SLOT));
     match kind {
-        Kind::Genesis => vec![(124, 128), (160, 256)],
-        Kind::EpochOpened => vec![(176, 256)],
+        Kind::Genesis => vec![(124, 128), (184, 256)],
+        Kind::EpochOpened => vec![(184, 256)],
         Kind::Step => vec![(82, 128)],
         Kind::Tick | Kind::Resolve => vec![(80, 128)],
         Kind::Quarantine => vec![(88, 96), (112, 128)],
         Kind::RegisterActor => vec![(84, 128), to_slot_end(name_tail)],
-        Kind::DefineFeed => vec![(84, 88), (104, 128), to_slot_end(name_tail)],
+        Kind::DefineFeed => vec![(104, 128), to_slot_end(name_tail)],
         Kind::DefineFixture => vec![(84, 88), (96, 128), to_slot_end(name_tail)],
-        Kind::DefineMarket => vec![(111, 128), to_slot_end(HEADER + 64 + NAME * 4)],
+        Kind::DefineMarket => vec![(115, 128), to_slot_end(HEADER + 64 + NAME * 4)],
         Kind::OpenMarket | Kind::CloseMarket | Kind::ArchiveMarket => vec![(84, 88), (96, 128)],
-        Kind::Suspend | Kind::Release => vec![(86, 88), (96, 128)],
+        Kind::Suspend | Kind::Release => vec![(96, 128)],
         Kind::WithdrawSelection => vec![(104, 128)],
         Kind::MarketResult => {
             // A void selection has no shares, a position only its two numbers.
@@ -133,16 +147,18 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
             let rest = [(87, 88), (104, 128), to_slot_end(128 + 48)];
             rest.into_iter().chain(entries).collect()
         }
-        Kind::SetLimits => vec![(85, 86)],
+        Kind::SetLimits => vec![(85, 86), (152, 256)],
         Kind::BlockAccount => vec![(85, 88), (96, 128)],
         Kind::LiftQuarantine => vec![(84, 88), (112, 128)],
         Kind::SetPrices => {
             let entries = (0..3).map(|e| (128 + 12 * e + 10, 128 + 12 * e + 12));
-            let rest = [(120, 128), to_slot_end(128 + 36)];
+            let rest = [(124, 128), to_slot_end(128 + 36)];
             rest.into_iter().chain(entries).collect()
         }
-        Kind::FeedHeartbeat | Kind::FeedGap | Kind::FeedRecovered => vec![(86, 88), (104, 128)],
-        Kind::OpenAccount => vec![(90, 128)],
+        Kind::FeedHeartbeat | Kind::FeedGap | Kind::FeedRecovered | Kind::FeedRecovering => {
+            vec![(87, 88), (116, 128)]
+        }
+        Kind::OpenAccount => vec![(92, 128)],
         Kind::Deposit | Kind::Withdraw | Kind::AcceptOffer | Kind::DeclineOffer => vec![(88, 128)],
         Kind::Place => vec![(117, 128)],
         Kind::PlaceTicket => {
@@ -154,9 +170,9 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
         Kind::SetAutoCashOut => vec![(96, 128)],
         Kind::PublishRules => vec![
             (84, 128),
-            (128 + 81, 128 + 84),
+            (128 + 82, 128 + 84),
             (128 + 116, 128 + 120),
-            (128 + 408, 128 + 448),
+            (128 + 416, 128 + 448),
             to_slot_end(128 + 448),
         ]
         .into_iter()
@@ -175,6 +191,19 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
         Kind::CorrectPrice => vec![(85, 88), (104, 128)],
         Kind::Adjust => vec![(84, 88), (112, 128)],
         Kind::GrantBonus => vec![(84, 88), (104, 128)],
+        Kind::DefineGroup => vec![(88, 128), to_slot_end(name_tail)],
+        Kind::SwitchFeed => vec![(87, 128)],
+        Kind::SetTier => vec![(89, 92), (124, 128)],
+        Kind::AssignTier => vec![(85, 88), (96, 128)],
+        Kind::SetFeedSchema => vec![(86, 88), (92, 128)],
+        Kind::TraderPrice => vec![(87, 88), (104, 128)],
+        Kind::SetStakeFactor => vec![(85, 88), (100, 128)],
+        Kind::SetAccountLimit => vec![(86, 88), (104, 128)],
+        Kind::SetOwnLimit => vec![(82, 88), (96, 128)],
+        Kind::ExcludeAccount => vec![(84, 88), (104, 128)],
+        Kind::ExcludeSelf => vec![(88, 128)],
+        Kind::ConfirmHold => vec![(84, 88), (112, 128)],
+        Kind::ReleaseHold => vec![(84, 88), (96, 128)],
     }
 }
 

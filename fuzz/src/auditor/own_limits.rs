@@ -1,0 +1,256 @@
+//! What an account may do by its own wish, as the rules have it: limits by day, week and month, and exclusion.
+//! With a calendar of its own.
+
+use super::{Account, Auditor, Decided, and, money};
+use betring_core::answer::Answer;
+use betring_core::command::*;
+use betring_core::event::*;
+use betring_core::id::*;
+use betring_core::reject::Reject;
+use betring_core::time::Timestamp;
+use betring_core::wire::Minor;
+use std::collections::BTreeMap;
+use zerocopy::IntoBytes;
+
+const DAY: i64 = 86_400_000_000_000;
+
+/// A limit, and what it is to become.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limit {
+    amount: i64,
+    /// The amount that waits, and from when on it holds.
+    raise: Option<(i64, i64)>,
+}
+
+/// The limits of an account, and what counts towards them: by kind and period.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnLimits {
+    limits: BTreeMap<(u8, u8), Limit>,
+    /// Which day, week or month it is, and what was counted in it.
+    used: BTreeMap<(u8, u8), (i64, i128)>,
+}
+
+/// Which day, week (from Monday) or month a moment is in.
+fn window(period: Period, at: i64) -> i64 {
+    // Day 0 was the first of January 1970, a Thursday.
+    let day = at.div_euclid(DAY);
+    match period {
+        Period::Day => day,
+        Period::Week => (day + 3).div_euclid(7),
+        Period::Month => month(day),
+    }
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+/// Months since January 1970, by walking through the years and months.
+fn month(day: i64) -> i64 {
+    let (mut left, mut year) = (day, 1970);
+    let days = |year| if is_leap(year) { 366 } else { 365 };
+    while left < 0 {
+        year -= 1;
+        left += days(year);
+    }
+    while days(year) <= left {
+        left -= days(year);
+        year += 1;
+    }
+    let february = if is_leap(year) { 29 } else { 28 };
+    let mut number = 0;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if left < length {
+            break;
+        }
+        left -= length;
+        number += 1;
+    }
+    (year - 1970) * 12 + number
+}
+
+impl OwnLimits {
+    fn in_force(&self, kind: LimitKind, period: Period, now: i64) -> i64 {
+        let limit = self.limits.get(&(kind as u8, period as u8)).copied().unwrap_or_default();
+        match limit.raise {
+            Some((amount, from)) if from <= now => amount,
+            _ => limit.amount,
+        }
+    }
+
+    fn waiting(&self, kind: LimitKind, period: Period, now: i64) -> bool {
+        let limit = self.limits.get(&(kind as u8, period as u8));
+        limit.and_then(|limit| limit.raise).is_some_and(|(_, from)| now < from)
+    }
+
+    fn used(&self, kind: LimitKind, period: Period, now: i64) -> i128 {
+        let (at, used) = self.used.get(&(kind as u8, period as u8)).copied().unwrap_or_default();
+        if at == window(period, now) { used } else { 0 }
+    }
+
+    /// `placed`: when the bet was asked for whose stake goes back. In a later period it makes no room.
+    fn add(&mut self, kind: LimitKind, amount: i128, now: i64, placed: Option<i64>) {
+        let of_now =
+            |period: Period| placed.is_none_or(|at| window(period, at) == window(period, now));
+        for period in Period::ALL.iter().filter(|period| of_now(**period)) {
+            let mut used = self.used(kind, *period, now) + amount;
+            if kind == LimitKind::Stake {
+                // What goes back may have been staked in the period before.
+                used = used.max(0);
+            }
+            self.used.insert((kind as u8, *period as u8), (window(*period, now), used));
+        }
+    }
+
+    /// What is left of the first limit that so much more would pass, and which that is.
+    fn passed(&self, kinds: &[LimitKind], amount: i128, now: i64) -> Option<(u8, i128)> {
+        for kind in kinds {
+            for period in Period::ALL {
+                let limit = i128::from(self.in_force(*kind, *period, now));
+                let used = self.used(*kind, *period, now);
+                if limit != 0 && limit < used + amount {
+                    let which = *kind as u8 * 16 + *period as u8;
+                    return Some((which, limit - used));
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Account {
+    pub(super) fn is_excluded(&self, now: i64) -> bool {
+        now < self.excluded_until
+    }
+
+    /// A transfer of the customer's own money counts towards its limits: what came in, or below zero went out.
+    pub(super) fn counts(&mut self, why: TransferWhy, came: i128, now: i64, placed: Option<i64>) {
+        let Some(own) = &mut self.own else { return };
+        match why {
+            TransferWhy::Deposit => own.add(LimitKind::Deposit, came, now, None),
+            TransferWhy::Stake | TransferWhy::Return => {
+                let placed = placed.filter(|_| why == TransferWhy::Return);
+                own.add(LimitKind::Stake, -came, now, placed);
+                own.add(LimitKind::Loss, -came, now, placed);
+            }
+            TransferWhy::Pay | TransferWhy::CashOut | TransferWhy::Reverse => {
+                own.add(LimitKind::Loss, -came, now, None);
+            }
+            TransferWhy::Withdraw
+            | TransferWhy::Take
+            | TransferWhy::Adjust
+            | TransferWhy::Bonus
+            | TransferWhy::WalletIn
+            | TransferWhy::WalletOut => (),
+        }
+    }
+}
+
+impl Auditor {
+    /// Whether so much more is within an account's own limits of these kinds.
+    pub(super) fn within_own(
+        &self,
+        account: &Account,
+        kinds: &[LimitKind],
+        amount: i128,
+        held: i128,
+    ) -> Result<(), Answer> {
+        // What a wallet holds for a bet that opens by itself is used already.
+        let passed =
+            account.own.as_ref().and_then(|own| own.passed(kinds, amount + held, self.now));
+        let Some((which, left)) = passed else { return Ok(()) };
+        let left = (left - held).max(0);
+        let mut no = and(self.no(Reject::CustomerLimit), |no| no.amount = money(left));
+        no.as_mut_bytes()[3] = which;
+        Err(no)
+    }
+
+    pub(super) fn excluded(&self, account: &Account) -> Result<(), Answer> {
+        if !account.is_excluded(self.now) {
+            return Ok(());
+        }
+        let until = Timestamp(account.excluded_until);
+        Err(self.no(Reject::SelfExcluded).with_until(until))
+    }
+
+    /// Sets a limit: at once, or, if its customer wants more of it than holds now, a day later.
+    pub(super) fn set_own_limit(
+        &mut self,
+        id: u64,
+        (kind, period, amount): (u8, u8, Minor),
+        by_customer: bool,
+    ) -> Decided {
+        let now = self.now;
+        let Some(account) = self.accounts.get(&id) else {
+            return Err(self.no(Reject::AccountUnknown));
+        };
+        let choices = LimitKind::from_code(kind).zip(Period::from_code(period));
+        let Some((which, span)) = choices else { return Err(self.no(Reject::NotAllowed)) };
+        let known = account.own.clone().unwrap_or_default();
+        let (before, waits) = (known.in_force(which, span, now), known.waiting(which, span, now));
+        let done = and(self.done(id), |done| done.amount = amount);
+        let stricter = amount.0 != 0 && (before == 0 || amount.0 < before);
+        let at_once = !by_customer || stricter || amount.0 == before;
+        if at_once && amount.0 == before && !waits {
+            return Ok(done);
+        }
+        let limited = self.accounts.values().filter(|account| account.own.is_some()).count();
+        if account.own.is_none() && limited == self.capacities.limited as usize {
+            return Err(self.no(Reject::Full));
+        }
+        let from = if at_once { now } else { now.saturating_add(DAY) };
+        let limit = match at_once {
+            true => Limit { amount: amount.0, raise: None },
+            false => Limit { amount: before, raise: Some((amount.0, from)) },
+        };
+        self.accounts.entry(id).and_modify(|account| {
+            account.own.get_or_insert_default().limits.insert((kind, period), limit);
+        });
+        self.told.push(Event::AccountLimitChanged(AccountLimitChanged {
+            account: AccountId::from_raw(id),
+            amount,
+            from: Timestamp(from),
+            kind,
+            period,
+            zero: [0; 6],
+        }));
+        Ok(done)
+    }
+
+    /// Excludes an account until a moment, which can only be made later.
+    pub(super) fn exclude(&mut self, id: u64, until: Timestamp) -> Decided {
+        let (unknown, not) = (self.no(Reject::AccountUnknown), self.no(Reject::NotAllowed));
+        let Some(account) = self.accounts.get_mut(&id) else { return Err(unknown) };
+        // Nobody is to believe in an exclusion that is over already.
+        if until.0 <= account.excluded_until.max(self.now) {
+            return Err(not);
+        }
+        account.excluded_until = until.0;
+        let account = AccountId::from_raw(id);
+        self.told.push(Event::AccountExcluded(AccountExcluded { account, until }));
+        Ok(self.done(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_weeks_and_months_begin_when_a_calendar_says_so() {
+        // 2024-02-29, a Thursday, and the day after.
+        let leap = 19_782 * DAY;
+        assert_eq!(month(19_782), (2024 - 1970) * 12 + 1);
+        assert_eq!(month(19_783), (2024 - 1970) * 12 + 2);
+        assert_eq!(window(Period::Day, leap + DAY - 1), window(Period::Day, leap));
+        // Monday the 26th begins its week, and Monday the 4th of March the next.
+        let week = window(Period::Week, leap);
+        assert_eq!(window(Period::Week, leap - 3 * DAY), week);
+        assert_eq!(window(Period::Week, leap - 3 * DAY - 1), week - 1);
+        assert_eq!(window(Period::Week, leap + 4 * DAY), week + 1);
+        // The last moment of 2025 and the first of 2026.
+        assert_eq!(window(Period::Month, 20_454 * DAY - 1), (2025 - 1970) * 12 + 11);
+        assert_eq!(window(Period::Month, 20_454 * DAY), (2026 - 1970) * 12);
+        assert_eq!((month(0), month(-1), month(31)), (0, -1, 1));
+    }
+}
