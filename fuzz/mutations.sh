@@ -247,4 +247,10 @@ mutate liability-of-a-market core/logic/src/liability.rs \
 mutate liability-of-an-event core/logic/src/liability.rs \
     's/let most = i128::from\(limits\.max_event\.0\);/let most = i128::from(i64::MAX);/' "${many[@]}"
 
+# The doors go by what the journal says of shedding.
+mutate shedding-reaches-the-doors core/engine/src/decide.rs \
+    's/if header\.kind == Kind::SetShedding as u8 \{/if false \&\& header.kind == Kind::SetShedding as u8 {/' "${whole[@]}"
+mutate shedding-outlives-the-run core/engine/src/engine.rs \
+    's/admission\.go_by\(state\.shedding\(\)\);/let _ = state.shedding();/' "${whole[@]}"
+
 exit $missed

@@ -15,6 +15,7 @@ const CHUNK: u64 = 256;
 struct Bench {
     _dir: TempDir,
     engine: Engine,
+    trader: Control,
     client: Client,
     market: Market,
     account: AccountId,
@@ -55,7 +56,7 @@ impl Bench {
         trader.open_market(&market).expect("open");
         let mut client = engine.client_at(4096, Level::AppliedOnlyMayVanish).expect("a seat");
         let account = client.open_account(Reference(1), Currency::GBP).expect("opened");
-        Bench { _dir: dir, engine, client, market, account, next: 1_000 }
+        Bench { _dir: dir, engine, trader, client, market, account, next: 1_000 }
     }
 
     /// Bets of an account without money: decided in a moment, and nothing is kept of them but a key.
@@ -122,7 +123,7 @@ fn refusals(c: &mut Criterion) {
     let mut bench = Bench::open(Intake::new());
     let cash_out = CashOut::new(bench.account, BetId::new(0, 1)).any_value().key(key(1));
     let slot = cash_out.slot(bench.client.now());
-    bench.engine.shed(Shed::On);
+    bench.trader.set_shedding(Shed::On).expect("said");
     refused(c, "cash-outs are shed", &mut bench, slot, 0, busy(BusyWhy::CashOut));
 
     let mut bench = Bench::open(Intake::new());

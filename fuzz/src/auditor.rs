@@ -428,6 +428,8 @@ pub struct Auditor {
     tiers: BTreeMap<u8, SetTier>,
     /// By scope and number: what the largest stake is scaled by, in percent.
     factors: BTreeMap<(u8, u64), u32>,
+    /// What was said last of shedding: 0, as the configuration says, or by which word; and by whom.
+    shedding: (u8, u64),
     fixtures: BTreeMap<u64, Fixture>,
     fixture_names: BTreeMap<String, u64>,
     accounts: BTreeMap<u64, Account>,
@@ -516,6 +518,7 @@ impl Auditor {
             groups: Vec::new(),
             tiers: BTreeMap::new(),
             factors: BTreeMap::new(),
+            shedding: (0, 0),
             fixtures: BTreeMap::new(),
             fixture_names: BTreeMap::new(),
             accounts: BTreeMap::new(),
@@ -559,6 +562,11 @@ impl Auditor {
             Event::Answered(answered) => Some(answered.answer),
             _ => None,
         })
+    }
+
+    /// When load is shed, if somebody has said so.
+    pub(crate) fn sheds(&self) -> Option<Shed> {
+        Shed::from_code(self.shedding.0)
     }
 
     /// How often what was done.
@@ -1341,6 +1349,7 @@ impl Auditor {
             Command::SetFeedSchema(body) => self.set_schema(body),
             Command::TraderPrice(body) => self.trader_price(body),
             Command::SetStakeFactor(body) => self.set_factor(body),
+            Command::SetShedding(body) => self.set_shedding(header, body),
             Command::SetAccountLimit(body) => {
                 let of = (body.kind, body.period, body.amount);
                 self.set_own_limit(body.account.raw(), of, false)
@@ -1382,6 +1391,13 @@ impl Auditor {
         }
         self.told.push(Event::RunBegan(RunBegan { epoch: body.epoch, zero: 0 }));
         self.done(u64::from(body.epoch.0))
+    }
+
+    /// It is kept and told, and nothing is decided by it.
+    fn set_shedding(&mut self, header: &Header, body: &SetShedding) -> Decided {
+        self.shedding = (body.mode, header.account);
+        self.told.push(Event::SheddingSet(SheddingSet { mode: body.mode, zero: [0; 7] }));
+        Ok(self.done(body.mode.into()))
     }
 
     fn quarantine(&mut self, body: &Quarantine) -> Decided {

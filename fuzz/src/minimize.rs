@@ -985,6 +985,14 @@ impl Lines {
                 let own = control(body.valid_until, body.reason);
                 format!("factor {of} {}%{own}", body.percent)
             }
+            Command::SetShedding(body) => {
+                let mode = Shed::from_code(body.mode).map_or("none".to_owned(), |m| m.to_string());
+                format!(
+                    "shedding {}{}",
+                    mode.to_lowercase(),
+                    control(body.valid_until, body.reason)
+                )
+            }
             Command::SetAccountLimit(body) => {
                 let own = control(body.valid_until, body.reason);
                 let limit = own_limit(body.kind, body.period, body.amount);

@@ -640,6 +640,7 @@ fn command_json(at: Timestamp, bytes: &[u8]) -> Option<Value> {
         | Command::SetFeedSchema(_)
         | Command::TraderPrice(_)
         | Command::SetStakeFactor(_)
+        | Command::SetShedding(_)
         | Command::SetAccountLimit(_)
         | Command::ExcludeAccount(_)
         | Command::ConfirmHold(_)

@@ -9,7 +9,7 @@ const DOC: &str = include_str!("../../docs/json-lines.md");
 
 /// What the harness does not ask over the pipe yet: it plays singles there, at one feed a market and from
 /// balances that are kept here.
-const UNSPOKEN: [Kind; 27] = [
+const UNSPOKEN: [Kind; 28] = [
     Kind::PlaceTicket,
     Kind::CashOut,
     Kind::SetAutoCashOut,
@@ -35,6 +35,7 @@ const UNSPOKEN: [Kind; 27] = [
     Kind::SetAccountLimit,
     Kind::SetOwnLimit,
     Kind::SetStakeFactor,
+    Kind::SetShedding,
     Kind::ExcludeAccount,
     Kind::ExcludeSelf,
 ];

@@ -6,7 +6,7 @@ use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::{
     Command, Drives, FactorScope, HoldBind, Kind, Level, LiabilityAct, LimitKind, LimitScope,
     Owner, Period, PlaceTicket, PricePolicy, Purse, ReferralAnswer, ResultEntry, ResultForm,
-    SetTier, StakeKind, TraderPriceAct, decode, rounding_mode,
+    SetTier, Shed, StakeKind, TraderPriceAct, decode, rounding_mode,
 };
 use betring_core::event::*;
 use betring_core::id::*;
@@ -157,6 +157,7 @@ impl<'a> Told<'a> {
                 scope(body.scope, body.id),
                 body.percent
             ),
+            Command::SetShedding(body) => format!("{actor} {}", shedding(body.mode)),
             Command::SetAccountLimit(body) => format!(
                 "{actor} limits {}: {}",
                 body.account,
@@ -789,6 +790,12 @@ pub(crate) fn event_words(event: &Event) -> String {
         Event::StakeFactorChanged(e) => {
             format!("the largest stake {} is scaled to {} %", scope(e.scope, e.id), e.percent)
         }
+        Event::SheddingSet(e) => match Shed::from_code(e.mode) {
+            Some(Shed::Off) => "no load is shed".into(),
+            Some(Shed::Auto) => "load is shed while the engine is behind".into(),
+            Some(Shed::On) => "load is shed".into(),
+            None => "load is shed as the configuration says".into(),
+        },
         Event::AccountLimitChanged(e) => format!(
             "{} has a limit from {} on: {}",
             e.account,
@@ -1018,6 +1025,14 @@ pub(crate) fn basis(code: u8) -> String {
 
 fn lower(name: &dyn std::fmt::Display) -> String {
     name.to_string().to_lowercase()
+}
+
+/// What somebody does to shedding.
+pub(crate) fn shedding(code: u8) -> String {
+    match Shed::from_code(code) {
+        Some(mode) => format!("turns shedding {}", lower(&mode)),
+        None => "gives shedding back to the configuration".into(),
+    }
 }
 
 fn job(code: u8) -> &'static str {

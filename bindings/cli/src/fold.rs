@@ -662,7 +662,7 @@ impl Fold {
                 self.broken(Rule::Layout, || format!("a leg of {} without its ticket", leg.bet));
             }
             // Kept as evidence, proved by replay: they take part in no price and no money.
-            Event::Answered(_) | Event::Transfer(_) => (),
+            Event::Answered(_) | Event::Transfer(_) | Event::SheddingSet(_) => (),
             Event::Named(_) | Event::KeysForgotten(_) | Event::ResultNoted(_) => (),
             Event::QuarantineChanged(_) | Event::EventHash(_) | Event::DebtChanged(_) => (),
         }

@@ -342,6 +342,12 @@ impl Teller {
             {
                 self.levels.push(asked, Self::line(told, describe::event_words(event)));
             }
+            // While load is shed, cash-outs are refused before they are sequenced: no record tells of them.
+            Event::SheddingSet(e) if !self.over => {
+                let who = self.names.actor(told.header.account);
+                let text = format!("{who} {}", describe::shedding(e.mode));
+                self.levels.push(asked, Self::line(told, text));
+            }
             Event::RunBegan(e) if !self.over => {
                 let text = format!("the engine starts, run {}: every feed has to recover", e.epoch);
                 self.levels.push(asked, Self::line(told, text));

@@ -12,7 +12,8 @@
 //! **Shedding** is by market, hottest first. While the journal or the ring is behind, cash-outs are
 //! refused, and a waterline falls from the rate of the hottest market: a market above it is held to it,
 //! the others are not touched. It never falls below a floor, so no market is shut. When all is well
-//! again it rises, and then cash-outs come back.
+//! again it rises, and then cash-outs come back. When it is done at all is said by the configuration, and
+//! over that by a command: the deciding thread tells the doors what the state has of it.
 //!
 //! ```text
 //! in flight of a market = entered (counted up by callers) − left (counted up by the deciding thread)
@@ -20,10 +21,11 @@
 //! Two words on different cache lines: the deciding thread only stores, and waits for nobody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use betring_core::command::{Kind, PlaceTicket};
-use betring_core::id::MarketId;
+use betring_core::Shedding;
+use betring_core::command::{Capacities, Kind, PlaceTicket, Shed};
+use betring_core::id::{ActorId, MarketId};
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Header, SLOT, Slot};
 use zerocopy::IntoBytes;
@@ -54,39 +56,6 @@ impl Rate {
 impl std::fmt::Display for Rate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} a second, {} at once", self.per_second, self.burst)
-    }
-}
-
-/// When markets are shed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Shed {
-    /// Never: a full ring refuses whoever comes.
-    Off = 0,
-    /// While the journal or the ring is behind.
-    #[default]
-    Auto = 1,
-    /// As if they were behind, until somebody says otherwise.
-    On = 2,
-}
-
-impl Shed {
-    fn from_code(code: u8) -> Shed {
-        match code {
-            0 => Shed::Off,
-            2 => Shed::On,
-            _ => Shed::Auto,
-        }
-    }
-}
-
-impl std::fmt::Display for Shed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Shed::Off => "off",
-            Shed::Auto => "auto",
-            Shed::On => "on",
-        })
     }
 }
 
@@ -155,7 +124,8 @@ impl Intake {
         Intake { market_in_flight: Some(bets), ..self }
     }
 
-    /// When markets are shed. Default: while the journal or the ring is behind.
+    /// When markets are shed, as long as no command says otherwise. Default: while the journal or the
+    /// ring is behind.
     pub fn shed(self, shed: Shed) -> Intake {
         Intake { shed, ..self }
     }
@@ -478,6 +448,10 @@ impl Iterator for Bets<'_> {
 const LOOK: u64 = SECOND / 100;
 /// A waterline that no market reaches.
 const DRY: u32 = u32::MAX;
+/// Where in the word of what was said of shedding the actor's number begins.
+const SAID_BY: u32 = 8;
+// No actor's number is too long for its place.
+const _: () = assert!((Capacities::MAX as u64) << SAID_BY >> SAID_BY == Capacities::MAX as u64);
 
 /// What the door knows of one market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -503,7 +477,9 @@ pub(crate) struct Admission {
     doors: Box<[Door]>,
     /// By market: how many were decided. Stored by the deciding thread only.
     left: Box<[AtomicU32]>,
-    mode: AtomicU8,
+    /// What was said last of shedding: the mode in the lowest byte, who said it above. Stored by the
+    /// deciding thread only.
+    said: AtomicU64,
     behind: AtomicBool,
     waterline: AtomicU32,
     /// Heat of the hottest market since the last look, of those that were refused too.
@@ -532,7 +508,7 @@ impl Admission {
             floor: heat_of(rules.floor),
             doors: (0..markets).map(|_| Door::default()).collect(),
             left: (0..markets).map(|_| AtomicU32::new(0)).collect(),
-            mode: AtomicU8::new(rules.shed as u8),
+            said: AtomicU64::new(0),
             behind: AtomicBool::new(false),
             waterline: AtomicU32::new(DRY),
             hottest: AtomicU32::new(0),
@@ -710,13 +686,23 @@ impl Admission {
         self.waterline.store(next, Ordering::Relaxed);
     }
 
-    pub(crate) fn mode(&self) -> Shed {
-        Shed::from_code(self.mode.load(Ordering::Relaxed))
+    /// What was said last of shedding, and by whom.
+    pub(crate) fn said(&self) -> Shedding {
+        let word = self.said.load(Ordering::Relaxed);
+        Shedding::from_code(word as u8, ActorId(word >> SAID_BY)).unwrap_or_default()
     }
 
-    pub(crate) fn set_mode(&self, mode: Shed) {
-        self.mode.store(mode as u8, Ordering::Relaxed);
-        match mode {
+    /// When markets are shed: as was said, or else as is configured.
+    pub(crate) fn mode(&self) -> Shed {
+        self.said().mode.unwrap_or(self.rules.shed)
+    }
+
+    /// Goes by what was said last of shedding: on the deciding thread, once that is applied, and before
+    /// anybody comes.
+    pub(crate) fn go_by(&self, said: Shedding) {
+        let word = said.by.0 << SAID_BY | u64::from(said.code());
+        self.said.store(word, Ordering::Relaxed);
+        match self.mode() {
             Shed::On => self.behind.store(true, Ordering::Relaxed),
             Shed::Auto => (),
             Shed::Off => {
@@ -852,6 +838,26 @@ mod tests {
 
     fn at(micros: i64) -> Timestamp {
         Timestamp(micros * 1_000)
+    }
+
+    fn said(mode: Shed) -> Shedding {
+        Shedding { mode: Some(mode), by: ActorId(7) }
+    }
+
+    #[test]
+    fn what_was_said_of_shedding_outranks_the_configuration_until_it_is_taken_back() {
+        for configured in Shed::ALL {
+            let doors = admission(Intake::new().shed(*configured));
+            assert_eq!((doors.said(), doors.mode()), (Shedding::default(), *configured));
+            for mode in Shed::ALL {
+                doors.go_by(said(*mode));
+                assert_eq!((doors.said(), doors.mode()), (said(*mode), *mode));
+                assert_eq!(doors.sheds(at(0)), *mode == Shed::On);
+            }
+            doors.go_by(Shedding { mode: None, by: ActorId(u64::from(Capacities::MAX)) });
+            assert_eq!(doors.mode(), *configured);
+            assert_eq!(doors.said().by, ActorId(u64::from(Capacities::MAX)));
+        }
     }
 
     #[test]
@@ -1013,7 +1019,7 @@ mod tests {
         assert_eq!(send(&doors, 0, 400, &[40, 2, 2]), [16_000, 800, 800], "all is well");
         let hot = doors.market(0, at(400_000)).expect("it is there");
         assert!((36_000..44_000).contains(&hot.rate), "{hot:?} at 40,000 a second");
-        doors.set_mode(Shed::On);
+        doors.go_by(said(Shed::On));
         let passed = send(&doors, 400, 100, &[40, 2, 2]);
         assert!(passed[0] < 2_600, "{passed:?}: the hottest gets less");
         assert_eq!(passed[1..], [200, 200], "the others all they ask for");
@@ -1023,7 +1029,7 @@ mod tests {
         let passed = send(&doors, 2_500, 1_000, &[40, 2, 2]);
         assert!(passed.iter().all(|passed| (90..130).contains(passed)), "{passed:?}: the floor");
         // When all is well again it rises, until nobody is held back.
-        doors.set_mode(Shed::Auto);
+        doors.go_by(said(Shed::Auto));
         send(&doors, 3_500, 3_000, &[40, 2, 2]);
         assert_eq!(send(&doors, 6_500, 100, &[40, 2, 2]), [4_000, 200, 200]);
     }
@@ -1034,13 +1040,13 @@ mod tests {
         let cash_out = wire::slot(Header::default(), &betring_core::command::CashOut::default());
         let accept = wire::slot(Header::default(), &betring_core::command::AcceptOffer::default());
         assert_eq!(doors.enter(at(0), &[cash_out]), Ok(()));
-        doors.set_mode(Shed::On);
+        doors.go_by(said(Shed::On));
         assert!(doors.sheds(at(0)));
         let busy = doors.enter(at(0), &[cash_out]).expect_err("at once");
         assert_eq!(busy.why, BusyWhy::CashOut);
         assert_eq!(doors.enter(at(0), &bet(1)), Ok(()), "no market is hot");
         assert_eq!(doors.enter(at(0), &[accept]), Ok(()));
-        doors.set_mode(Shed::Off);
+        doors.go_by(said(Shed::Off));
         assert_eq!(doors.enter(at(0), &[cash_out]), Ok(()));
     }
 

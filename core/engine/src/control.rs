@@ -7,7 +7,7 @@ use betring_core::answer::{AnswerKind, Reply};
 use betring_core::command::{
     self, Drives, EachWayOffer, FactorScope, Level as Layer, LiabilityAct, LimitKind, LimitScope,
     Limits, MarketKind, Owner, Period, PriceEntry, ReferralAnswer, ResultEntry, SELECTIONS_MAX,
-    SelectionOutcome, TraderPriceAct, build,
+    SelectionOutcome, Shed, TraderPriceAct, build,
 };
 use betring_core::id::{
     AccountId, ActorId, BetId, FeedId, FixtureId, GroupId, JobId, MarketId, RequestKey,
@@ -1328,6 +1328,22 @@ impl Control {
         self.ask_one(slot)
     }
 
+    /// Says when markets are shed, from here on and in later runs, whatever the configuration says; none:
+    /// as that says, again. It decides nothing: those who are refused were never sequenced.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of a call that waits.
+    pub fn set_shedding(&mut self, mode: impl Into<Option<Shed>>) -> Result<Receipt, Error> {
+        let body = command::SetShedding {
+            valid_until: self.until(),
+            reason: self.reason,
+            mode: mode.into().map_or(0, |mode| mode as u8),
+            ..command::SetShedding::default()
+        };
+        let slot = build::plain(self.header(), &body);
+        self.ask_one(slot)
+    }
+
     /// Sets one of an account's limits by a period of time, at once, also to more; none: no limit.
     ///
     /// # Errors
@@ -1457,14 +1473,14 @@ impl Control {
         }
     }
 
-    /// The command of something that a governor wants; none of what is no command.
-    pub(crate) fn slot_of(&mut self, action: &Action) -> Option<Slot> {
+    /// The command of something that a governor wants.
+    pub(crate) fn slot_of(&mut self, action: &Action) -> Slot {
         let (valid_until, reason) = (self.until(), action.reason);
         let header = self.header();
         match action.act {
             Act::FreezeCashOut { at, frozen } => {
                 let (level, id, _) = at.scope().wire();
-                Some(build::plain(
+                build::plain(
                     header,
                     &command::FreezeCashOut {
                         valid_until,
@@ -1475,9 +1491,9 @@ impl Control {
                         id,
                         ..command::FreezeCashOut::default()
                     },
-                ))
+                )
             }
-            Act::SwitchFeed { group, to } => Some(build::plain(
+            Act::SwitchFeed { group, to } => build::plain(
                 header,
                 &command::SwitchFeed {
                     valid_until,
@@ -1486,10 +1502,10 @@ impl Control {
                     to: to as u8,
                     ..command::SwitchFeed::default()
                 },
-            )),
+            ),
             Act::SetStakeFactor { scope, percent } => {
                 let (scope, id) = scope.wire();
-                Some(build::plain(
+                build::plain(
                     header,
                     &command::SetStakeFactor {
                         valid_until,
@@ -1499,9 +1515,17 @@ impl Control {
                         percent,
                         ..command::SetStakeFactor::default()
                     },
-                ))
+                )
             }
-            Act::Shed(_) => None,
+            Act::Shed(mode) => build::plain(
+                header,
+                &command::SetShedding {
+                    valid_until,
+                    reason,
+                    mode: mode.map_or(0, |mode| mode as u8),
+                    ..command::SetShedding::default()
+                },
+            ),
         }
     }
 

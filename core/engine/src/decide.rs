@@ -202,6 +202,10 @@ impl<R: Rules> Logic<R> {
                 self.doing = Doing::Nothing;
                 counts.sequenced.add(1);
                 self.left(ring, bytes, reply.answer.reject());
+                if header.kind == Kind::SetShedding as u8 {
+                    // Before anybody has the answer: whoever comes after that meets doors that know.
+                    self.shared.admission.go_by(self.state.shedding());
+                }
                 records.push(meta(stamp, header.kind), bytes, self.events.as_bytes())?;
                 self.send(reply);
             }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use betring_core::command::{self, Capacities, EpochOpened, Genesis, rounding_code};
+use betring_core::command::{self, Capacities, EpochOpened, Genesis, Shed, rounding_code};
 use betring_core::event::{Event, Events};
 use betring_core::id::{Epoch, FeedId, MarketId, Seq};
 use betring_core::time::{Nanos, Timestamp};
@@ -18,7 +18,7 @@ use betring_journal::{DirStore, EpochInfo, Journal, Options, SnapshotHeader, Sto
 use crossbeam_utils::CachePadded;
 use zerocopy::IntoBytes;
 
-use crate::admission::{Admission, Shed};
+use crate::admission::Admission;
 use crate::client::{Client, Keys};
 use crate::clock::Clock;
 use crate::config::{Config, Level};
@@ -278,6 +278,8 @@ impl Engine {
         dials.prime(&state);
         let opened = config.clock.now();
         let admission = Admission::new(config.intake, opened, capacities.markets, config.bet_ring);
+        // What was said of shedding outlives the run in which it was said.
+        admission.go_by(state.shedding());
         let letters = LetterBox::new(path, config.dead_letters);
         let shared = Arc::new(Shared::new(
             config.clock.clone(),
@@ -622,13 +624,8 @@ impl Engine {
         self.digests().map(|(_, digest, _)| digest)
     }
 
-    /// When markets are shed from here on, whatever the configuration says. It decides nothing: those who
-    /// are refused were never sequenced.
-    pub fn shed(&self, mode: Shed) {
-        self.shared.admission.set_mode(mode);
-    }
-
-    /// When markets are shed.
+    /// When markets are shed: as [`Control::set_shedding`] has said last, in this run or an earlier one, or
+    /// else as the configuration says.
     pub fn shedding(&self) -> Shed {
         self.shared.admission.mode()
     }

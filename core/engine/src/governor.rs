@@ -3,15 +3,17 @@
 //! The governor decides nothing about a bet. It looks at the instruments and does what a trader with
 //! quick hands would do: stops cash-outs of a group whose feed is in doubt, lets the backup feed drive,
 //! takes smaller bets on a market whose answers are slow, sheds load while the journal is behind. All of
-//! it but shedding, which refuses before anything is sequenced, are commands of the actor `governor`, with
-//! the number of the rule as their reason, so who did what and when stands in the journal; and it releases
-//! only what it did itself: its freezes have an owner of their own, a price feed that a trader switched is
-//! not switched back, a stake factor that somebody else has set since stays, and is only lowered by
-//! a stricter rule, for as long as that holds.
+//! it are commands of the actor `governor`, with the number of the rule as their reason, so who did what and
+//! when stands in the journal; and it releases only what it did itself: its freezes have an owner of their
+//! own, a price feed that a trader switched is not switched back, a stake factor that somebody else has set
+//! since stays, and is only lowered by a stricter rule, for as long as that holds, and what somebody else
+//! has said of shedding since is not said otherwise.
 //!
 //! What a governor of an earlier run has done stands in the journal, and nobody else would undo it. Its
 //! freezes are released at the first look. A stake factor that is exactly the percent of a cap at the
-//! first look is taken for such a cap, of 100 percent, and released once no rule wants it.
+//! first look is taken for such a cap, of 100 percent, and released once no rule wants it. Shedding that it
+//! has turned on is given back to the configuration once no rule wants it, whatever the rules are now: what
+//! was said before it is not known.
 //!
 //! [`Governor`] is a function of what it is shown and of the time it is told, and can be tested with both
 //! made up. [`GovernorTask`] shows it the engine, on a thread of its own or the caller's, never on the
@@ -56,13 +58,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use betring_core::command::Drives;
+use betring_core::command::{Drives, Shed};
 use betring_core::event::FeedStatus;
 use betring_core::id::{FeedId, GroupId, MarketId};
 use betring_core::time::{Nanos, Timestamp};
 use serde::Deserialize;
 
-use crate::admission::Shed;
 use crate::control::{Scope, StakeScope};
 use crate::dials::RefusedFor;
 
@@ -266,7 +267,7 @@ impl fmt::Display for RulesError {
 impl std::error::Error for RulesError {}
 
 impl Rules {
-    /// No rules: a governor that only looks.
+    /// No rules: a governor that only looks, and turns off the shedding of an earlier run.
     pub fn none() -> Rules {
         Rules { rules: Vec::new() }
     }
@@ -465,6 +466,17 @@ pub struct MarketSeen {
     pub stake_factor: u32,
 }
 
+/// Shedding, as the governor sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShedSeen {
+    /// When load is shed.
+    pub mode: Shed,
+    /// What was said of it last; none: it is as the configuration says.
+    pub said: Option<Shed>,
+    /// Whether a governor said so, of this run or an earlier one.
+    pub by_governor: bool,
+}
+
 /// Everything that a governor is shown at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
@@ -480,6 +492,8 @@ pub struct Observation {
     pub ring_percent: u8,
     /// The factor of every largest stake, in percent.
     pub stake_factor: u32,
+    /// Shedding.
+    pub shed: ShedSeen,
 }
 
 impl Observation {
@@ -561,8 +575,8 @@ pub enum Act {
         /// In percent.
         percent: u32,
     },
-    /// Load is shed, or not any more.
-    Shed(Shed),
+    /// Load is shed by this word; none: as the configuration says, again.
+    Shed(Option<Shed>),
 }
 
 impl fmt::Display for Act {
@@ -574,7 +588,8 @@ impl fmt::Display for Act {
             Act::SetStakeFactor { scope, percent } => {
                 write!(f, "sets the stakes of {scope} to {percent} %")
             }
-            Act::Shed(mode) => write!(f, "turns shedding {mode}"),
+            Act::Shed(Some(mode)) => write!(f, "turns shedding {mode}"),
+            Act::Shed(None) => f.write_str("gives shedding back to the configuration"),
         }
     }
 }
@@ -720,6 +735,38 @@ impl Capped {
     }
 }
 
+/// Shedding that the governor has turned on.
+#[derive(Clone, Debug)]
+struct TurnedOn {
+    /// What was said before, and is said again when no rule wants it any more.
+    before: Option<Shed>,
+    /// Whether a word of the governor's was seen: what is seen before that may be older than it.
+    seen: bool,
+    /// Somebody else has said something since, or it was on already: that stays.
+    by_hand: bool,
+    /// It was given back; that may not be seen yet.
+    back: bool,
+    /// By which rule; none if it was one of an earlier run.
+    rule: Option<usize>,
+}
+
+impl TurnedOn {
+    fn look(&mut self, shed: ShedSeen) {
+        if shed.by_governor {
+            self.seen = true;
+        } else if self.seen || shed.mode == Shed::On {
+            self.by_hand = true;
+        } else {
+            self.before = shed.said;
+        }
+    }
+
+    /// Whether there is nothing left to undo.
+    fn is_over(&self, shed: ShedSeen) -> bool {
+        self.back && (self.by_hand || shed.said == self.before)
+    }
+}
+
 /// Looks, waits, and says what to do.
 #[derive(Clone, Debug)]
 pub struct Governor {
@@ -729,7 +776,9 @@ pub struct Governor {
     frozen: BTreeMap<Subject, usize>,
     capped: BTreeMap<Subject, Capped>,
     switched: BTreeMap<GroupId, usize>,
-    shed: Option<usize>,
+    shed: Option<TurnedOn>,
+    /// Whether it has looked for shedding that an earlier run has turned on.
+    looked_at_shed: bool,
     /// Where what an earlier run may have left was tidied up.
     tidied: BTreeSet<Subject>,
     /// Whose stake factors were looked at for what an earlier run may have left.
@@ -746,6 +795,7 @@ impl Governor {
             capped: BTreeMap::new(),
             switched: BTreeMap::new(),
             shed: None,
+            looked_at_shed: false,
             tidied: BTreeSet::new(),
             looked_at: BTreeSet::new(),
         }
@@ -775,7 +825,7 @@ impl Governor {
         self.freeze(&mut actions);
         self.switch(seen, &mut actions);
         self.cap(seen, &mut actions);
-        self.shed(&mut actions);
+        self.shed(seen, &mut actions);
         self.release(seen, &mut actions);
         actions.into_iter()
     }
@@ -916,11 +966,63 @@ impl Governor {
         })
     }
 
-    fn shed(&mut self, actions: &mut Vec<Action>) {
-        let wanted = self.wanted(|then| then == Then::Shed).into_values().next();
-        if let (Some(rule), None) = (wanted, self.shed) {
-            self.shed = Some(rule);
-            actions.push(self.action(rule, Act::Shed(Shed::On)));
+    fn shed(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
+        let shed = seen.shed;
+        let on_by_governor = shed.by_governor && shed.said == Some(Shed::On);
+        if !std::mem::replace(&mut self.looked_at_shed, true) && on_by_governor {
+            let (seen, by_hand, back, rule) = (true, false, false, None);
+            self.shed = Some(TurnedOn { before: None, seen, by_hand, back, rule });
+        }
+        if let Some(own) = &mut self.shed {
+            own.look(shed);
+        }
+        self.shed.take_if(|own| own.is_over(shed));
+        let Some(rule) = self.wanted(|then| then == Then::Shed).into_values().next() else {
+            return;
+        };
+        let turns_on = match &mut self.shed {
+            Some(own) => {
+                own.rule = Some(rule);
+                std::mem::replace(&mut own.back, false)
+            }
+            None => {
+                // Its own word, which it has taken back and which still holds, is not what was said before.
+                let before = shed.said.filter(|_| !on_by_governor);
+                let by_hand = shed.mode == Shed::On && !shed.by_governor;
+                let (seen, back, rule) = (shed.by_governor, false, Some(rule));
+                self.shed = Some(TurnedOn { before, seen, by_hand, back, rule });
+                !by_hand
+            }
+        };
+        if turns_on {
+            actions.push(self.action(rule, Act::Shed(Some(Shed::On))));
+        }
+    }
+
+    /// Gives shedding back, if no rule wants it any more. What an earlier run has turned on waits while
+    /// the condition of one holds, be it not for long enough.
+    fn unshed(&mut self, actions: &mut Vec<Action>) {
+        let sheds = |at: usize| self.rules.rules[at].then == Then::Shed;
+        let wanted = self.held.iter().any(|((at, _), held)| held.entered && sheds(*at));
+        let may_be_wanted = self.held.keys().any(|(at, _)| sheds(*at));
+        let Some(own) = &mut self.shed else { return };
+        if wanted || own.back || own.rule.is_none() && may_be_wanted {
+            return;
+        }
+        if own.by_hand {
+            self.shed = None;
+            return;
+        }
+        own.back = true;
+        let (rule, act) = (own.rule, Act::Shed(own.before));
+        actions.push(self.undoing(rule, act));
+    }
+
+    /// What takes back something of a rule, or of an earlier run.
+    fn undoing(&self, rule: Option<usize>, act: Act) -> Action {
+        match rule {
+            Some(rule) => self.action(rule, act),
+            None => Action { act, rule: String::new(), reason: 0 },
         }
     }
 
@@ -942,10 +1044,7 @@ impl Governor {
 
         self.uncap(seen, actions);
 
-        if let (Some(rule), true) = (self.shed, self.wanted(|t| t == Then::Shed).is_empty()) {
-            self.shed = None;
-            actions.push(self.action(rule, Act::Shed(Shed::Auto)));
-        }
+        self.unshed(actions);
 
         let wanted = self.wanted(|then| then == Then::FreezeCashOut);
         let done: Vec<(Subject, usize)> = self.frozen.iter().map(|(s, r)| (*s, *r)).collect();
@@ -973,10 +1072,7 @@ impl Governor {
                 capped.percent = 100;
                 if let Some(scope) = subject.stakes() {
                     let act = Act::SetStakeFactor { scope, percent: to };
-                    actions.push(match rule {
-                        Some(rule) => self.action(rule, act),
-                        None => Action { act, rule: String::new(), reason: 0 },
-                    });
+                    actions.push(self.undoing(rule, act));
                 }
             } else if factor(subject, seen).is_none_or(|seen| seen == to) {
                 // Until it is seen, a cap that comes again must not take the last one for what it was.
@@ -1002,7 +1098,7 @@ impl Governor {
         for at in all {
             if self.tidied.insert(at) {
                 let act = Act::FreezeCashOut { at, frozen: false };
-                actions.push(Action { act, rule: String::new(), reason: 0 });
+                actions.push(self.undoing(None, act));
             }
         }
     }

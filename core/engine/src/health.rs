@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use betring_core::command::Drives;
+use betring_core::command::{Drives, Shed};
 use betring_core::event::FeedStatus;
 use betring_core::id::{Epoch, FeedId, GroupId, MarketId, Seq};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 
-use crate::admission::{BusyWhy, MarketDoor, Shed};
+use crate::admission::{BusyWhy, MarketDoor};
 use crate::clock::ClockHealth;
 use crate::config::{Layout, WaitStrategy};
 use crate::dead_letters::LettersHealth;

@@ -127,7 +127,7 @@ mod view;
 
 mod engine;
 
-pub use admission::{Busy, BusyWhy, Intake, MarketDoor, Rate, Shed};
+pub use admission::{Busy, BusyWhy, Intake, MarketDoor, Rate};
 pub use ask::{
     AcceptOffer, AccountTerms, Ask, CashOut, DeclineOffer, Deposit, ExcludeSelf, Place, Reference,
     Resolve, Selection, SetAutoCashOut, SetOwnLimit, VALID_FOR, Withdraw, key,
@@ -165,7 +165,7 @@ pub use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
 pub use betring_core::command::{
     Capacities, Drives, EachWayOffer, HoldBind, LiabilityAct, LimitKind, Limits, Owner, PayoutCap,
     Period, PriceEntry, PriceFailure, PricePolicy, Purse, ReferralAnswer, ResultEntry, ResultForm,
-    RoundingPlace, SelectionOutcome,
+    RoundingPlace, SelectionOutcome, Shed,
 };
 pub use betring_core::event::{BetOutcome, Event, FeedStatus, PendingWhy};
 pub use betring_core::id::{
@@ -177,7 +177,7 @@ pub use betring_core::ruleset::Ruleset;
 pub use betring_core::time::{Nanos, Timestamp};
 pub use betring_core::wire::{Minor, Name, Slot, WirePrice};
 pub use betring_core::{AccountView, BetState, BetView, LegView, MarketView};
-pub use betring_core::{BetFacts, Digest, HouseRules, Rules, Ruling, Stamp, State};
+pub use betring_core::{BetFacts, Digest, HouseRules, Rules, Ruling, Shedding, Stamp, State};
 pub use betring_pricing::{
     Currency, LegNumbers, Money, Pence, PlaceFraction, Price, RoundingMode, Share, Stake, money,
     price,

@@ -7,9 +7,10 @@ use crate::calendar::window;
 use crate::command::{EachWayKind, Period};
 use crate::digest::{Digest, Digester};
 use crate::event::{HouseAccount, MarketStatus};
-use crate::id::GroupId;
+use crate::id::{ActorId, GroupId};
 use crate::market::{Market, Suspension};
 use crate::rules::Rules;
+use crate::shed::Shedding;
 use crate::shorten::shortened;
 use crate::state::State;
 use crate::tier::Tier;
@@ -34,6 +35,7 @@ impl<R: Rules> State<R> {
         self.check_ledger()?;
         self.check_bets()?;
         self.check_quotes()?;
+        self.check_shedding()?;
         self.check_risk()
     }
 
@@ -81,6 +83,15 @@ impl<R: Rules> State<R> {
             }
         }
         Ok(())
+    }
+
+    /// Nobody but an actor says when load is shed.
+    fn check_shedding(&self) -> Result<(), String> {
+        let Shedding { mode, by } = self.shedding;
+        let known = self.actor_name(by).is_some();
+        rule(known || (mode.is_none() && by == ActorId(0)), || {
+            format!("load is shed by the word of an actor: {by} is none")
+        })
     }
 
     fn check_ledger(&self) -> Result<(), String> {
@@ -321,6 +332,7 @@ impl<R: Rules> State<R> {
         d.put(self.running.hash).put(self.running.events);
         suspension(&mut d, &self.suspension);
         suspension(&mut d, &self.cash_out);
+        d.put(self.shedding.code()).put(self.shedding.by.0);
         for set in &self.rulesets {
             d.bytes(set.as_bytes());
         }

@@ -150,6 +150,8 @@ kinds! {
     ConfirmHold = 53, Control;
     /// The external wallet does not hold the stake.
     ReleaseHold = 54, Control;
+    /// Says when load is shed, over the word of the configuration.
+    SetShedding = 56, Control;
 
     /// Prices of a market: by a feed without a key, by a person (feed 0) with one.
     SetPrices = 40, Feed;
@@ -299,6 +301,25 @@ choice! {
         Tier = 5,
         /// Bets of an account.
         Account = 6,
+    }
+}
+
+choice! {
+    /// When load is shed: bets on the hottest markets, and cash-outs, are refused before they are sequenced.
+    Shed {
+        /// Never: a full ring refuses whoever comes.
+        Off = 1,
+        /// While the journal or the ring is behind.
+        Auto = 2,
+        /// As if they were behind, until somebody says otherwise.
+        On = 3,
+    }
+}
+
+impl Default for Shed {
+    /// Of a configuration that says nothing.
+    fn default() -> Shed {
+        Shed::Auto
     }
 }
 
@@ -1819,6 +1840,19 @@ body! {
     }
 }
 
+body! {
+    /// Says when load is shed, from here on and in every later run, whatever the configuration says.
+    ///
+    /// `80 reason u32, 84 mode u8, 85 zero`
+    SetShedding[64] {
+        /// Why.
+        reason: u32,
+        /// [`Shed`]; 0: as the configuration says, again.
+        mode: u8,
+    ; zero: 43 }
+    check(self) { is(self.mode == 0 || Shed::from_code(self.mode).is_some(), Malformed::Choice) }
+}
+
 fn own_limit(kind: u8, period: u8, amount: Minor) -> Result<(), Malformed> {
     let choices = LimitKind::from_code(kind).is_some() && Period::from_code(period).is_some();
     is(choices, Malformed::Choice)?;
@@ -2165,7 +2199,7 @@ command! {
     PublishRules(Ruleset), SetInPlay, AnswerReferral(PriceEntry), FreezeCashOut, CancelBets,
     RollbackResult, CancelBet, CorrectPrice, Adjust, GrantBonus,
     DefineGroup(Names), SwitchFeed, SetTier, AssignTier, SetFeedSchema, TraderPrice,
-    SetStakeFactor, SetAccountLimit, ExcludeAccount, ConfirmHold, ReleaseHold,
+    SetStakeFactor, SetShedding, SetAccountLimit, ExcludeAccount, ConfirmHold, ReleaseHold,
     SetPrices(PriceEntry), FeedHeartbeat, FeedGap, FeedRecovered, FeedRecovering,
     OpenAccount, Deposit, Withdraw, Place, AcceptOffer, DeclineOffer, Resolve,
     PlaceTicket(LegEntry), CashOut, SetAutoCashOut, SetOwnLimit, ExcludeSelf,

@@ -1249,6 +1249,13 @@ events! {
         /// Zero.
         zero: [u8; 7],
     }
+    /// Load is shed by this word from here on. Who said it stands in the command.
+    SheddingSet = 59 [8] {
+        /// [`crate::command::Shed`]; 0: as the configuration says.
+        mode: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
     /// A run began: what holds from here on stands in the command.
     RunBegan = 25 [8] {
         /// The run.

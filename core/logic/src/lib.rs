@@ -45,6 +45,7 @@ mod results;
 mod risk;
 mod room;
 mod settlement;
+mod shed;
 mod shorten;
 mod snapshot;
 mod state;
@@ -61,6 +62,7 @@ pub use read::{
     SelectionView,
 };
 pub use rules::{BetFacts, HouseRules, Rules, Ruling};
+pub use shed::Shedding;
 pub use snapshot::{IMAGE_VERSION, ImageError};
 pub use state::{
     Admission, Admitted, HASH_EVERY, LOGIC_VERSION, ReplayError, ReplayWhat, Stamp, State,

@@ -25,6 +25,7 @@ use crate::quote::{FeedQuote, Sent};
 use crate::results::{WINDOWS_OF_A_MARKET, Window};
 use crate::rules::Rules;
 use crate::ruleset::RULESETS_MAX;
+use crate::shed::Shedding;
 use crate::shorten::shortened;
 use crate::state::{Fixture, State};
 use crate::tier::Tier;
@@ -57,6 +58,8 @@ struct Image {
     running: (u64, u64),
     suspension: Owners,
     cash_out: Owners,
+    /// The mode, 0 none, and who said so.
+    shedding: (u8, u64),
     quarantined: Vec<(u64, u128)>,
     actors: Vec<u8>,
     feed_names: Vec<u8>,
@@ -454,6 +457,7 @@ impl<R: Rules> State<R> {
             running: (self.running.hash, self.running.events),
             suspension: owners(self.suspension),
             cash_out: owners(self.cash_out),
+            shedding: (self.shedding.code(), self.shedding.by.0),
             quarantined: self.quarantined.iter().map(|(a, k)| (*a, k.0)).collect(),
             actors: rows(&self.actors.names),
             feed_names: rows(&self.feed_names.names),
@@ -525,6 +529,8 @@ impl<R: Rules> State<R> {
         state.running = Running { hash: image.running.0, events: image.running.1 };
         state.suspension = suspension(image.suspension);
         state.cash_out = suspension(image.cash_out);
+        let (mode, by) = image.shedding;
+        state.shedding = content(Shedding::from_code(mode, ActorId(by)), "when load is shed")?;
 
         state.quarantined = image.quarantined.iter().map(|(a, k)| (*a, RequestKey(*k))).collect();
         state.actors.names = names(&image.actors, "an actor's name")?;

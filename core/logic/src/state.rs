@@ -20,6 +20,7 @@ use crate::results::Windows;
 use crate::risk::Risk;
 use crate::rules::Rules;
 use crate::ruleset::{HouseSet, Ruleset};
+use crate::shed::Shedding;
 use crate::table::Table;
 use crate::tier::{TIERS, Tier};
 use crate::time::{Nanos, Timestamp};
@@ -106,6 +107,7 @@ pub struct State<R: Rules = crate::rules::HouseRules> {
     pub(crate) running: Running,
     pub(crate) suspension: Suspension,
     pub(crate) cash_out: Suspension,
+    pub(crate) shedding: Shedding,
     pub(crate) keys: Keys,
     pub(crate) quarantined: Vec<(u64, RequestKey)>,
     pub(crate) actors: Names,
@@ -190,6 +192,7 @@ impl<R: Rules> State<R> {
             running: Running::default(),
             suspension: Suspension::default(),
             cash_out: Suspension::default(),
+            shedding: Shedding::default(),
             keys: Keys::new(),
             quarantined: Vec::new(),
             actors: Names::default(),
@@ -529,6 +532,7 @@ impl<R: Rules> State<R> {
             Command::Adjust(body) => self.adjust(body, events),
             Command::GrantBonus(body) => self.grant_bonus(body, events),
             Command::SetStakeFactor(body) => self.set_stake_factor(body, events),
+            Command::SetShedding(body) => self.set_shedding(header, body, events),
             Command::SetAccountLimit(body) => self.set_account_limit(body, events),
             Command::ExcludeAccount(body) => self.exclude_account(body, events),
             Command::ConfirmHold(body) => self.confirm_hold(body, events),
@@ -761,6 +765,7 @@ macro_rules! for_every_body {
             Command::SetFeedSchema($body) => $what,
             Command::TraderPrice($body) => $what,
             Command::SetStakeFactor($body) => $what,
+            Command::SetShedding($body) => $what,
             Command::SetAccountLimit($body) => $what,
             Command::ExcludeAccount($body) => $what,
             Command::ConfirmHold($body) => $what,

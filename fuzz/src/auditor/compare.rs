@@ -17,6 +17,10 @@ impl Auditor {
         self.compare_money(state)?;
         self.compare_markets(state)?;
         self.compare_bets(state)?;
+        let said = state.shedding();
+        rule((said.code(), said.by.0) == self.shedding, || {
+            format!("{said:?} is said of shedding, and the rules say {:?}", self.shedding)
+        })?;
         rule(state.seq().0 == self.seq && state.epoch().0 == self.epoch, || {
             format!("the state is at {} of {}", state.seq(), state.epoch())
         })

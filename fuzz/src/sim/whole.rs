@@ -15,11 +15,11 @@ use crate::auditor::{Auditor, Ring, Violation};
 use crate::workload::Rng;
 use crate::world::Disk;
 use betring::{
-    Client, Clock, Config, Control, Engine, EventStream, Intake, Lapped, Layout, Level, NotTaken,
-    Recovered, Snapshot, WaitStrategy,
+    Busy, BusyWhy, Client, Clock, Config, Control, Engine, EventStream, Intake, Lapped, Layout,
+    Level, NotTaken, Recovered, Snapshot, WaitStrategy,
 };
 use betring_core::answer::{Answer, Reply};
-use betring_core::command::{Capacities, PriceFailure, rounding_mode};
+use betring_core::command::{Capacities, Kind, PriceFailure, Shed, rounding_mode};
 use betring_core::event::{EventReader, Events};
 use betring_core::id::{RequestKey, Seq, Token};
 use betring_core::time::{Nanos, Timestamp};
@@ -102,6 +102,35 @@ impl Stage for Whole {
 
 fn slots_of(bytes: &[u8]) -> Vec<Slot> {
     bytes.chunks_exact(SLOT).filter_map(|chunk| Slot::read_from_bytes(chunk).ok()).collect()
+}
+
+fn is_shed(busy: Busy) -> bool {
+    matches!(busy.why, BusyWhy::CashOut | BusyWhy::Shed)
+}
+
+/// The doors go by what was said last of shedding, as the journal has it, in this run or an earlier one; the
+/// configuration of these nights sheds nothing.
+fn doors_keep_the_word(
+    engine: &Engine,
+    auditor: &Auditor,
+    taken: &[&Vec<u8>],
+    refused: Option<NotTaken>,
+) -> Result<(), Violation> {
+    let (mode, said) = (engine.shedding(), auditor.sheds().unwrap_or(Shed::Off));
+    // What is decided and not written yet, nobody here has read.
+    if engine.watch().decided().0 == auditor.seq() && mode != said {
+        return Err(format!("the doors shed by {mode}, and what was said last is {said}"));
+    }
+    let sells = |bytes: &&Vec<u8>| bytes.first() == Some(&(Kind::CashOut as u8));
+    if mode == Shed::On && taken.iter().any(sells) {
+        return Err("a cash-out was let in while load is shed".to_owned());
+    }
+    match refused {
+        Some(NotTaken::Overloaded(busy)) if is_shed(busy) && mode == Shed::Off => {
+            Err(format!("no load is to be shed, and one was refused: {busy}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Whole {
@@ -355,7 +384,11 @@ impl Whole {
                 return Err(format!("client {client} has {flying} of {credit} in flight, refused"));
             }
         }
-        if let Some(NotTaken::Overloaded(_)) = submitted.refused {
+        let (taken, refused) = (&all[..submitted.commands], submitted.refused);
+        doors_keep_the_word(&open.engine, &self.auditor, taken, refused)?;
+        if let Some(NotTaken::Overloaded(busy)) = submitted.refused
+            && !is_shed(busy)
+        {
             self.counts.overloaded += 1;
             let rings = open.engine.health().rings;
             let depth = rings.iter().find(|ring| ring.name == "bets").map_or(0, |ring| ring.depth);

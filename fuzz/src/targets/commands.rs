@@ -89,8 +89,8 @@ fn encoded(header: Header, command: &Command<'_>) -> Vec<Slot> {
         FeedRecovered OpenAccount Deposit Withdraw Place AcceptOffer DeclineOffer Resolve
         SetInPlay FreezeCashOut CancelBets RollbackResult CancelBet CorrectPrice Adjust GrantBonus
         CashOut SetAutoCashOut SwitchFeed SetTier AssignTier SetFeedSchema TraderPrice
-        SetStakeFactor SetAccountLimit ExcludeAccount ConfirmHold ReleaseHold FeedRecovering
-        SetOwnLimit ExcludeSelf;
+        SetStakeFactor SetShedding SetAccountLimit ExcludeAccount ConfirmHold ReleaseHold
+        FeedRecovering SetOwnLimit ExcludeSelf;
         RegisterActor DefineFeed DefineFixture DefineMarket DefineGroup;
         SetPrices MarketResult PublishRules AnswerReferral PlaceTicket
     }
@@ -374,6 +374,7 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             let (scope, id) = (FactorScope::Market as u8, market.raw());
             bytes(plain(trader, &body!(SetStakeFactor { scope: scope, id: id, percent: 50 })))
         }),
+        ("shedding", bytes(plain(trader, &body!(SetShedding { mode: Shed::On as u8 })))),
         ("account-limit", {
             let (kind, period) = (LimitKind::Stake as u8, Period::Day as u8);
             let (account, amount) = (AccountId::new(0, 1), Minor(2_000));

@@ -538,7 +538,7 @@ impl Night {
         }
     }
 
-    /// Groups, tiers, prices that are pinned or held back, holds, limits of one's own, factors.
+    /// Groups, tiers, prices that are pinned or held back, holds, limits of one's own, factors, shedding.
     fn live(&mut self, tape: &mut Tape<'_>, what: u8, p: [u8; 5]) {
         let until = self.until();
         macro_rules! body {
@@ -547,7 +547,7 @@ impl Night {
             };
         }
         let feed = FeedId(u16::from(p[0] % 4));
-        match what % 14 {
+        match what % 15 {
             0 => {
                 let header = self.header(self.actor);
                 let backup = FeedId(u16::from(p[1] % 4));
@@ -616,7 +616,7 @@ impl Night {
             7 | 8 => {
                 let (kind, period) = (1 + p[1] % 3, 1 + p[1] / 3 % 3);
                 let (whose, amount) = (account(tape, p[0]), Minor(i64::from(p[2]) * 50));
-                if what % 14 == 7 {
+                if what % 15 == 7 {
                     let own = body!(SetOwnLimit { kind: kind, period: period, amount: amount });
                     return self.customer(whose, &own);
                 }
@@ -652,7 +652,7 @@ impl Night {
                 let bet = bet(tape, p[0]);
                 self.control(&body!(ReleaseHold { bet: bet }));
             }
-            _ => {
+            13 => {
                 let (feed_seq, request) = (self.next_feed_seq(p[1]), u64::from(p[2] % 3));
                 let (feed, schema) = (FeedId(1 + feed.0 % 3), u32::from(p[3] % 3));
                 let source = self.source(p[4]);
@@ -665,6 +665,7 @@ impl Night {
                     ..FeedRecovering::default()
                 });
             }
+            _ => self.control(&body!(SetShedding { mode: p[0] % 4 })),
         }
     }
 
@@ -1148,6 +1149,7 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     [LIVE + 4, 2, 1, 0, 0, 0],
                     [HEARTBEAT, 1, 0, 0, 2, 0],
                     [LIVE + 4, 2, 0, 0, 0, 0],
+                    [LIVE + 14, 3, 0, 0, 0, 0],
                     [RESTART, 0, 0, 0, 0, 0],
                     [OPEN, 1, 0, 0, 0, 0],
                     [PLACE, 1, 1, 3, 0, 3],

@@ -363,3 +363,36 @@ fn a_life_names_the_trader_who_made_another_offer() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.contains("\"anna\" gives 2.40: 1.00 is offered until "), "{}", said.out);
 }
+
+/// While load is shed nobody sells, and no record tells who was refused: the life says who wanted that.
+#[test]
+fn a_life_names_who_turned_shedding_on_and_who_gave_it_back() {
+    let book = Book::of(
+        "actor anna
+         fund A7 10.00
+         quote M1 2.50
+         place R1 A7 M1 1.00 any
+         shedding on by anna
+         shedding none",
+    );
+    let said = betring_on(&["audit", "--bet", "B1"], &book.journal());
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for sentence in
+        ["\"anna\" turns shedding on", "\"trader\" gives shedding back to the configuration"]
+    {
+        assert!(said.out.contains(sentence), "{}", said.out);
+    }
+    let tail = ["journal", "tail", "--kind", "SetShedding"];
+    let said = betring_on(&tail, &book.journal());
+    let told: Vec<&str> =
+        said.out.lines().filter_map(|line| line.split_once("actor:")).map(|l| l.1).collect();
+    assert_eq!(
+        told,
+        [
+            "2 turns shedding on → load is shed",
+            "1 gives shedding back to the configuration → load is shed as the configuration says",
+        ],
+        "{}",
+        said.out
+    );
+}

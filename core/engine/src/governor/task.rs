@@ -12,7 +12,7 @@ use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::Slot;
 
-use super::{Act, Action, FeedSeen, Governor, GroupSeen, MarketSeen, Observation, Rules};
+use super::{Action, FeedSeen, Governor, GroupSeen, MarketSeen, Observation, Rules, ShedSeen};
 use crate::control::Control;
 use crate::dials::{Beats, RefusedFor};
 use crate::egress::Seats;
@@ -150,18 +150,12 @@ impl GovernorTask {
                 deeds.push(Deed { at: now, action, what: What::Dry });
                 continue;
             }
-            if let Act::Shed(mode) = action.act {
-                self.instruments.shared.admission.set_mode(mode);
-                deeds.push(Deed { at: now, action, what: What::Done });
-                continue;
-            }
             if WAITING_MAX <= self.waiting.len() {
                 deeds.push(Deed { at: now, action, what: What::GivenUp });
                 continue;
             }
-            if let Some(slot) = self.control.slot_of(&action) {
-                self.waiting.push_back(Waiting { action, slot, sent: None });
-            }
+            let slot = self.control.slot_of(&action);
+            self.waiting.push_back(Waiting { action, slot, sent: None });
         }
         self.send(now, &mut deeds);
         Ok(deeds)
@@ -203,9 +197,8 @@ impl GovernorTask {
             let Some(done) = at.and_then(|at| self.waiting.remove(at)) else { continue };
             let what = match (reply.answer.kind(), reply.answer.reject()) {
                 (AnswerKind::Refused, Some(Reject::Expired | Reject::Overloaded)) => {
-                    if let Some(slot) = self.control.slot_of(&done.action) {
-                        self.waiting.push_front(Waiting { slot, sent: None, ..done });
-                    }
+                    let slot = self.control.slot_of(&done.action);
+                    self.waiting.push_front(Waiting { slot, sent: None, ..done });
                     continue;
                 }
                 (AnswerKind::Refused, reject) => What::Refused(reject.unwrap_or(Reject::Malformed)),
@@ -222,6 +215,9 @@ impl GovernorTask {
         self.seen.lag = shared.decided.load(Ordering::Acquire).saturating_sub(durable);
         self.seen.ring_percent = (waiting * 100 / slots.max(1)).min(100) as u8;
         self.seen.stake_factor = shared.dials.factor();
+        let (said, mode) = (shared.admission.said(), shared.admission.mode());
+        let by_governor = said.by == self.control.actor();
+        self.seen.shed = ShedSeen { mode, said: said.mode, by_governor };
         self.seen.feeds.clear();
         let feeds = FeedHealth::all(shared, desks, now);
         self.seen.feeds.extend(feeds.into_iter().map(|feed| FeedSeen {

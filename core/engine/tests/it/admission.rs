@@ -107,7 +107,7 @@ fn a_session_has_a_rate_retries_have_one_of_their_own_and_questions_have_none() 
     assert_eq!(intake.retries, 3);
     assert_eq!(
         intake.to_string(),
-        "intake: shedding auto, 3 retries, 1 session-rate, 1 retry-rate"
+        "intake: shedding Auto, 3 retries, 1 session-rate, 1 retry-rate"
     );
 }
 
@@ -119,7 +119,8 @@ fn while_it_sheds_cash_outs_are_refused_and_not_even_shown() {
     let view = table.engine.view().expect("a view");
     view.wait_for(bet.seq, SECOND).expect("in time");
     assert!(view.cash_out_value(bet.id, None).is_ok());
-    table.engine.shed(Shed::On);
+    table.trader.set_shedding(Shed::On).expect("said");
+    assert_eq!(table.engine.shedding(), Shed::On);
     let cash_out = || CashOut::new(table.account, bet.id).any_value().key(key(20));
     let no = busy(table.client.try_submit(cash_out()));
     assert_eq!(no.why, BusyWhy::CashOut);
@@ -128,7 +129,7 @@ fn while_it_sheds_cash_outs_are_refused_and_not_even_shown() {
     // Traders, the wallet and the feeds have no door.
     table.trader.suspend(&table.market, Owner::Trader).expect("suspended");
     table.trader.release(&table.market, Owner::Trader).expect("released");
-    table.engine.shed(Shed::Auto);
+    table.trader.set_shedding(Shed::Auto).expect("said");
     // Whoever comes by looks whether all is well, and the waterline rises step by step.
     let deadline = std::time::Instant::now() + SECOND;
     while view.cash_out_value(bet.id, None).is_err() {
@@ -140,6 +141,10 @@ fn while_it_sheds_cash_outs_are_refused_and_not_even_shown() {
     }
     let ticket = table.client.try_submit(cash_out()).expect("the same key, later");
     assert!(matches!(table.client.wait(ticket, SECOND), Outcome::Done(_)));
+    table.trader.set_shedding(Shed::Off).expect("said");
+    assert_eq!(table.engine.shedding(), Shed::Off);
+    table.trader.set_shedding(None).expect("taken back");
+    assert_eq!(table.engine.shedding(), Shed::Auto, "as the configuration says");
 }
 
 /// The journal stands still while somebody waits for it: load is shed before the ring is full.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::table::*;
 use betring::governor::{
-    Act, FeedSeen, GroupSeen, MarketSeen, Observation, Rule, Rules, Subject, Then, What, When,
+    Act, FeedSeen, GroupSeen, MarketSeen, Observation, Rule, Rules, ShedSeen, Subject, Then, What,
+    When,
 };
 use betring::*;
 
@@ -52,6 +53,7 @@ fn quiet() -> Observation {
         lag: 10,
         ring_percent: 1,
         stake_factor: 100,
+        shed: ShedSeen::default(),
     }
 }
 
@@ -222,10 +224,91 @@ fn bets_on_a_market_with_slow_answers_are_capped_to_a_fifth_of_what_they_were() 
 fn load_is_shed_while_the_journal_is_behind() {
     let mut governor = settled();
     let behind = Observation { lag: (1 << 18) + 1, ..quiet() };
-    assert_eq!(at(&mut governor, 10, &behind), ["turns shedding on (behind, reason 9004)"]);
+    assert_eq!(at(&mut governor, 10, &behind), ["turns shedding On (behind, reason 9004)"]);
     assert!(governor.holds("behind"));
     assert_eq!(at(&mut governor, 100, &quiet()), [""; 0]);
-    assert_eq!(at(&mut governor, 1_100, &quiet()), ["turns shedding auto (behind, reason 9004)"]);
+    assert_eq!(
+        at(&mut governor, 1_100, &quiet()),
+        ["gives shedding back to the configuration (behind, reason 9004)"]
+    );
+}
+
+/// How shedding is seen, on a quiet night or while the journal is behind.
+fn shed(behind: bool, mode: Shed, said: Option<Shed>, by_governor: bool) -> Observation {
+    let lag = if behind { (1 << 18) + 1 } else { 10 };
+    Observation { lag, shed: ShedSeen { mode, said, by_governor }, ..quiet() }
+}
+
+const ON: &str = "turns shedding On";
+
+#[test]
+fn shedding_is_given_back_as_it_was_said_before() {
+    let mut governor = settled();
+    let (on, off) = (Some(Shed::On), Some(Shed::Off));
+    // A trader never wants it; while the journal is behind the governor does.
+    assert_eq!(says(&mut governor, 10, &shed(true, Shed::Off, off, false)), [ON]);
+    // Not seen yet; then seen.
+    assert_eq!(says(&mut governor, 15, &shed(true, Shed::Off, off, false)), [""; 0]);
+    assert_eq!(says(&mut governor, 20, &shed(true, Shed::On, on, true)), [""; 0]);
+    assert_eq!(says(&mut governor, 25, &shed(false, Shed::On, on, true)), [""; 0]);
+    let all_well = shed(false, Shed::On, on, true);
+    assert_eq!(says(&mut governor, 1_025, &all_well), ["turns shedding Off"]);
+    // Behind again before that is seen: on again, and what was there before is still the trader's.
+    assert_eq!(says(&mut governor, 1_030, &shed(true, Shed::On, on, true)), [ON]);
+    assert_eq!(says(&mut governor, 1_035, &shed(false, Shed::Off, off, true)), [""; 0]);
+    assert_eq!(says(&mut governor, 1_040, &all_well), [""; 0]);
+    assert_eq!(says(&mut governor, 2_035, &all_well), ["turns shedding Off"]);
+    assert_eq!(says(&mut governor, 2_040, &shed(false, Shed::Off, off, true)), [""; 0]);
+    // The next time that is what was said before, though the governor said it last.
+    assert_eq!(says(&mut governor, 2_050, &shed(true, Shed::Off, off, true)), [ON]);
+    assert_eq!(says(&mut governor, 2_055, &all_well), [""; 0]);
+    assert_eq!(says(&mut governor, 3_055, &all_well), ["turns shedding Off"]);
+}
+
+#[test]
+fn what_a_trader_says_of_shedding_meanwhile_stays() {
+    for said in [Some(Shed::Off), Some(Shed::Auto), Some(Shed::On), None] {
+        let mut governor = settled();
+        let mode = said.unwrap_or(Shed::Auto);
+        assert_eq!(says(&mut governor, 10, &shed(true, Shed::Auto, None, false)), [ON]);
+        assert_eq!(says(&mut governor, 15, &shed(true, Shed::On, Some(Shed::On), true)), [""; 0]);
+        for (now, behind) in [(20, true), (25, false), (5_000, false)] {
+            assert_eq!(says(&mut governor, now, &shed(behind, mode, said, false)), [""; 0]);
+        }
+        // The next time is another one, unless it is on already.
+        let again = says(&mut governor, 6_000, &shed(true, mode, said, false));
+        assert_eq!(again, if mode == Shed::On { &[][..] } else { &[ON] });
+    }
+    // On already, whoever wants that: nothing is done, and nothing undone.
+    for said in [Some(Shed::On), None] {
+        let mut governor = settled();
+        for (now, behind) in [(10, true), (20, false), (2_000, false)] {
+            assert_eq!(says(&mut governor, now, &shed(behind, Shed::On, said, false)), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn shedding_of_an_earlier_run_is_given_back_once_no_rule_wants_it() {
+    let on = |behind| shed(behind, Shed::On, Some(Shed::On), true);
+    for rules in [Rules::default(), Rules::none()] {
+        let mut governor = Governor::new(rules);
+        let first = at(&mut governor, 0, &on(false));
+        let given_back = "gives shedding back to the configuration (of an earlier run)";
+        assert!(first.contains(&given_back.to_owned()), "{first:?}");
+        assert_eq!(at(&mut governor, 5, &on(false)), [""; 0], "once");
+    }
+    // Still behind: what the earlier run has done goes on, and is this one's to undo.
+    let mut governor = Governor::new(Rules::default());
+    let first = at(&mut governor, 0, &on(true));
+    assert_eq!(first, ["unfreezes cash-outs of G1 (of an earlier run)"]);
+    assert_eq!(at(&mut governor, 100, &on(false)), [""; 0]);
+    let given_back = "gives shedding back to the configuration (behind, reason 9004)";
+    assert_eq!(at(&mut governor, 1_100, &on(false)), [given_back]);
+    // What a trader wants is no earlier run's.
+    let mut governor = Governor::new(Rules::default());
+    let first = at(&mut governor, 0, &shed(false, Shed::On, Some(Shed::On), false));
+    assert_eq!(first, ["unfreezes cash-outs of G1 (of an earlier run)"]);
 }
 
 #[test]
@@ -514,6 +597,115 @@ fn at_work_it_freezes_switches_and_releases_by_sequenced_commands_with_reasons()
     let _ = &night.market;
 }
 
+/// Rules that shed while more sequences than none wait for the disk.
+fn sheds_at_once() -> Rules {
+    let (when, then) = (When::Lag { above: 0 }, Then::Shed);
+    let (after, until) = (Nanos::ZERO, Nanos::ZERO);
+    let name = "behind".to_owned();
+    Rules::new([Rule { name, when, after, until, then, reason: 77 }]).expect("good")
+}
+
+/// Every word of shedding in a journal: who said it, why, and what.
+fn words_of_shedding(path: &std::path::Path) -> Vec<(String, u32, Option<Shed>)> {
+    use betring::logic::command::{Command, decode};
+    let mut words = Vec::new();
+    let mut each = |_: Stamp, command: &[u8], events: &[u8], state: &State| {
+        if let Ok((header, Command::SetShedding(body))) = decode(command) {
+            let who = state.actor_name(ActorId(header.account)).expect("an actor").to_owned();
+            words.push((who, body.reason, state.shedding().mode));
+            assert!(!events.is_empty() && state.shedding().by == ActorId(header.account));
+        }
+    };
+    replay_with(HouseRules, path, &mut |_| {}, &mut each).expect("the same again");
+    words
+}
+
+#[test]
+fn a_governor_sheds_by_a_record_of_its_own_and_the_doors_go_by_it() {
+    let dir = dir();
+    let clock = Clock::manual(Timestamp(1_000_000_000_000));
+    let mut night = Night::open(small(&dir, Layout::Inline).clock(clock.clone()));
+    let mut governor = night.table.engine.governor(sheds_at_once()).expect("registered");
+    night.table.engine.run_until_idle().expect("turns");
+    governor.turn(clock.now()).expect("open");
+    assert!(matches!(night.cash_out(60), Outcome::Done(_)));
+    // A turn decides, and nothing is durable yet.
+    let mut fast = night.table.engine.client_at(4, Level::AppliedOnlyMayVanish).expect("a seat");
+    fast.try_submit(bet(night.table.account, &night.market, 61)).map(drop).expect("taken");
+    night.table.engine.turn().expect("a turn");
+    assert!(0 < night.table.engine.health().lag);
+    let on = Act::Shed(Some(Shed::On));
+    assert_eq!(acts(&governor.turn(clock.now()).expect("open")), [(What::Sent, on)]);
+    assert_eq!(night.table.engine.shedding(), Shed::Auto, "it is only asked for");
+    night.table.engine.run_until_idle().expect("turns");
+    assert_eq!(night.table.engine.shedding(), Shed::On);
+    let ask = CashOut::new(night.table.account, night.bet).part(money!(0.10)).any_value();
+    let refused = night.table.client.try_submit(ask.key(key(62))).map(drop);
+    assert!(matches!(refused, Err(NotTaken::Overloaded(busy)) if busy.why == BusyWhy::CashOut));
+    // All is durable: the governor gives it back, and who was refused is let in.
+    let back = Act::Shed(None);
+    let deeds = acts(&governor.turn(clock.now()).expect("open"));
+    assert_eq!(deeds, [(What::Done, on), (What::Sent, back)]);
+    night.table.engine.run_until_idle().expect("turns");
+    assert_eq!(night.table.engine.shedding(), Shed::Auto);
+    assert_eq!(acts(&governor.turn(clock.now()).expect("open")), [(What::Done, back)]);
+    clock.advance(Nanos::from_millis(20));
+    assert!(matches!(night.cash_out(62), Outcome::Done(_)), "under the same key");
+
+    let path = night.table.engine.path().expect("a directory").to_owned();
+    drop((governor, night, fast));
+    let governor = || "governor".to_owned();
+    assert_eq!(
+        words_of_shedding(&path),
+        [(governor(), 77, Some(Shed::On)), (governor(), 77, None)],
+    );
+}
+
+#[test]
+fn what_was_said_of_shedding_outlives_a_restart_and_a_governor_undoes_only_its_own() {
+    let dir = dir();
+    let config = || small(&dir, Layout::OneThread);
+    let mut table = set(config());
+    table.trader.set_shedding(Shed::On).expect("said");
+    assert_eq!(table.engine.shedding(), Shed::On);
+    drop(table);
+
+    // The configuration of the next run says otherwise, and is not asked.
+    let never = Intake::new().shed(Shed::Off);
+    let engine = Engine::open(config().intake(never)).expect("opened");
+    assert_eq!(engine.shedding(), Shed::On);
+    let mut client = engine.client(4).expect("a seat");
+    let sold = CashOut::new(AccountId::new(0, 1), BetId::new(0, 1)).any_value().key(key(90));
+    let refused = client.try_submit(sold).map(drop);
+    assert!(matches!(refused, Err(NotTaken::Overloaded(busy)) if busy.why == BusyWhy::CashOut));
+    // It is a trader's word: no governor undoes it.
+    let mut governor = engine.governor(Rules::default()).expect("registered");
+    let deeds = governor.turn(engine.now()).expect("open");
+    assert!(deeds.iter().all(|deed| !matches!(deed.action.act, Act::Shed(_))), "{deeds:?}");
+    // A governor's own word, which its end leaves behind.
+    let mut own = engine.control("governor").expect("registered");
+    own.set_shedding(Shed::On).expect("said");
+    drop((governor, own, client));
+    engine.snapshot().expect("made");
+    engine.shutdown().expect("in order");
+
+    let engine = Engine::open(config().intake(never)).expect("opened");
+    assert!(engine.recovered().snapshot.is_some());
+    assert_eq!(engine.shedding(), Shed::On);
+    let mut governor = engine.governor(Rules::default()).expect("registered");
+    let (mut done, back) = (Vec::new(), (What::Done, Act::Shed(None)));
+    let deadline = Instant::now() + SECOND;
+    while !done.contains(&back) {
+        done.extend(acts(&governor.turn(engine.now()).expect("open")));
+        assert!(Instant::now() < deadline, "{done:?}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(engine.shedding(), Shed::Off, "as the configuration says, again");
+    engine.shutdown().expect("in order");
+    let engine = Engine::open(config()).expect("opened");
+    assert_eq!(engine.shedding(), Shed::Auto, "of another configuration, too");
+}
+
 #[test]
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let dir = dir();
@@ -532,6 +724,20 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
         deeds[0].to_string().contains("would have been done: governor freezes cash-outs of G1")
     );
     assert_eq!(night.table.engine.watch().decided(), before);
+
+    let mut governor = night.table.engine.governor(Rules::none()).expect("registered").dry_run();
+    night
+        .table
+        .engine
+        .control("governor")
+        .expect("registered")
+        .set_shedding(Shed::On)
+        .expect("said");
+    let before = night.table.engine.watch().decided();
+    let deeds = governor.turn(night.table.engine.now()).expect("open");
+    assert_eq!(acts(&deeds), [(What::Dry, Act::Shed(None))]);
+    assert_eq!(night.table.engine.watch().decided(), before);
+    assert_eq!(night.table.engine.shedding(), Shed::On);
 }
 
 /// From the message that says that something is wrong until cash-outs of the group are refused for the

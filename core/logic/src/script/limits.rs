@@ -1,4 +1,4 @@
-//! The verbs of external wallets, own limits, exclusions and factors; what may be lost where.
+//! The verbs of external wallets, own limits, exclusions, factors and shedding; what may be lost where.
 
 use super::verbs::currency;
 use super::words::{self, Unreadable, Words};
@@ -6,6 +6,7 @@ use super::{Envelope, Runner, START, Said, Stop, money, since_start};
 use crate::command::*;
 use crate::id::*;
 use crate::rules::Rules;
+use crate::shed::Shedding;
 use crate::time::Timestamp;
 use crate::wire::Minor;
 
@@ -136,6 +137,36 @@ impl<R: Rules> Runner<R> {
         let body =
             SetStakeFactor { valid_until, reason, scope, id, percent, ..SetStakeFactor::default() };
         self.plain(&who, envelope.key.as_deref(), header, &body)
+    }
+
+    /// `shedding on` says when load is shed, `shedding -> On by trader` asks.
+    pub(super) fn shedding(&mut self, words: &mut Words) -> Result<Said, Stop> {
+        if words.is_empty() {
+            return self.ask_shedding();
+        }
+        let envelope = self.envelope(words)?;
+        let (who, header, valid_until) = self.control(&envelope)?;
+        let mode = match words.next("on, auto, off or none")?.as_str() {
+            "on" => Shed::On as u8,
+            "auto" => Shed::Auto as u8,
+            "off" => Shed::Off as u8,
+            "none" => 0,
+            other => return Err(Unreadable::new(other, "on, auto, off or none").into()),
+        };
+        words.done()?;
+        let reason = envelope.reason;
+        let body = SetShedding { valid_until, reason, mode, ..SetShedding::default() };
+        self.plain(&who, envelope.key.as_deref(), header, &body)
+    }
+
+    fn ask_shedding(&mut self) -> Result<Said, Stop> {
+        let state = self.desk()?.state();
+        let Shedding { mode, by } = state.shedding();
+        let mode = mode.map_or("none".to_owned(), |mode| mode.to_string());
+        Ok(Said::Text(match state.actor_name(by) {
+            Some(name) => format!("{mode} by {name}"),
+            None => mode,
+        }))
     }
 
     /// `liability X1 GBP -> 60.00`, `liability M1/Home GBP -> 25.00`.

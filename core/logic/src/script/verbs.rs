@@ -14,7 +14,7 @@ use betring_pricing::{Currency, RoundingMode};
 use zerocopy::IntoBytes;
 
 /// Every verb, in the order of the language's table.
-const VERBS: [&str; 84] = [
+const VERBS: [&str; 85] = [
     "house",
     "actor",
     "feed",
@@ -36,6 +36,7 @@ const VERBS: [&str; 84] = [
     "limits",
     "limit",
     "factor",
+    "shedding",
     "block",
     "unblock",
     "exclude",
@@ -161,6 +162,7 @@ impl<R: Rules> Runner<R> {
             "block" | "unblock" => self.block(verb == "block", words),
             "limit" => self.limit(words),
             "factor" => self.factor(words),
+            "shedding" => self.shedding(words),
             "exclude" => self.exclude(words),
             "confirm" => self.confirm(words),
             "release-hold" => self.release_hold(words),

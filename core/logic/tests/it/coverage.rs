@@ -29,6 +29,7 @@ pub(crate) fn every_script() -> Vec<(&'static str, &'static str)> {
         crate::resolve::ALL,
         crate::restart::ALL,
         crate::settlement::ALL,
+        crate::shedding::ALL,
         crate::suspension::ALL,
         crate::tickets::ALL,
         crate::tiers::ALL,

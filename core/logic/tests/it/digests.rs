@@ -48,6 +48,7 @@ pub(crate) const DAY: &str = "
     fund A9 5.00
     place R8 A9 M2 2.00 1.40 better synthetic    -> B5
     factor X1 50%
+    shedding on by anna reason 7
     own-limit K1 A9 stake day 20.00
     own-limit K2 A9 stake day 30.00
     exclude A8 until @1h

@@ -110,6 +110,7 @@ fn no_byte_of_an_image_can_be_changed_into_a_panic() {
         auto-cash-out R3 A7 B1 5.00
         cancel M1 from @1h until @2h
         factor M1 50%
+        shedding on
         account A8 wallet
         own-limit R4 A8 stake day 2.00
         own-limit R5 A8 stake day 3.00

@@ -14,8 +14,8 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
             "bett A7",
             "line 1: read `bett`, expected one of the verbs house, actor, feed, group, tier, \
              fixture, market, assign, open, close, archive, switch, schema, suspend, release, \
-             non-runner, runner, result, limits, limit, factor, block, unblock, exclude, confirm, \
-             release-hold, quarantine, lift, rules, in-play, referral, freeze, unfreeze, cancel, \
+             non-runner, runner, result, limits, limit, factor, shedding, block, unblock, exclude, \
+             confirm, release-hold, quarantine, lift, rules, in-play, referral, freeze, unfreeze, cancel, \
              uncancel, rollback, void, unvoid, correct, adjust, grant, prices, quote, pin, unpin, \
              take, heartbeat, gap, recovering, recovered, account, fund, deposit, withdraw, \
              place, ticket, accept, decline, own-limit, exclude-self, cash-out, auto-cash-out, \
@@ -61,6 +61,7 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
         ),
         ("group G1 F1", "line 1: read the end of the line, expected the backup, a feed like F2"),
         ("switch G1 other", "line 1: read `other`, expected primary or backup"),
+        ("shedding maybe", "line 1: read `maybe`, expected on, auto, off or none"),
         ("tier 2 liability stop 5%", "line 1: read `stop`, expected step or suspend"),
         ("tier 2 liability step 5% 2 steps", "line 1: expected `ticks`"),
         ("quote M1 2.50\nfreeze M1/1", "line 2: cash-outs are frozen by market, not by selection"),

@@ -48,6 +48,7 @@ mod rules;
 mod samples;
 mod seasons;
 mod settlement;
+mod shedding;
 mod snapshot;
 mod suspension;
 mod tables;

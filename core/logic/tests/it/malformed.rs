@@ -136,6 +136,7 @@ fn cases() -> Vec<(Kind, usize, Vec<u8>, Malformed)> {
         (SetStakeFactor, 84, vec![1], Malformed::Range),
         (SetStakeFactor, 84, vec![5], Malformed::Range),
         (SetStakeFactor, 96, u32le(10_001), Malformed::Range),
+        (SetShedding, 84, vec![4], Malformed::Choice),
         (SetAccountLimit, 84, vec![4], Malformed::Choice),
         (SetAccountLimit, 85, vec![0], Malformed::Choice),
         (SetAccountLimit, 96, i64le(-1), Malformed::Amount),

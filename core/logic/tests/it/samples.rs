@@ -460,6 +460,9 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
                 percent: 150,
             }
         ),
+        Kind::SetShedding => {
+            one!(header(), SetShedding { reason: REASON, mode: Shed::On as u8 })
+        }
         Kind::SetAccountLimit => one!(
             header(),
             SetAccountLimit {

@@ -209,6 +209,13 @@ impl Crowd {
             }
             43..=69 => self.trader_price(auditor, header, valid_until),
             70..=84 => self.factor(auditor, header, valid_until),
+            // An engine that sheds says so at its door: who is asked one thing at a time has no word for that.
+            85 if self.weights.is_none() => {
+                let modes = [0, 0, 0, Shed::Off as u8, Shed::Auto as u8, Shed::On as u8];
+                let (mode, reason) = (self.rng.pick(&modes), self.rng.below(3) as u32);
+                let body = SetShedding { valid_until, reason, mode, ..SetShedding::default() };
+                plain(header, &body)
+            }
             85..=94 => {
                 let (kind, period) = self.period();
                 let (account, amount) = (self.account(auditor), self.own_limit());
