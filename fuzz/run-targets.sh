@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# Usage: fuzz/run-targets.sh [SECONDS | --build]
 # Runs every fuzz target under libFuzzer with AddressSanitizer; all share the given seconds (240), the
 # build not counted. Prints cov and ft of each; fails on any crash, hang, leak or too much memory.
 # Brings cargo-fuzz itself, into cargo's home. New inputs are kept between runs in the build folder; one
@@ -25,6 +26,7 @@ fi
 # AddressSanitizer and coverage are options of the compiler that a stable one hides; only here, because
 # build scripts would take it for a nightly one.
 RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir "$project"
+[ "$seconds" != --build ] || exit 0
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 # As cargo-fuzz runs them: the same symbol in two libraries is no finding.
