@@ -708,9 +708,14 @@ mod tests {
         };
         assert!(300 < sum(&|phase| phase.accepted), "bets are accepted");
         assert!(0 < sum(&|phase| phase.offered), "and offered");
-        for reject in [Reject::MarketSuspended, Reject::StakeTooLarge] {
-            assert!(0 < sum(&|phase| phase.refused.get(&reject).copied().unwrap_or(0)), "{reject}");
-        }
+        let refused = |all: &[Reject]| {
+            let one = |phase: &tally::PhaseTally, reject| phase.refused.get(reject).copied();
+            sum(&|phase| all.iter().filter_map(|reject| one(phase, reject)).sum())
+        };
+        assert!(0 < refused(&[Reject::StakeTooLarge]), "some ask for too much");
+        // Which of its troubles closes a market when somebody asks is up to the machine.
+        let closed = [Reject::MarketSuspended, Reject::FeedDown, Reject::FeedQuarantined];
+        assert!(0 < refused(&closed), "and some while a market is closed to them");
         assert!(0 < results.tally.duplicates && 0 < results.tally.offers_taken);
         assert_eq!((results.floor.results, results.floor.repeated_results), (12, 1));
         let beside = &results.scan.beside;
