@@ -533,6 +533,7 @@ impl Fold {
                 if let Some(market) = self.markets.get_mut(&change.market.raw())
                     && let Some(status) = MarketStatus::from_code(change.status)
                 {
+                    let priced = world::is_priced(market.status);
                     market.status = status;
                     if status == MarketStatus::Archived {
                         // What became of its bets is known for good.
@@ -542,6 +543,12 @@ impl Fold {
                         MarketStatus::Open => market.opened_in = epoch,
                         // What was offered before can no longer be taken, opened again or not.
                         _ => market.held.last = seq,
+                    }
+                    // With a result its prices are not compared any more, without it they are again.
+                    if priced != world::is_priced(status) {
+                        for at in 0..market.selections.len() {
+                            self.compare(change.market, SelectionIndex(at as u16));
+                        }
                     }
                 }
             }

@@ -7,9 +7,9 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
-use betring_core::command::{Capacities, Drives, FactorScope, Kind};
+use betring_core::command::{Capacities, Drives, FactorScope, Kind, decode};
 use betring_core::event::{EVENT_HEADER, Event, EventReader, FeedStatus, FeedWhy, MarketStatus};
-use betring_core::id::{FeedId, GroupId, MarketId};
+use betring_core::id::{ActorId, FeedId, GroupId, MarketId};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::{Rules, State};
@@ -34,17 +34,26 @@ struct FeedDial {
 struct GroupDial {
     primary: AtomicU16,
     backup: AtomicU16,
-    drives: AtomicU8,
-    /// How many of its markets are further apart than their band.
+    /// Which of them drives; above [`SWITCHED_BY`], who switched it last in this run, 0 if nobody did.
+    drives: AtomicU64,
+    /// How many of its open markets are further apart than their band.
     drifting: AtomicU32,
 }
+
+/// Where in a group's word on who drives it the actor is.
+const SWITCHED_BY: u32 = 8;
+/// Of a market, in its dial: its feeds are further apart than its band.
+const DRIFTS: u8 = 1;
+/// Of a market, in its dial: it is open.
+const OPEN: u8 = 2;
 
 #[derive(Debug, Default)]
 struct MarketDial {
     raw: AtomicU64,
     feed: AtomicU16,
     group: AtomicU16,
-    drifts: AtomicU8,
+    /// [`DRIFTS`] and [`OPEN`]: its group counts it while it is both.
+    state: AtomicU8,
     /// When a price of it was last received.
     received: AtomicI64,
     /// Less 100, so that nothing has to be stored for one that was never set.
@@ -209,6 +218,8 @@ pub(crate) struct GroupNow {
     pub(crate) primary: FeedId,
     pub(crate) backup: FeedId,
     pub(crate) drives: Drives,
+    /// Who switched it last in this run.
+    pub(crate) switched_by: Option<ActorId>,
     pub(crate) drifting: u32,
 }
 
@@ -266,7 +277,7 @@ impl Dials {
         for group in state.groups() {
             if let Some(dial) = self.groups.get(usize::from(group.id.0)) {
                 dial.backup.store(group.backup.0, Ordering::Relaxed);
-                dial.drives.store(group.drives as u8, Ordering::Relaxed);
+                dial.drives.store(group.drives as u64, Ordering::Relaxed);
                 dial.primary.store(group.primary.0, Ordering::Release);
             }
         }
@@ -276,7 +287,8 @@ impl Dials {
                 let scope = FactorScope::Market;
                 let factor = state.stake_factor(scope, market.id.raw()).unwrap_or(WHOLE);
                 dial.factor.store(factor.wrapping_sub(WHOLE), Ordering::Relaxed);
-                self.drift(dial, market.drifted_since.is_some());
+                self.mark(dial, DRIFTS, market.drifted_since.is_some());
+                self.mark(dial, OPEN, market.status == MarketStatus::Open);
             }
         }
         let factor = state.stake_factor(FactorScope::Engine, 0).unwrap_or(WHOLE);
@@ -287,7 +299,7 @@ impl Dials {
         if let Some(dial) = self.markets.get(market.index() as usize) {
             dial.feed.store(feed.0, Ordering::Relaxed);
             dial.group.store(group.0, Ordering::Relaxed);
-            dial.drifts.store(0, Ordering::Relaxed);
+            dial.state.store(0, Ordering::Relaxed);
             dial.received.store(0, Ordering::Relaxed);
             dial.factor.store(0, Ordering::Relaxed);
             dial.raw.store(market.raw(), Ordering::Relaxed);
@@ -337,22 +349,23 @@ impl Dials {
             Event::GroupDefined(e) => {
                 if let Some(dial) = self.groups.get(usize::from(e.group.0)) {
                     dial.backup.store(e.backup.0, Ordering::Relaxed);
-                    dial.drives.store(Drives::Primary as u8, Ordering::Relaxed);
+                    dial.drives.store(Drives::Primary as u64, Ordering::Relaxed);
                     dial.primary.store(e.primary.0, Ordering::Release);
                 }
             }
             Event::FeedSwitched(e) => {
                 if let Some(dial) = self.groups.get(usize::from(e.group.0)) {
-                    dial.drives.store(e.to, Ordering::Relaxed);
+                    let by = decode(command).map_or(0, |(header, _)| header.account);
+                    dial.drives.store(by << SWITCHED_BY | u64::from(e.to), Ordering::Relaxed);
                 }
             }
             Event::MarketDefined(e) => self.define(e.market, e.feed, e.group),
             Event::MarketChanged(e) => {
-                let archived = e.status == MarketStatus::Archived as u8;
-                if let Some(dial) = self.markets.get(e.market.index() as usize).filter(|_| archived)
-                {
-                    dial.raw.store(0, Ordering::Relaxed);
-                    self.drift(dial, false);
+                if let Some(dial) = self.markets.get(e.market.index() as usize) {
+                    self.mark(dial, OPEN, e.status == MarketStatus::Open as u8);
+                    if e.status == MarketStatus::Archived as u8 {
+                        dial.raw.store(0, Ordering::Relaxed);
+                    }
                 }
             }
             Event::PriceSet(e) => {
@@ -368,7 +381,7 @@ impl Dials {
             }
             Event::DriftChanged(e) => {
                 if let Some(dial) = self.markets.get(e.market.index() as usize) {
-                    self.drift(dial, e.over == 1);
+                    self.mark(dial, DRIFTS, e.over == 1);
                 }
             }
             Event::StakeFactorChanged(e) => {
@@ -391,14 +404,18 @@ impl Dials {
         }
     }
 
-    fn drift(&self, market: &MarketDial, over: bool) {
-        let was = market.drifts.swap(u8::from(over), Ordering::Relaxed);
+    /// Something of a market holds, or does not any more. Only the thread that writes the records says so.
+    fn mark(&self, market: &MarketDial, what: u8, holds: bool) {
+        let was = market.state.load(Ordering::Relaxed);
+        let now = if holds { was | what } else { was & !what };
+        market.state.store(now, Ordering::Relaxed);
         let Some(group) = self.groups.get(usize::from(market.group.load(Ordering::Relaxed))) else {
             return;
         };
-        match (was, over) {
-            (0, true) => drop(group.drifting.fetch_add(1, Ordering::Relaxed)),
-            (1, false) => drop(group.drifting.fetch_sub(1, Ordering::Relaxed)),
+        let counts = |state: u8| state == DRIFTS | OPEN;
+        match (counts(was), counts(now)) {
+            (false, true) => drop(group.drifting.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(group.drifting.fetch_sub(1, Ordering::Relaxed)),
             _ => (),
         }
     }
@@ -477,12 +494,14 @@ impl Dials {
         if primary == FeedId::MANUAL {
             return None;
         }
-        let drives = Drives::from_code(dial.drives.load(Ordering::Relaxed));
+        let word = dial.drives.load(Ordering::Relaxed);
+        let (drives, by) = (Drives::from_code(word as u8), word >> SWITCHED_BY);
         Some(GroupNow {
             id,
             primary,
             backup: FeedId(dial.backup.load(Ordering::Relaxed)),
             drives: drives.unwrap_or(Drives::Primary),
+            switched_by: (by != 0).then_some(ActorId(by)),
             drifting: dial.drifting.load(Ordering::Relaxed),
         })
     }

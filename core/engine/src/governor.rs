@@ -5,9 +5,10 @@
 //! takes smaller bets on a market whose answers are slow, sheds load while the journal is behind. All of
 //! it are commands of the actor `governor`, with the number of the rule as their reason, so who did what and
 //! when stands in the journal; and it releases only what it did itself: its freezes have an owner of their
-//! own, a price feed that a trader switched is not switched back, a stake factor that somebody else has set
-//! since stays, and is only lowered by a stricter rule, for as long as that holds, and what somebody else
-//! has said of shedding since is not said otherwise.
+//! own, a price feed that a trader switched is not switched back, nor one that a trader has switched
+//! since, whichever way, a stake factor that somebody else has set since stays, and is only lowered by a
+//! stricter rule, for as long as that holds, and what somebody else has said of shedding since is not
+//! said otherwise.
 //!
 //! What a governor of an earlier run has done stands in the journal, and nobody else would undo it. Its
 //! freezes are released at the first look. A stake factor that is exactly the percent of a cap at the
@@ -38,7 +39,7 @@
 //! | `when` | of a | `above` is in |
 //! |---|---|---|
 //! | `primary-down`: the primary is not up, and the backup is | group | |
-//! | `trouble`: the feed that drives is not up or slow, or drifts from the other, or cannot be read | group | errors per million messages |
+//! | `trouble`: the feed that drives is not up or slow, or drifts from the other in an open market while both are up, or cannot be read | group | errors per million messages |
 //! | `feed-down`, `feed-slow` | feed | |
 //! | `parse-errors` | feed | errors per million messages |
 //! | `accept-p99`, with `samples` | market | milliseconds |
@@ -67,6 +68,7 @@ use serde::Deserialize;
 use crate::control::{Scope, StakeScope};
 use crate::dials::RefusedFor;
 
+mod queue;
 mod task;
 
 pub(crate) use task::Instruments;
@@ -85,8 +87,8 @@ pub enum When {
     /// A group's primary feed drives it and is not up, while its backup is. It ends when the primary is
     /// up again; at once, as far as `after_ms` goes, if the backup is not.
     PrimaryDown,
-    /// The feed that drives a group is not up or slow, or drifts from the other one, or more of its
-    /// messages than this, in parts per million, cannot be read.
+    /// The feed that drives a group is not up or slow, or drifts from the other one while both are up, or
+    /// more of its messages than this, in parts per million, cannot be read.
     Trouble {
         /// Parts per million.
         error_ppm: u32,
@@ -443,7 +445,9 @@ pub struct GroupSeen {
     pub backup: FeedId,
     /// Which of them prices its markets.
     pub drives: Drives,
-    /// How many of its markets drift.
+    /// Whether a governor switched it last, in this run.
+    pub by_governor: bool,
+    /// How many of its open markets drift.
     pub drifting: u32,
 }
 
@@ -767,6 +771,49 @@ impl TurnedOn {
     }
 }
 
+/// A group whose backup the governor has asked to drive.
+#[derive(Clone, Copy, Debug)]
+struct Switched {
+    /// By which rule.
+    rule: usize,
+    /// Whether the switch was seen: what is seen before may be older than it.
+    seen: bool,
+    /// Somebody else has switched it since, or just before: whoever drives then stays.
+    by_hand: bool,
+    /// No rule wants it any more, and the switch was not seen yet.
+    left: bool,
+}
+
+impl Switched {
+    fn look(&mut self, group: &GroupSeen) {
+        match (group.drives, group.by_governor) {
+            (Drives::Backup, true) => self.seen = true,
+            (Drives::Backup, false) => self.by_hand = true,
+            (Drives::Primary, _) => self.by_hand |= self.seen,
+        }
+    }
+}
+
+/// Subjects for which something was done once. A place has one market at a time, and those before it
+/// do not come back: so never more is kept than there are places.
+#[derive(Clone, Debug, Default)]
+struct Once {
+    subjects: BTreeSet<Subject>,
+    /// By place.
+    markets: BTreeMap<u32, MarketId>,
+}
+
+impl Once {
+    /// Whether it is the first time.
+    fn insert(&mut self, subject: Subject) -> bool {
+        let Subject::Market(id) = subject else { return self.subjects.insert(subject) };
+        let last = self.markets.entry(id.index()).or_insert(MarketId::NONE);
+        let first = *last < id;
+        *last = id.max(*last);
+        first
+    }
+}
+
 /// Looks, waits, and says what to do.
 #[derive(Clone, Debug)]
 pub struct Governor {
@@ -775,14 +822,14 @@ pub struct Governor {
     /// What it has done and not undone, and by which rule.
     frozen: BTreeMap<Subject, usize>,
     capped: BTreeMap<Subject, Capped>,
-    switched: BTreeMap<GroupId, usize>,
+    switched: BTreeMap<GroupId, Switched>,
     shed: Option<TurnedOn>,
     /// Whether it has looked for shedding that an earlier run has turned on.
     looked_at_shed: bool,
     /// Where what an earlier run may have left was tidied up.
-    tidied: BTreeSet<Subject>,
+    tidied: Once,
     /// Whose stake factors were looked at for what an earlier run may have left.
-    looked_at: BTreeSet<Subject>,
+    looked_at: Once,
 }
 
 impl Governor {
@@ -796,8 +843,8 @@ impl Governor {
             switched: BTreeMap::new(),
             shed: None,
             looked_at_shed: false,
-            tidied: BTreeSet::new(),
-            looked_at: BTreeSet::new(),
+            tidied: Once::default(),
+            looked_at: Once::default(),
         }
     }
 
@@ -887,15 +934,44 @@ impl Governor {
     }
 
     fn switch(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
+        for group in &seen.groups {
+            if let Some(own) = self.switched.get_mut(&group.id) {
+                own.look(group);
+            }
+        }
         for (subject, rule) in self.wanted(|then| then == Then::SwitchFeed) {
             let Subject::Group(group) = subject else { continue };
-            if self.switched.insert(group, rule).is_none() {
-                let drives = seen.groups.iter().find(|seen| seen.id == group).map(|g| g.drives);
-                if drives == Some(Drives::Primary) {
-                    let to = Drives::Backup;
-                    actions.push(self.action(rule, Act::SwitchFeed { group, to }));
-                }
+            if self.switched.get(&group).is_some_and(|own| !own.left) {
+                continue;
             }
+            let drives = seen.groups.iter().find(|seen| seen.id == group).map(|g| g.drives);
+            let by_hand = drives != Some(Drives::Primary);
+            self.switched.insert(group, Switched { rule, seen: false, by_hand, left: false });
+            if !by_hand {
+                let to = Drives::Backup;
+                actions.push(self.action(rule, Act::SwitchFeed { group, to }));
+            }
+        }
+    }
+
+    /// The primary drives again where no rule wants the backup to, unless somebody else has had a hand in it.
+    fn switch_back(&mut self, actions: &mut Vec<Action>) {
+        let wanted = self.wanted(|then| then == Then::SwitchFeed);
+        let mut back = Vec::new();
+        self.switched.retain(|group, own| {
+            if wanted.contains_key(&Subject::Group(*group)) {
+                return true;
+            }
+            // A switch that was not seen may still come, and is to be undone then.
+            own.left = true;
+            if own.seen && !own.by_hand {
+                back.push((*group, own.rule));
+            }
+            !own.seen && !own.by_hand
+        });
+        for (group, rule) in back {
+            let to = Drives::Primary;
+            actions.push(self.action(rule, Act::SwitchFeed { group, to }));
         }
     }
 
@@ -1028,19 +1104,7 @@ impl Governor {
 
     /// Takes back what no rule wants any more.
     fn release(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
-        let wanted = self.wanted(|then| then == Then::SwitchFeed);
-        let done: Vec<(GroupId, usize)> = self.switched.iter().map(|(g, r)| (*g, *r)).collect();
-        for (group, rule) in done {
-            if wanted.contains_key(&Subject::Group(group)) {
-                continue;
-            }
-            self.switched.remove(&group);
-            let drives = seen.groups.iter().find(|seen| seen.id == group).map(|g| g.drives);
-            if drives == Some(Drives::Backup) {
-                let to = Drives::Primary;
-                actions.push(self.action(rule, Act::SwitchFeed { group, to }));
-            }
-        }
+        self.switch_back(actions);
 
         self.uncap(seen, actions);
 
@@ -1150,7 +1214,9 @@ fn group(when: When, group: &GroupSeen, seen: &Observation) -> Signal {
             let well = seen
                 .feed(driving)
                 .is_some_and(|feed| feed.is_up && !feed.slow && !cannot_be_read(feed, error_ppm));
-            Signal::of(!well || 0 < group.drifting)
+            // A feed that is not up proves nothing against the other one.
+            let drifts = 0 < group.drifting && primary && backup;
+            Signal::of(!well || drifts)
         }
         _ => Signal::of(false),
     }

@@ -134,13 +134,13 @@ pub struct GroupHealth {
     pub backup: FeedId,
     /// Which of them prices its markets.
     pub drives: Drives,
-    /// How many of its markets have feeds that are further apart than their tier's band.
+    /// How many of its open markets have feeds that are further apart than their tier's band.
     pub drifting: u32,
 }
 
 impl From<GroupNow> for GroupHealth {
     fn from(now: GroupNow) -> GroupHealth {
-        let GroupNow { id, primary, backup, drives, drifting } = now;
+        let GroupNow { id, primary, backup, drives, drifting, .. } = now;
         GroupHealth { id, primary, backup, drives, drifting }
     }
 }

@@ -8,7 +8,7 @@ use crate::command::{EachWayKind, Period};
 use crate::digest::{Digest, Digester};
 use crate::event::{HouseAccount, MarketStatus};
 use crate::id::{ActorId, GroupId};
-use crate::market::{Market, Suspension};
+use crate::market::{Market, MarketStep, Suspension};
 use crate::rules::Rules;
 use crate::shed::Shedding;
 use crate::shorten::shortened;
@@ -55,6 +55,8 @@ impl<R: Rules> State<R> {
             rule(drifted == usize::from(market.drifted), || {
                 format!("{id} counts the selections whose feeds are too far apart")
             })?;
+            let priced = market.status.after(MarketStep::Close).is_some();
+            rule(priced || drifted == 0, || format!("{id} has a result, and no feeds are apart"))?;
             let since = market.drift_since != Timestamp(0);
             rule(since == (drifted != 0), || format!("{id} knows since when its feeds are apart"))?;
             for (selection, kept) in block.iter().enumerate() {

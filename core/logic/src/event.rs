@@ -1140,7 +1140,7 @@ events! {
         /// Zero.
         zero: [u8; 5],
     }
-    /// The feeds of a market are further apart than its tier's band, or not any more.
+    /// The feeds of a market are further apart than its tier's band, or not any more: with a result none are.
     DriftChanged = 51 [24] {
         /// The market.
         market: MarketId,

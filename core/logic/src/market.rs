@@ -156,7 +156,7 @@ pub(crate) struct Market {
     pub(crate) auto_queued: bool,
     pub(crate) auto_again: bool,
     /// Selections whose feeds were further apart than the tier's band when one of them last spoke, and
-    /// since when there are any.
+    /// since when there are any. None has a result.
     pub(crate) drifted: u16,
     pub(crate) drift_since: Timestamp,
     /// For probes only.

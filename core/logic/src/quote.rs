@@ -265,6 +265,8 @@ impl<R: Rules> State<R> {
         if self.tier_of(market).drift_band == 0 || kept.withdrawn {
             return None;
         }
+        // The same step as closing: with a result there is nothing left to price.
+        market.status.after(MarketStep::Close)?;
         self.find_group(market.group)?;
         for (slot, quote) in kept.quotes.iter().enumerate() {
             let feed = &self.feeds[usize::from(self.feed_in(market, slot).0)];
@@ -275,6 +277,14 @@ impl<R: Rules> State<R> {
         }
         let [primary, backup] = &kept.quotes;
         Some(apart(primary.sent.price, backup.sent.price))
+    }
+
+    /// Looks at all selections of a market, whose result is in or was taken back: no feed speaks of a
+    /// market with a result any more, so its drift ends here, or begins again.
+    pub(crate) fn look_at_all_drifts(&mut self, index: u32, events: &mut Events) {
+        for selection in 0..self.markets[index as usize].selections {
+            self.look_at_drift(index, SelectionIndex(selection), events);
+        }
     }
 
     /// Notices whether the feeds of a selection are too far apart, after one of them spoke.

@@ -176,6 +176,7 @@ impl<R: Rules> State<R> {
             self.selections[place as usize].result = Some(entry);
         }
         self.set_status(index, status, events);
+        self.look_at_all_drifts(index, events);
         let job = self.next_job(index);
         events.push(&ResultRecorded { market: body.market, job, settlement, zero: 0 });
         Ok(self.start_job(index, JobKind::Settle, events))
@@ -222,6 +223,7 @@ impl<R: Rules> State<R> {
         market.settlement += 1;
         let settlement = market.settlement;
         self.set_status(index, status, events);
+        self.look_at_all_drifts(index, events);
         let job = self.next_job(index);
         events.push(&ResultRolledBack { market: body.market, job, settlement, zero: 0 });
         Ok(self.start_job(index, JobKind::Rollback, events))

@@ -287,6 +287,22 @@ impl Auditor {
         }));
     }
 
+    /// A market has a result: it has no prices that could be apart. The last runner that was is named.
+    pub(super) fn ends_drift(&mut self, id: MarketId) {
+        let Some(market) = self.markets.get_mut(&id.raw()) else { return };
+        let Some(last) = market.runners.iter().rposition(|runner| runner.over) else { return };
+        market.runners.iter_mut().for_each(|runner| runner.over = false);
+        market.drift_since = 0;
+        self.told.push(Event::DriftChanged(DriftChanged {
+            market: id,
+            since: Timestamp(0),
+            ppm: 0,
+            selection: SelectionIndex(last as u16),
+            over: 0,
+            zero: 0,
+        }));
+    }
+
     /// A trader's word on a price.
     pub(super) fn trader_price(&mut self, body: &TraderPrice) -> Decided {
         use MarketStatus::*;

@@ -457,6 +457,7 @@ impl Auditor {
         let settlement = market.settlement;
         self.ends_offers(body.market);
         self.market_goes_to(body.market, to);
+        self.ends_drift(body.market);
         let (market, job) = (body.market, JobId(self.next_job(id)));
         self.told.push(Event::ResultRecorded(ResultRecorded { market, job, settlement, zero: 0 }));
         let answer = self.start_job(market, JobKind::Settle);
@@ -493,6 +494,11 @@ impl Auditor {
         market.settlement += 1;
         let settlement = market.settlement;
         self.market_goes_to(body.market, to);
+        // Its prices are asked for again, as they were last sent.
+        let runners = self.markets.get(&id).map_or(0, |market| market.runners.len());
+        for at in 0..runners {
+            self.compares_feeds(body.market, at);
+        }
         let (market, job) = (body.market, JobId(self.next_job(id)));
         let told = ResultRolledBack { market, job, settlement, zero: 0 };
         self.told.push(Event::ResultRolledBack(told));

@@ -360,7 +360,8 @@ impl Fold {
     /// How far primary and backup are apart on a selection, in parts per million, if they can be
     /// compared.
     pub(super) fn drift(&self, market: &Market, selection: &Selection) -> Option<u32> {
-        let group = self.groups.get(&market.group.0).filter(|_| !selection.withdrawn)?;
+        let runs = is_priced(market.status) && !selection.withdrawn;
+        let group = self.groups.get(&market.group.0).filter(|_| runs)?;
         for (quote, feed) in selection.quotes.iter().zip(group.feeds) {
             let of_now = self.feeds.get(&feed.0)?.generation == quote.generation;
             if !of_now || quote.quoted.is_none() || quote.kept_back.is_some() {
@@ -389,6 +390,11 @@ pub(super) fn ticks(tier: &SetTier, steps: u8) -> u32 {
         Some(LiabilityAct::Step) => u32::from(steps) * u32::from(tier.ticks),
         _ => 0,
     }
+}
+
+/// Whether a market in this status may have other prices: no result of it is in.
+pub(super) fn is_priced(status: MarketStatus) -> bool {
+    matches!(status, MarketStatus::Defined | MarketStatus::Open | MarketStatus::Closed)
 }
 
 /// The ladder that everybody trades on: up to this price, so far apart; in ten-thousandths.

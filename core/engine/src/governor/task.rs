@@ -1,17 +1,15 @@
 //! Shows a governor the engine, and gives its commands: from any thread but the deciding one.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use betring_core::answer::{AnswerKind, Reply};
-use betring_core::id::Token;
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::Slot;
 
+use super::queue::{Answered, Queue};
 use super::{Action, FeedSeen, Governor, GroupSeen, MarketSeen, Observation, Rules, ShedSeen};
 use crate::control::Control;
 use crate::dials::{Beats, RefusedFor};
@@ -25,9 +23,6 @@ use crate::shared::Shared;
 pub const TURN: Duration = Duration::from_millis(5);
 /// How often it looks at markets, of which there are many.
 const BEAT: Nanos = Nanos::from_secs(1);
-/// Commands that wait for room in the ring, or for their answers: a command of a rule and a subject
-/// each, so more means that nobody answers.
-const WAITING_MAX: usize = 4096;
 
 /// What became of something that a governor wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +35,8 @@ pub enum What {
     Refused(Reject),
     /// It would have been sent, if the governor did more than to look.
     Dry,
-    /// It was given up: too much waits.
-    GivenUp,
+    /// It was not done: before that could be, something else was wanted of the same thing.
+    Superseded,
 }
 
 /// What a governor did, or would have done.
@@ -63,16 +58,9 @@ impl fmt::Display for Deed {
             What::Done => write!(f, "{at} done: governor {action}"),
             What::Refused(reject) => write!(f, "{at} {reject}: governor {action}"),
             What::Dry => write!(f, "{at} would have been done: governor {action}"),
-            What::GivenUp => write!(f, "{at} given up: governor {action}"),
+            What::Superseded => write!(f, "{at} not done any more: governor {action}"),
         }
     }
-}
-
-#[derive(Debug)]
-struct Waiting {
-    action: Action,
-    slot: Slot,
-    sent: Option<Token>,
 }
 
 /// What the task reads of an engine.
@@ -91,7 +79,7 @@ pub struct GovernorTask {
     instruments: Instruments,
     control: Control,
     dry: bool,
-    waiting: VecDeque<Waiting>,
+    queue: Queue,
     seen: Observation,
     beats: Vec<Beats>,
     refused: Vec<[u32; RefusedFor::ALL.len()]>,
@@ -106,7 +94,7 @@ impl GovernorTask {
             instruments,
             control,
             dry: false,
-            waiting: VecDeque::new(),
+            queue: Queue::default(),
             seen: Observation::default(),
             beats: vec![Beats::NONE; markets],
             refused: vec![[0; RefusedFor::ALL.len()]; markets],
@@ -130,7 +118,7 @@ impl GovernorTask {
     }
 
     /// Looks once, sends what is to be done, and reads the answers to what was sent before. It never
-    /// waits: what the ring has no room for is sent at the next turn, under the same key.
+    /// waits: what the ring has no room for is sent at the next turn, if it is still wanted then.
     ///
     /// # Errors
     /// [`Error::Poisoned`], [`Error::Closed`]: there is nothing left to govern.
@@ -150,12 +138,9 @@ impl GovernorTask {
                 deeds.push(Deed { at: now, action, what: What::Dry });
                 continue;
             }
-            if WAITING_MAX <= self.waiting.len() {
-                deeds.push(Deed { at: now, action, what: What::GivenUp });
-                continue;
+            if let Some(action) = self.queue.push(action) {
+                deeds.push(Deed { at: now, action, what: What::Superseded });
             }
-            let slot = self.control.slot_of(&action);
-            self.waiting.push_back(Waiting { action, slot, sent: None });
         }
         self.send(now, &mut deeds);
         Ok(deeds)
@@ -179,32 +164,32 @@ impl GovernorTask {
     }
 
     fn send(&mut self, now: Timestamp, deeds: &mut Vec<Deed>) {
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.sent.is_none()) {
+        while let Some(action) = self.queue.first() {
+            let slot = self.control.slot_of(action);
             // No room, or no credit: the rest stays in its order.
-            let Ok(ticket) = self.control.send(&waiting.slot) else { return };
-            waiting.sent = Some(ticket.token);
-            deeds.push(Deed { at: now, action: waiting.action.clone(), what: What::Sent });
+            let Ok(ticket) = self.control.send(&slot) else { return };
+            let Some(action) = self.queue.sent(ticket.token) else { return };
+            deeds.push(Deed { at: now, action, what: What::Sent });
         }
     }
 
     /// Reads the answers. What never executed, for its time was over before there was room, is asked
-    /// for again; what was decided is that.
+    /// for again, unless something else is wanted since; what was decided is that.
     fn answers(&mut self, now: Timestamp, deeds: &mut Vec<Deed>) {
         let mut replies = [Reply::default(); 64];
         let count = self.control.replies(&mut replies);
         for reply in &replies[..count] {
-            let at = self.waiting.iter().position(|w| w.sent == Some(reply.token));
-            let Some(done) = at.and_then(|at| self.waiting.remove(at)) else { continue };
             let what = match (reply.answer.kind(), reply.answer.reject()) {
-                (AnswerKind::Refused, Some(Reject::Expired | Reject::Overloaded)) => {
-                    let slot = self.control.slot_of(&done.action);
-                    self.waiting.push_front(Waiting { slot, sent: None, ..done });
-                    continue;
-                }
                 (AnswerKind::Refused, reject) => What::Refused(reject.unwrap_or(Reject::Malformed)),
                 _ => What::Done,
             };
-            deeds.push(Deed { at: now, action: done.action, what });
+            let never = matches!(what, What::Refused(Reject::Expired | Reject::Overloaded));
+            let (action, what) = match self.queue.answered(reply.token, !never) {
+                Answered::Decided(action) => (action, what),
+                Answered::Superseded(action) => (action, What::Superseded),
+                Answered::Again | Answered::Unknown => continue,
+            };
+            deeds.push(Deed { at: now, action, what });
         }
     }
 
@@ -216,7 +201,8 @@ impl GovernorTask {
         self.seen.ring_percent = (waiting * 100 / slots.max(1)).min(100) as u8;
         self.seen.stake_factor = shared.dials.factor();
         let (said, mode) = (shared.admission.said(), shared.admission.mode());
-        let by_governor = said.by == self.control.actor();
+        let actor = self.control.actor();
+        let by_governor = said.by == actor;
         self.seen.shed = ShedSeen { mode, said: said.mode, by_governor };
         self.seen.feeds.clear();
         let feeds = FeedHealth::all(shared, desks, now);
@@ -236,6 +222,7 @@ impl GovernorTask {
             primary: group.primary,
             backup: group.backup,
             drives: group.drives,
+            by_governor: group.switched_by == Some(actor),
             drifting: group.drifting,
         }));
         let span = self.beat_at.map(|at| now.since(at));

@@ -39,6 +39,7 @@ fn quiet() -> Observation {
             primary: PRIMARY,
             backup: BACKUP,
             drives: Drives::Primary,
+            by_governor: false,
             drifting: 0,
         }],
         markets: vec![MarketSeen {
@@ -102,6 +103,9 @@ fn cash_outs_of_a_group_stop_at_once_when_its_feed_is_in_doubt() {
     let mut seen = quiet();
     seen.feeds[1].is_up = false;
     assert_eq!(at(&mut governor, 10, &seen), [""; 0]);
+    // Nor do prices that it sent last, and that nothing can be compared with.
+    seen.groups[0].drifting = 1;
+    assert_eq!(at(&mut governor, 15, &seen), [""; 0]);
     // One of three messages is no rate.
     seen = quiet();
     (seen.feeds[0].error_ppm, seen.feeds[0].recent) = (333_333, 3);
@@ -120,7 +124,7 @@ fn the_backup_drives_after_two_seconds_and_the_primary_again_after_a_minute() {
         ["switches G1 to its Backup (backup, reason 9002)"]
     );
     // With the backup the cash-outs come back.
-    seen.groups[0].drives = Drives::Backup;
+    (seen.groups[0].drives, seen.groups[0].by_governor) = (Drives::Backup, true);
     assert_eq!(at(&mut governor, 2_200, &seen), [""; 0]);
     assert_eq!(at(&mut governor, 4_200, &seen).len(), 1);
     // The primary is up, for 59 s; down for a moment; then up for a minute.
@@ -149,7 +153,7 @@ fn it_switches_to_no_feed_that_is_down_and_back_sooner_from_one_that_is() {
     assert_eq!(at(&mut governor, 62_099, &seen), [""; 0]);
     assert_eq!(at(&mut governor, 62_100, &seen).len(), 1);
     // Now the backup fails and the primary is up: nobody waits a minute for that.
-    seen.groups[0].drives = Drives::Backup;
+    (seen.groups[0].drives, seen.groups[0].by_governor) = (Drives::Backup, true);
     (seen.feeds[0].is_up, seen.feeds[1].is_up) = (true, false);
     at(&mut governor, 62_200, &seen);
     assert_eq!(at(&mut governor, 64_199, &seen), [""; 0]);
@@ -177,6 +181,72 @@ fn a_feed_that_a_trader_switched_is_not_switched_back() {
     assert_eq!(well, [""; 0]);
     let well = at(&mut governor, 163_000, &quiet());
     assert_eq!(well, ["unfreezes cash-outs of G1 (doubt, reason 9001)"]);
+}
+
+/// A quiet night with this feed driving the group, and whether the governor has switched it last.
+fn driven(drives: Drives, by_governor: bool) -> Observation {
+    let mut seen = quiet();
+    (seen.groups[0].drives, seen.groups[0].by_governor) = (drives, by_governor);
+    seen
+}
+
+/// The same with the primary down.
+fn primary_down(drives: Drives, by_governor: bool) -> Observation {
+    let mut seen = driven(drives, by_governor);
+    seen.feeds[0].is_up = false;
+    seen
+}
+
+/// A governor of the rule for the backup only.
+fn switcher() -> Governor {
+    let rules = Rules::default();
+    let backup = rules.iter().filter(|rule| rule.then == Then::SwitchFeed).cloned();
+    Governor::new(Rules::new(backup).expect("good"))
+}
+
+#[test]
+fn a_feed_that_a_trader_switched_there_and_back_again_is_not_switched_back() {
+    let mut governor = switcher();
+    at(&mut governor, 0, &primary_down(Drives::Primary, false));
+    let switched = says(&mut governor, 2_000, &primary_down(Drives::Primary, false));
+    assert_eq!(switched, ["switches G1 to its Backup"]);
+    assert_eq!(says(&mut governor, 2_005, &primary_down(Drives::Backup, true)), [""; 0]);
+    // The trader wants the primary, down as it is; then the backup. Now it is the trader's.
+    assert_eq!(says(&mut governor, 2_100, &primary_down(Drives::Primary, false)), [""; 0]);
+    assert_eq!(says(&mut governor, 2_200, &primary_down(Drives::Backup, false)), [""; 0]);
+    for now in [3_000, 63_000, 200_000] {
+        assert_eq!(says(&mut governor, now, &driven(Drives::Backup, false)), [""; 0]);
+    }
+    // The trader takes it back, and the primary fails again: that is another time.
+    says(&mut governor, 300_000, &primary_down(Drives::Primary, false));
+    let again = says(&mut governor, 302_000, &primary_down(Drives::Primary, false));
+    assert_eq!(again, ["switches G1 to its Backup"]);
+}
+
+#[test]
+fn a_trader_who_switches_just_before_the_governor_is_not_undone() {
+    let mut governor = switcher();
+    at(&mut governor, 0, &primary_down(Drives::Primary, false));
+    let switched = says(&mut governor, 2_000, &primary_down(Drives::Primary, false));
+    // The trader's command was first in the order; the governor's is refused, for it is so already.
+    assert_eq!(switched, ["switches G1 to its Backup"]);
+    assert_eq!(says(&mut governor, 2_005, &primary_down(Drives::Backup, false)), [""; 0]);
+    for now in [3_000, 63_000, 200_000] {
+        assert_eq!(says(&mut governor, now, &driven(Drives::Backup, false)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_switch_that_comes_into_force_after_its_reason_is_gone_is_switched_back() {
+    let mut governor = switcher();
+    at(&mut governor, 0, &primary_down(Drives::Primary, false));
+    assert_eq!(says(&mut governor, 2_000, &primary_down(Drives::Primary, false)).len(), 1);
+    // Nothing is decided for more than a minute, in which the primary is up again.
+    assert_eq!(says(&mut governor, 3_000, &driven(Drives::Primary, false)), [""; 0]);
+    assert_eq!(says(&mut governor, 63_000, &driven(Drives::Primary, false)), [""; 0]);
+    let late = says(&mut governor, 64_000, &driven(Drives::Backup, true));
+    assert_eq!(late, ["switches G1 to its Primary"]);
+    assert_eq!(says(&mut governor, 64_005, &driven(Drives::Backup, true)), [""; 0], "once");
 }
 
 #[test]
@@ -432,6 +502,24 @@ fn a_stricter_cap_goes_below_what_a_trader_set_and_back_to_it() {
     assert_eq!(says(&mut governor, 3, &one_market(2_000, 30)), ["sets the stakes of M1 to 10 %"]);
     assert_eq!(says(&mut governor, 4, &one_market(200, 10)), ["sets the stakes of M1 to 30 %"]);
     assert_eq!(says(&mut governor, 5, &one_market(1, 30)), [""; 0]);
+}
+
+/// A place that one market leaves is taken by the next, all season long.
+#[test]
+fn a_governor_keeps_of_a_season_of_markets_no_more_than_of_its_last_night() {
+    let rules =
+        [slow("cap", 100, Then::Cap { percent: 20 }), slow("freeze", 100, Then::FreezeCashOut)];
+    let mut governor = Governor::new(Rules::new(rules).expect("good"));
+    let mut kept = Vec::new();
+    for generation in 100..400 {
+        let mut night = one_market(1, 100);
+        night.markets[0].id = MarketId::new(0, generation);
+        let first = says(&mut governor, i64::from(generation) * 10, &night);
+        assert_eq!(first.len(), 1, "what an earlier run may have frozen is tidied up: {first:?}");
+        assert_eq!(says(&mut governor, i64::from(generation) * 10 + 5, &night), [""; 0]);
+        kept.push(format!("{governor:?}").len());
+    }
+    assert_eq!(kept[0], kept[299]);
 }
 
 #[test]
@@ -704,6 +792,237 @@ fn what_was_said_of_shedding_outlives_a_restart_and_a_governor_undoes_only_its_o
     engine.shutdown().expect("in order");
     let engine = Engine::open(config()).expect("opened");
     assert_eq!(engine.shedding(), Shed::Auto, "of another configuration, too");
+}
+
+/// So often, 390 ms apart, both feeds are heard and the governor looks; what it did.
+fn goes_on(
+    night: &mut Night,
+    clock: &Clock,
+    task: &mut GovernorTask,
+    times: usize,
+) -> Vec<(What, Act)> {
+    let mut all = Vec::new();
+    for _ in 0..times {
+        for feed in [&mut night.primary, &mut night.backup] {
+            feed.heartbeat(clock.now()).map(drop).expect("taken");
+        }
+        night.table.engine.run_until_idle().expect("turns");
+        all.extend(acts(&task.turn(clock.now()).expect("open")));
+        night.table.engine.run_until_idle().expect("turns");
+        all.extend(acts(&task.turn(clock.now()).expect("open")));
+        clock.advance(Nanos::from_millis(390));
+    }
+    all.retain(|(what, _)| *what != What::Sent);
+    all
+}
+
+#[test]
+fn a_market_that_drifted_and_is_over_does_not_hold_up_the_cash_outs_of_its_group() {
+    for closed in [false, true] {
+        let dir = dir();
+        let clock = Clock::manual(Timestamp(1_000_000_000_000));
+        let mut night = Night::open(small(&dir, Layout::Inline).clock(clock.clone()));
+        let mut task = night.table.engine.governor(Rules::default()).expect("registered");
+        let at = Subject::Group(night.group.id);
+        let freeze = |frozen| (What::Done, Act::FreezeCashOut { at, frozen });
+        assert_eq!(goes_on(&mut night, &clock, &mut task, 2), [freeze(false)], "tidied up");
+        let tier = TierTerms::new().drift(20_000, Nanos::from_secs(60));
+        night.table.trader.set_tier(1, tier).expect("set");
+        night.table.trader.assign_tier(&night.market, 1).expect("assigned");
+        let price = [(SelectionIndex(0), Some(price!(1.20)))];
+        night.primary.prices(&night.market, &price, clock.now()).map(drop).expect("taken");
+        assert_eq!(goes_on(&mut night, &clock, &mut task, 2), [freeze(true)]);
+        assert_eq!(night.table.engine.health().groups[0].drifting, 1);
+        assert_eq!(goes_on(&mut night, &clock, &mut task, 20), [], "for as long as it lasts");
+        // No feed speaks of this market any more.
+        if closed {
+            night.table.trader.close_market(&night.market).expect("closed");
+        } else {
+            let results = [SelectionOutcome::Win, SelectionOutcome::Lose];
+            night.table.trader.result(&night.market, results).expect("settling");
+        }
+        assert_eq!(night.table.engine.health().groups[0].drifting, 0);
+        assert_eq!(
+            goes_on(&mut night, &clock, &mut task, 10),
+            [freeze(false)],
+            "two seconds later"
+        );
+        if !closed {
+            // The result is taken back: it drifts again, and counts once it is open.
+            night.table.trader.rollback_result(&night.market, None).expect("taken back");
+            assert_eq!(night.table.engine.health().groups[0].drifting, 0);
+        }
+        night.table.trader.open_market(&night.market).expect("open");
+        assert_eq!(goes_on(&mut night, &clock, &mut task, 2), [freeze(true)]);
+    }
+}
+
+#[test]
+fn a_later_run_counts_the_open_markets_that_drift() {
+    let dir = dir();
+    let config = || small(&dir, Layout::OneThread);
+    let mut night = Night::open(config());
+    let tier = TierTerms::new().drift(20_000, Nanos::from_secs(60));
+    night.table.trader.set_tier(1, tier).expect("set");
+    night.table.trader.assign_tier(&night.market, 1).expect("assigned");
+    let price = [(SelectionIndex(0), Some(price!(1.20)))];
+    night.primary.prices(&night.market, &price, Timestamp(0)).map(drop).expect("taken");
+    night.primary.settle(SECOND).expect("answered");
+    let Night { table, market, .. } = night;
+    let drifting = |engine: &Engine| engine.health().groups[0].drifting;
+    assert_eq!(drifting(&table.engine), 1);
+    let Table { engine, .. } = table;
+    engine.shutdown().expect("in order");
+    let engine = Engine::open(config()).expect("opened");
+    assert_eq!(drifting(&engine), 1);
+    engine.control("trader:anna").expect("a seat").close_market(&market).expect("closed");
+    assert_eq!(drifting(&engine), 0);
+    engine.shutdown().expect("in order");
+    assert_eq!(drifting(&Engine::open(config()).expect("opened")), 0);
+}
+
+#[test]
+fn at_work_it_switches_back_what_it_switched_and_not_what_a_trader_has_switched_since() {
+    // A trader switches there and back, seen or not by the governor in between.
+    for trader in [None, Some(true), Some(false)] {
+        let dir = dir();
+        let clock = Clock::manual(Timestamp(1_000_000_000_000));
+        let mut night = Night::open(small(&dir, Layout::Inline).clock(clock.clone()));
+        let when = When::PrimaryDown;
+        let (after, until, name) = (Nanos::ZERO, Nanos::ZERO, "backup".to_owned());
+        let rule = Rule { name, when, after, until, then: Then::SwitchFeed, reason: 9_002 };
+        let rules = Rules::new([rule]).expect("good");
+        let mut task = night.table.engine.governor(rules).expect("registered");
+        let switch = |to| Act::SwitchFeed { group: night.group.id, to };
+        let (there, back) = (switch(Drives::Backup), switch(Drives::Primary));
+        clock.advance(Nanos::from_millis(300));
+        night.backup.heartbeat(clock.now()).map(drop).expect("taken");
+        night.table.engine.run_until_idle().expect("turns");
+        // The primary is silent for longer than its 400 ms.
+        clock.advance(Nanos::from_millis(200));
+        assert_eq!(acts(&task.turn(clock.now()).expect("open")), [(What::Sent, there)]);
+        night.table.engine.run_until_idle().expect("turns");
+        assert_eq!(acts(&task.turn(clock.now()).expect("open")), [(What::Done, there)]);
+        if let Some(seen) = trader {
+            for to in [Drives::Primary, Drives::Backup] {
+                night.table.trader.switch_feed(night.group, to).expect("switched");
+                if seen {
+                    assert_eq!(acts(&task.turn(clock.now()).expect("open")), []);
+                }
+            }
+        }
+        night.primary.heartbeat(clock.now()).map(drop).expect("taken");
+        night.primary.recovered(clock.now()).map(drop).expect("taken");
+        let all = goes_on(&mut night, &clock, &mut task, 4);
+        let (done, drives) = match trader {
+            None => (vec![(What::Done, back)], Drives::Primary),
+            Some(_) => (vec![], Drives::Backup),
+        };
+        assert_eq!(all, done);
+        assert_eq!(night.table.engine.health().groups[0].drives, drives);
+    }
+}
+
+/// One bet on the table's market whose customer waits for 300 ms.
+fn bets_slowly(table: &mut Table, clock: &Clock, n: u128) {
+    let place = bet(table.account, &table.market, n);
+    let ticket = table.client.try_submit(place).expect("taken");
+    clock.advance(Nanos::from_millis(300));
+    table.engine.run_until_idle().expect("turns");
+    let answer = table.client.wait(ticket, SECOND);
+    assert!(matches!(answer, Outcome::Accepted(_)), "{answer}");
+}
+
+/// A cap and a freeze are asked for, and taken back; nothing of it is decided before its time is over.
+#[test]
+fn after_a_stall_what_was_taken_back_meanwhile_is_not_done() {
+    let dir = dir();
+    let clock = Clock::manual(Timestamp(1_000_000_000_000));
+    let mut table = set(small(&dir, Layout::Inline).clock(clock.clone()));
+    let rules =
+        [slow("cap", 250, Then::Cap { percent: 20 }), slow("freeze", 250, Then::FreezeCashOut)];
+    let rules = Rules::new(rules).expect("good");
+    let mut task = table.engine.governor(rules).expect("registered");
+    let mut turn = |clock: &Clock| acts(&task.turn(clock.now()).expect("open"));
+    turn(&clock);
+    bets_slowly(&mut table, &clock, 50);
+    let market = table.market.id();
+    let set = |percent| Act::SetStakeFactor { scope: StakeScope::Market(market), percent };
+    let freeze = |frozen| Act::FreezeCashOut { at: Subject::Market(market), frozen };
+    clock.advance(Nanos::from_secs(1));
+    assert_eq!(turn(&clock), [(What::Sent, freeze(true)), (What::Sent, set(20))]);
+    clock.advance(Nanos::from_secs(1));
+    assert_eq!(turn(&clock), [(What::Sent, set(100)), (What::Sent, freeze(false))]);
+    clock.advance(Nanos::from_secs(3_600));
+    table.engine.run_until_idle().expect("turns");
+    assert_eq!(
+        turn(&clock),
+        [
+            (What::Superseded, freeze(true)),
+            (What::Superseded, set(20)),
+            (What::Sent, set(100)),
+            (What::Sent, freeze(false)),
+        ]
+    );
+    table.engine.run_until_idle().expect("turns");
+    assert_eq!(turn(&clock), [(What::Done, set(100)), (What::Done, freeze(false))]);
+    assert_eq!(table.engine.market_health(market).expect("there").stake_factor, 100);
+    let ask = CashOut::new(table.account, BetId::new(0, 1)).any_value();
+    let ticket = table.client.try_submit(ask.key(key(60))).expect("taken");
+    let sold = table.client.wait(ticket, SECOND);
+    assert!(matches!(sold, Outcome::Done(_)), "{sold}");
+}
+
+/// What is still wanted after a stall is asked for again, first what closes something.
+#[test]
+fn after_a_stall_what_is_still_wanted_is_done_in_its_order() {
+    let dir = dir();
+    let clock = Clock::manual(Timestamp(1_000_000_000_000));
+    let mut table = set(small(&dir, Layout::Inline).clock(clock.clone()));
+    let until = Nanos::from_secs(3_600);
+    let rules = [Then::Cap { percent: 20 }, Then::FreezeCashOut]
+        .map(|then| Rule { until, ..slow("slow", 250, then) });
+    let rules = Rules::new(rules).expect("good");
+    let mut task = table.engine.governor(rules).expect("registered");
+    let mut turn = |clock: &Clock| acts(&task.turn(clock.now()).expect("open"));
+    turn(&clock);
+    bets_slowly(&mut table, &clock, 50);
+    let market = table.market.id();
+    let set = Act::SetStakeFactor { scope: StakeScope::Market(market), percent: 20 };
+    let freeze = Act::FreezeCashOut { at: Subject::Market(market), frozen: true };
+    clock.advance(Nanos::from_secs(1));
+    assert_eq!(turn(&clock), [(What::Sent, freeze), (What::Sent, set)]);
+    clock.advance(Nanos::from_secs(600));
+    table.engine.run_until_idle().expect("turns");
+    assert_eq!(turn(&clock), [(What::Sent, freeze), (What::Sent, set)]);
+    table.engine.run_until_idle().expect("turns");
+    assert_eq!(turn(&clock), [(What::Done, freeze), (What::Done, set)]);
+}
+
+/// More markets than a ring has slots, and all of them at once: none is forgotten.
+#[test]
+fn what_a_governor_wants_of_thousands_of_markets_is_done_in_all_of_them() {
+    let dir = dir();
+    let clock = Clock::manual(Timestamp(1_000_000_000_000));
+    let many = Capacities { markets: 1 << 13, selections: 1 << 14, ..capacities() };
+    let config = small(&dir, Layout::Inline).clock(clock.clone()).capacities(many);
+    let mut table = set(config);
+    for n in 1..4_200 {
+        table.trader.define_market(&format!("m{n}"), ["Home", "Away"]).expect("defined");
+    }
+    let rules = Rules::new([slow("slow", 250, Then::FreezeCashOut)]).expect("good");
+    let mut task = table.engine.governor(rules).expect("registered");
+    task.turn(clock.now()).expect("open");
+    clock.advance(Nanos::from_secs(1));
+    let (mut all, mut idle) = (Vec::new(), 0);
+    while idle < 3 {
+        let deeds = acts(&task.turn(clock.now()).expect("open"));
+        table.engine.run_until_idle().expect("turns");
+        idle = if deeds.is_empty() { idle + 1 } else { 0 };
+        all.extend(deeds);
+    }
+    let done = all.iter().filter(|(what, _)| *what == What::Done).count();
+    assert_eq!((done, all.len()), (4_200, 8_400), "each is sent and done");
 }
 
 #[test]

@@ -4,6 +4,91 @@ use betring_core::script::{Runner, check};
 use betring_core::{HouseRules, State};
 
 scripts! {
+    feeds_that_are_apart_when_the_result_comes_are_not_apart_any_more: "
+        feed F1
+        feed F2
+        recovered F1
+        recovered F2
+        group G1 F1 F2
+        tier 2 drift 2%
+        market M1 done Home Away group G1 tier 2 bound 1h
+        open M1
+        prices M1 Home 2.00 feed F1
+        prices M1 Home 2.00 feed F2
+        prices M1 Home 1.20 feed F1
+        drift M1                         -> over @0ns
+        # The home team has won: no feed speaks of this market again.
+        result M1 Home
+        events                           -> MarketChanged DriftChanged ResultRecorded JobStarted Answered
+        drift M1                         -> within
+        # Another result changes nothing of that, nor does the end of the settlement.
+        result M1 Away
+        events                           -> MarketChanged ResultRecorded JobStarted Answered
+        tick
+        drift M1                         -> within
+    ";
+
+    a_result_that_is_taken_back_compares_the_feeds_again_and_the_dwell_begins_anew: "
+        fund A7 100.00
+        feed F1 silence 1h
+        feed F2 silence 1h
+        recovered F1
+        recovered F2
+        group G1 F1 F2
+        tier 2 drift 2% dwell 60s
+        market M1 cup Home Away group G1 tier 2 bound 1h
+        market M2 low Home Away group G1 tier 2 bound 1h
+        open M1
+        open M2
+        prices M1 2.00 3.00 feed F1
+        prices M1 2.00 3.00 feed F2
+        place R1 A7 M1/Away 1.00 any     -> B1
+        prices M1 1.20 4.00 feed F1
+        prices M2 1.20 3.00 feed F1
+        prices M2 2.00 3.00 feed F2
+        @10s result M1 Home
+        result M2 Home
+        tick
+        drift M1                         -> within
+        @20s rollback M1
+        drift M1                         -> over @20s
+        tick
+        open M1
+        value B1                         -> CashOutFrozen
+        @79s place R2 A7 M1/Away 1.00 any -> B2
+        @80s place R3 A7 M1/Away 1.00 any -> PriceDrifted
+        prices M1 1.20 4.00 feed F2
+        drift M1                         -> within
+        place R4 A7 M1/Away 1.00 any     -> B3
+        # What was sent before a recovery is not compared, after a rollback either.
+        gap F1
+        recovered F1
+        rollback M2
+        drift M2                         -> within
+        prices M2 1.20 3.00 feed F1
+        drift M2                         -> over @80s
+    ";
+
+    a_closed_market_drifts_until_its_feeds_agree: "
+        feed F1 silence 1h
+        feed F2 silence 1h
+        recovered F1
+        recovered F2
+        group G1 F1 F2
+        tier 2 drift 2%
+        market M1 cup Home Away group G1 tier 2 bound 1h
+        open M1
+        prices M1 1.20 4.00 feed F1
+        prices M1 2.00 4.00 feed F2
+        @5s close M1
+        drift M1                         -> over @0ns
+        open M1
+        drift M1                         -> over @0ns
+        close M1
+        prices M1 2.00 4.00 feed F1
+        drift M1                         -> within
+    ";
+
     nobody_wins_by_selling_a_bet_back_at_the_price_that_the_bet_itself_has_shortened: "
         rules usual margin 5%
         fund A7 100.00

@@ -343,6 +343,36 @@ fn feeds_that_are_apart_for_too_long_are_found() {
 }
 
 #[test]
+fn a_drift_that_goes_on_with_a_result_is_found() {
+    let ends = |ends: bool| {
+        let mut tale = Tale::night(SetTier { drift_band: 50_000, ..tier() });
+        let (market, selection, zero) = (MARKET, HOME, 0);
+        let (since, ppm) = (tale.now(), 86_956);
+        let over = DriftChanged { market, since, ppm, selection, over: 1, zero };
+        let set = tale.quote(BACKUP, 23_000, 2);
+        tale.sends(BACKUP, 23_000, Told::default().event(set).event(over));
+        let header = tale.control();
+        let entries = [
+            ResultEntry::new(HOME, SelectionOutcome::Win),
+            ResultEntry::new(SelectionIndex(1), SelectionOutcome::Lose),
+        ];
+        let body = MarketResult { market, ..Default::default() };
+        let slots = build::result(header, body, &entries).expect("two entries");
+        let (job, kind) = (JobId(tale.seq + 1), JobKind::Settle as u8);
+        let told = Told::default().event(status(MarketStatus::Settling));
+        let since = Timestamp(0);
+        let within = DriftChanged { market, since, ppm: 0, selection, over: 0, zero };
+        let told = if ends { told.event(within) } else { told };
+        let told = told.event(ResultRecorded { market, job, settlement: 1, zero: 0 });
+        let told = told.event(JobStarted { job, market, kind, zero: [0; 7] });
+        tale.control_record(header, slots.as_bytes(), told);
+        tale.broken()
+    };
+    assert_eq!(ends(true), []);
+    assert_eq!(ends(false), [Rule::Drift]);
+}
+
+#[test]
 fn a_feed_of_another_version_and_the_end_of_another_recovery_are_found() {
     let versioned = || {
         let mut tale = Tale::begun();
