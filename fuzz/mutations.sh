@@ -209,7 +209,7 @@ mutate band-hold core/logic/src/quote.rs \
 mutate schema-quarantine core/logic/src/feed.rs \
     's/if self\.schema != 0 && schema != self\.schema \{/if false \&\& self.schema != 0 \&\& schema != self.schema {/' "${many[@]}"
 mutate recovery-of-another-request core/logic/src/feed.rs \
-    's/FeedStatus::Recovering => self\.request == 0 \|\| self\.request == request,/FeedStatus::Recovering => true,/' "${many[@]}"
+    's/Some\(asked\) => asked == 0 \|\| asked == request,/Some(_) => true,/' "${many[@]}"
 mutate owner-of-the-backup core/logic/src/group.rs \
     's/Some\(group\) => suspension\.without\(group\.unheard\(\)\),/Some(group) if group.unheard() == Owner::Feed => suspension.without(Owner::Feed), Some(_) => suspension,/' "${many[@]}"
 mutate switch-suspends core/logic/src/group.rs \

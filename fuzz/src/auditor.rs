@@ -75,6 +75,8 @@ struct Feed {
     status: FeedStatus,
     /// The adapter's number of its last request to send everything.
     request: u64,
+    /// Whether there was a request since the feed last was up or went down.
+    asked: bool,
     /// The version that its messages have to say; 0: any.
     schema: u32,
     /// Whether its messages take longer than they may.
@@ -86,6 +88,8 @@ struct Feed {
     silence_bound: i64,
     delay_bound: i64,
     quickest: Option<i64>,
+    /// How long the last message with a time was on its way, if nobody believed that.
+    odd: Option<i64>,
     suspended: Suspended,
     frozen: Suspended,
 }
@@ -235,6 +239,8 @@ struct Bet {
     settlements: u32,
     placed_seq: u64,
     placed_at: i64,
+    /// When its stake was taken from a customer who had limits of its own.
+    taken_at: Option<i64>,
     until: i64,
     state: BetState,
     key: RequestKey,
@@ -502,6 +508,7 @@ impl Auditor {
             feeds: vec![Feed {
                 status: FeedStatus::Up,
                 request: 0,
+                asked: false,
                 schema: 0,
                 slow: false,
                 generation: 1,
@@ -511,6 +518,7 @@ impl Auditor {
                 silence_bound: i64::MAX,
                 delay_bound: 0,
                 quickest: None,
+                odd: None,
                 suspended: Suspended::default(),
                 frozen: Suspended::default(),
             }],
@@ -1130,6 +1138,8 @@ impl Auditor {
         let within = [from, to].iter().all(|side| matches!(side, Side::House(_)));
         let probes = [from, to].iter().any(|side| self.is_synthetic(*side))
             || (within && self.bets.get(&bet).is_some_and(|bet| bet.synthetic));
+        // Of what is taken back, only the stake of a void comes from the customer to escrow.
+        let into_escrow = matches!(to, Side::House(HouseAccount::Escrow));
         let of_house = |side: Side| match side {
             Side::House(_) if probes => Side::House(HouseAccount::Probes),
             side => side,
@@ -1144,12 +1154,16 @@ impl Auditor {
         let through = self.passes_through;
         let sides = [(from, owed_by_one), (to, owed_by_other)];
         let now = self.now;
-        let placed = self.bets.get(&bet).map(|bet| bet.placed_at);
+        let taken = self.bets.get(&bet).and_then(|bet| bet.taken_at);
         for (side, came) in [(from, -amount), (to, amount)] {
             if let Side::Customer(id) | Side::Debtor(id) = side {
                 self.accounts
                     .entry(id)
-                    .and_modify(|account| account.counts(why, came, now, placed));
+                    .and_modify(|account| account.counts(why, came, now, taken, into_escrow));
+                let limited = self.accounts.get(&id).is_some_and(|account| account.own.is_some());
+                if why == TransferWhy::Stake && limited {
+                    self.bets.entry(bet).and_modify(|bet| bet.taken_at = Some(now));
+                }
             }
         }
         let (from, to) = (self.post(currency, from, -amount), self.post(currency, to, amount));
@@ -1387,7 +1401,7 @@ impl Auditor {
             let aside = feed.status == FeedStatus::Quarantined;
             let status = if aside { feed.status } else { FeedStatus::Recovering };
             feed.goes_down(status, self.seq);
-            (feed.last_number, feed.request) = (0, 0);
+            feed.last_number = 0;
         }
         self.told.push(Event::RunBegan(RunBegan { epoch: body.epoch, zero: 0 }));
         self.done(u64::from(body.epoch.0))
@@ -1437,6 +1451,7 @@ impl Auditor {
         self.feeds.push(Feed {
             status: FeedStatus::Recovering,
             request: 0,
+            asked: false,
             schema: body.schema,
             slow: false,
             generation: 1,
@@ -1446,6 +1461,7 @@ impl Auditor {
             silence_bound: body.silence_bound.0,
             delay_bound: body.delay_bound.0,
             quickest: None,
+            odd: None,
             suspended: Suspended::default(),
             frozen: Suspended::default(),
         });

@@ -255,8 +255,6 @@ struct Lines {
     /// When the key of the script's own trader can be forgotten, and the record before which a Step did that.
     forgets_after: Timestamp,
     forgot: Option<usize>,
-    /// What clocks of feeds show when a script begins.
-    source_began: Option<i64>,
 }
 
 /// One line of a script.
@@ -352,7 +350,6 @@ impl Lines {
             runs: Vec::new(),
             forgets_after: Timestamp(START).plus(Nanos(2 * genesis.window.0)),
             forgot: None,
-            source_began: None,
         }
     }
 
@@ -505,13 +502,9 @@ impl Lines {
         format!("{what} {}", owner.map_or_else(String::new, |o| o.to_string().to_lowercase()))
     }
 
-    /// What a feed's own clock shows, as if it had begun with the script.
-    fn source(&mut self, at: Timestamp, source: Timestamp) -> String {
-        if source.0 == 0 {
-            return String::new();
-        }
-        let began = *self.source_began.get_or_insert(source.0 - at.since(Timestamp(START)).0);
-        format!(" source {}", span(Timestamp(START + (source.0 - began))))
+    /// What a source's own clock shows, as it is: before anything is known of it, it is measured by the house's.
+    fn source(source: Timestamp) -> String {
+        if source.0 == 0 { String::new() } else { format!(" source {}", span(source)) }
     }
 
     fn envelope(&self, at: Timestamp, header: &Header, valid_until: Timestamp) -> String {
@@ -593,14 +586,14 @@ impl Lines {
         made: u64,
     ) -> Option<String> {
         let moved = match command {
-            Command::SetPrices(body, _) => self.source(at, body.source),
+            Command::SetPrices(body, _) => Self::source(body.source),
             Command::MarketResult(MarketResult { source, .. }, _)
             | Command::CancelBets(CancelBets { source, .. })
-            | Command::RollbackResult(RollbackResult { source, .. }) => self.source(at, *source),
+            | Command::RollbackResult(RollbackResult { source, .. }) => Self::source(*source),
             Command::FeedHeartbeat(FeedHeartbeat { source, .. })
             | Command::FeedGap(FeedGap { source, .. })
             | Command::FeedRecovering(FeedRecovering { source, .. })
-            | Command::FeedRecovered(FeedRecovered { source, .. }) => self.source(at, *source),
+            | Command::FeedRecovered(FeedRecovered { source, .. }) => Self::source(*source),
             _ => String::new(),
         };
         let own = |valid_until| self.envelope(at, header, valid_until);

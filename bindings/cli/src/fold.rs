@@ -222,6 +222,10 @@ struct Bet {
     /// The settlement in force: how it came out and what it paid; and how many there were.
     posted: Option<(BetOutcome, Minor)>,
     settlements: u32,
+    /// When its stake counted for its account's own limits, if it did.
+    staked: Option<Timestamp>,
+    /// The last record that took back a void of it.
+    unvoided: Seq,
     ask: Option<Ask>,
     auto: Minor,
 }

@@ -299,7 +299,7 @@ struct Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recovery {
     /// Any: nothing was asked for and nothing missed since this translator began, so it is the core who
-    /// decides what to believe.
+    /// decides what to believe: an end under a number only if its run was told of the request.
     Any,
     /// That of the one asked for last.
     Of(RequestId),

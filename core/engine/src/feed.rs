@@ -66,6 +66,10 @@ const PART: Nanos = Nanos::from_secs(10);
 pub(crate) struct Desk {
     /// The number of the feed's last message in this run.
     last: u64,
+    /// How many handles were given out: the number of the last one.
+    handles: u64,
+    /// Prices that could not be taken just now, and the handle that said them.
+    lost: Option<(u64, Vec<Slot>)>,
     messages: u64,
     errors: [u64; ParseError::ALL.len()],
     /// Number of the part since the start of time, messages in it, errors in it.
@@ -80,6 +84,16 @@ impl Desk {
             *part = (number, 0, 0);
         }
         part
+    }
+
+    /// A handle is about to send something. What was lost before it leaves its number out, unless it is the
+    /// same handle that says the same prices again.
+    fn leave_out_lost(&mut self, handle: u64, prices: Option<&Vec<Slot>>) {
+        if let Some((of, lost)) = self.lost.take()
+            && (of != handle || prices != Some(&lost))
+        {
+            self.last += 1;
+        }
     }
 
     fn message(&mut self, now: Timestamp) {
@@ -137,9 +151,10 @@ impl Default for FeedCounts {
 
 /// The handle of a feed's adapter. It never waits: whoever reads a feed has to go on reading.
 ///
-/// Its messages are numbered. Prices that could not be taken leave a hole in the numbers, unless the
-/// very next message is the same one again: so the markets of a feed whose prices were lost take no
-/// bets until it has reported its recovery.
+/// Its messages are numbered, by all handles of a feed together. Prices that could not be taken leave a
+/// hole in the numbers, unless the very next message of the feed is the same one again, of the same handle:
+/// so the markets of a feed whose prices were lost take no bets until it has reported its recovery. That is
+/// so even if the handle that lost them is gone.
 #[derive(Debug)]
 pub struct Feed {
     line: Line,
@@ -148,14 +163,20 @@ pub struct Feed {
     schema: u32,
     /// All handles of a feed count on.
     desk: Arc<Mutex<Desk>>,
-    lost: Option<Vec<Slot>>,
+    /// Which of them it is.
+    handle: u64,
     refused: u64,
     last_refusal: Option<Reject>,
 }
 
 impl Feed {
     pub(crate) fn new(line: Line, actor: ActorId, id: FeedId, desk: Arc<Mutex<Desk>>) -> Feed {
-        Feed { line, actor, id, schema: 0, desk, lost: None, refused: 0, last_refusal: None }
+        let handle = {
+            let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+            desk.handles += 1;
+            desk.handles
+        };
+        Feed { line, actor, id, schema: 0, desk, handle, refused: 0, last_refusal: None }
     }
 
     /// The version of the feed's messages that this adapter reads; every message says it from here on.
@@ -342,18 +363,14 @@ impl Feed {
     ) -> Result<Ticket, NotTaken> {
         self.take_replies();
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lost) = self.lost.take()
-            && prices.as_ref() != Some(&lost)
-        {
-            desk.last += 1;
-        }
+        desk.leave_out_lost(self.handle, prices.as_ref());
         let sent = self.line.try_submit(&numbered(desk.last + 1)?, Raw::No);
         match sent {
             Ok(_) => {
                 desk.last += 1;
                 desk.message(self.line.now());
             }
-            Err(_) => self.lost = prices,
+            Err(_) => desk.lost = prices.map(|prices| (self.handle, prices)),
         }
         sent
     }

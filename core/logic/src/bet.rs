@@ -256,6 +256,8 @@ pub(crate) struct Bet {
     pub(crate) settlements: u32,
     pub(crate) placed_seq: Seq,
     pub(crate) placed_at: Timestamp,
+    /// When its stake counted for its account's own limits; the least of all moments if it never did.
+    pub(crate) staked_at: Timestamp,
     /// Until when it waits: for its delay, a trader, the customer, or the delay of its cash-out.
     pub(crate) until: Timestamp,
     pub(crate) floor: u64,
@@ -359,6 +361,7 @@ impl Bet {
             settlements: 0,
             placed_seq: Seq(0),
             placed_at: Timestamp(0),
+            staked_at: Timestamp::MIN,
             until: Timestamp(0),
             floor: 0,
             key: crate::id::RequestKey::NONE,

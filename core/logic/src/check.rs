@@ -187,6 +187,14 @@ impl<R: Rules> State<R> {
             rule(bet.state != BetState::Held || bet.hold.bind.is_some(), || {
                 format!("{id} waits for a wallet")
             })?;
+            let counted = bet.staked_at != Timestamp::MIN;
+            let since = bet.placed_at <= bet.staked_at && bet.staked_at <= self.now;
+            let account = self.ledger.accounts.get(bet.account as usize);
+            let limited = account.is_some_and(|account| account.limited != NONE);
+            let own = limited && !bet.bonus && bet.state != BetState::Held;
+            rule(!counted || (since && own), || {
+                format!("{id} counts for its account's own limits since its stake was in escrow")
+            })?;
             let due = self.settlement_of(index as u32);
             let settled = bet.state.is_settled();
             let as_known = due.is_some_and(|(_, paid)| paid == bet.paid);
@@ -348,7 +356,9 @@ impl<R: Rules> State<R> {
             d.put(feed.status as u8).put(feed.generation).put(feed.seq).put(feed.heard.0);
             d.put(feed.heartbeat.0).put(feed.silence_bound.0).put(feed.delay_bound.0);
             d.put(feed.quickest.map_or(i64::MIN, |q| q.0));
-            d.put(feed.slow).put(feed.schema).put(feed.request);
+            d.put(feed.doubted.map_or(i64::MIN, |way| way.0));
+            d.put(feed.slow).put(feed.schema);
+            d.put(feed.request.is_some()).put(feed.request.unwrap_or(0));
             suspension(&mut d, &feed.suspension);
             suspension(&mut d, &feed.cash_out);
         }
@@ -501,7 +511,8 @@ impl<R: Rules> State<R> {
             d.put(EachWayKind::from(bet.each_way) as u8).put(bet.undecided).put(bet.present);
             d.put(bet.policy).put(bet.basis).put(bet.synthetic).put(bet.bonus);
             d.put(bet.cancelled).put(bet.single).put(bet.slippage).put(bet.ruleset);
-            d.put(bet.settlements).put(bet.placed_seq.0).put(bet.placed_at.0).put(bet.until.0);
+            d.put(bet.settlements).put(bet.placed_seq.0).put(bet.placed_at.0);
+            d.put(bet.staked_at.0).put(bet.until.0);
             d.put(bet.floor).bytes(bet.key.as_bytes()).put(bet.unit).put(bet.auto);
             d.put(bet.ask.take).put(bet.ask.accept).put(bet.ask.seq.0);
             d.put(bet.ask.policy).put(bet.ask.slippage).put(bet.ask.auto);

@@ -1,8 +1,8 @@
 //! Feeds: alive or silent, whole or with a gap, and from when on their prices count.
 //!
 //! A feed is down after a silence, a missing message or a lost connection; its adapter then asks it to
-//! send everything again, and only the end of that, not of another request, lets its prices count. One
-//! that sends another version of its messages than expected is in quarantine until an operator has
+//! send everything again, and only the end of that, not of another request or of another run's, lets its
+//! prices count. One that sends another version of its messages than expected is in quarantine until an operator has
 //! looked. Everything is found here, message by message, before anything is conflated.
 
 use crate::answer::Answer;
@@ -39,11 +39,14 @@ pub(crate) struct Feed {
     pub(crate) slow: bool,
     /// The version that its messages have to say; 0 any.
     pub(crate) schema: u32,
-    /// While it recovers: the adapter's number of its request, 0 where it has none. The end of another
-    /// request says nothing about this one.
-    pub(crate) request: u64,
-    /// The smallest (received − source) seen: what the two clocks differ by, plus its quickest way.
+    /// While it recovers: the adapter's number of its request, 0 where it has none; nothing if nobody has
+    /// asked in this run. The end of another request says nothing about this one.
+    pub(crate) request: Option<u64>,
+    /// The smallest (received − source) that was believed: what the two clocks differ by, plus its
+    /// quickest way.
     pub(crate) quickest: Option<Nanos>,
+    /// The same of its last message that said when it was sent, if that was not believed.
+    pub(crate) doubted: Option<Nanos>,
     pub(crate) suspension: Suspension,
     /// Who freezes the cash-outs of its markets.
     pub(crate) cash_out: Suspension,
@@ -89,8 +92,9 @@ impl Feed {
             delay_bound,
             slow: false,
             schema,
-            request: 0,
+            request: None,
             quickest: None,
+            doubted: None,
             suspension: Suspension::default(),
             cash_out: Suspension::default(),
         }
@@ -113,11 +117,11 @@ impl Feed {
     /// Its prices do not count any more; offers made under them can no longer be taken.
     fn go_down(&mut self, to: FeedStatus, seq: Seq) {
         self.status = to;
-        self.request = 0;
+        self.request = None;
         self.generation += 1;
         self.heartbeat = Timestamp::MIN;
         // Its clock may have been set meanwhile: what was quickest is learnt again.
-        self.quickest = None;
+        (self.quickest, self.doubted) = (None, None);
         self.suspension.seq = seq;
     }
 
@@ -134,18 +138,18 @@ impl Feed {
 
     /// A message was received. A silence beyond the bound that it ends, or a message missing before
     /// it, first takes the feed down; a version that is not expected sets it aside. How much longer than
-    /// the quickest it took, too.
+    /// the quickest it took, too, unless its own time is not to be believed.
     fn hear(
         &mut self,
         id: FeedId,
         seq: Seq,
         message: &Message,
         events: &mut Events,
-    ) -> (Heard, Nanos) {
+    ) -> (Heard, Option<Nanos>) {
         let Message { feed_seq, source, schema, received } = *message;
         let aside = self.status == FeedStatus::Quarantined;
         if feed_seq != 0 && self.seq != 0 && feed_seq <= self.seq {
-            return (if aside { Heard::Quarantined } else { Heard::Late }, Nanos::ZERO);
+            return (if aside { Heard::Quarantined } else { Heard::Late }, None);
         }
         let silent = self.silent_for(received) > self.silence_bound;
         let gap = feed_seq != 0 && self.seq != 0 && self.seq.saturating_add(1) < feed_seq;
@@ -154,7 +158,7 @@ impl Feed {
             self.seq = feed_seq;
         }
         if aside {
-            return (Heard::Quarantined, Nanos::ZERO);
+            return (Heard::Quarantined, None);
         }
         if self.status == FeedStatus::Up && silent {
             self.go_down(FeedStatus::Down, seq);
@@ -167,12 +171,15 @@ impl Feed {
         if self.schema != 0 && schema != self.schema {
             self.go_down(FeedStatus::Quarantined, seq);
             self.tell(id, FeedWhy::Schema, events);
-            return (Heard::Quarantined, Nanos::ZERO);
+            return (Heard::Quarantined, None);
         }
         let delay = self.delay(received, source);
-        // A message that does not say when it was sent says nothing of its way.
-        let slow = self.delay_bound < delay;
-        if source.0 != 0 && self.delay_bound != Nanos::ZERO && slow != self.slow {
+        // A message that does not say when it was sent, or is not believed, says nothing of its way.
+        let slow = delay.map(|delay| self.delay_bound < delay);
+        if let Some(slow) = slow.filter(|slow| *slow != self.slow)
+            && source.0 != 0
+            && self.delay_bound != Nanos::ZERO
+        {
             self.slow = slow;
             self.tell(id, if slow { FeedWhy::Slow } else { FeedWhy::InTime }, events);
         }
@@ -180,15 +187,16 @@ impl Feed {
     }
 
     /// A heartbeat, already heard. One that took longer than the bound says how things were then,
-    /// not now: it ends no silence falsely, but confirms no price either.
+    /// not now: it ends no silence falsely, but confirms no price either. Nor does one whose time is not
+    /// to be believed.
     pub(crate) fn beat(
         &mut self,
         id: FeedId,
         received: Timestamp,
-        delay: Nanos,
+        delay: Option<Nanos>,
         events: &mut Events,
     ) {
-        if self.delay_bound == Nanos::ZERO || delay <= self.delay_bound {
+        if self.delay_bound == Nanos::ZERO || delay.is_some_and(|delay| delay <= self.delay_bound) {
             self.heartbeat = self.heartbeat.max(received);
         }
         events.push(&FeedHeard {
@@ -226,21 +234,24 @@ impl Feed {
             self.go_down(FeedStatus::Recovering, seq);
         }
         self.status = FeedStatus::Recovering;
-        self.request = request;
+        self.request = Some(request);
         self.tell(id, FeedWhy::Asked, events);
     }
 
-    /// Everything was sent again, if it was asked for by this request.
+    /// Everything was sent again, if it was asked for by this request. Without a number it is the end of
+    /// what was asked for without one, or of what nobody asked for in this run.
     fn recovered(&mut self, id: FeedId, request: u64, received: Timestamp, events: &mut Events) {
         let counts = match self.status {
-            FeedStatus::Recovering => self.request == 0 || self.request == request,
-            FeedStatus::Down => request == 0,
+            FeedStatus::Recovering | FeedStatus::Down => match self.request {
+                None => request == 0,
+                Some(asked) => asked == 0 || asked == request,
+            },
             FeedStatus::Up => true,
             FeedStatus::Quarantined => false,
         };
         if counts {
             self.status = FeedStatus::Up;
-            self.request = 0;
+            self.request = None;
             self.heartbeat = self.heartbeat.max(received);
             self.tell(id, FeedWhy::Recovered, events);
         }
@@ -266,15 +277,31 @@ impl Feed {
     }
 
     /// How much longer a message took than the quickest ever; the two clocks are compared only with
-    /// themselves.
-    pub(crate) fn delay(&mut self, received: Timestamp, source: Timestamp) -> Nanos {
+    /// themselves. Nothing if its time is not to be believed.
+    ///
+    /// One wrong time that is ahead would make every message after it seem late. So a way that is shorter
+    /// than the quickest by more than the bound is believed only if the message before said the same
+    /// within the bound: 3.00 s, 3.01 s, −3597 s, 3.00 s is one wrong time; 3.00 s, −3597.00 s, −3597.01 s
+    /// is a clock that was set. Before anything is known, the quickest is taken to be nought.
+    pub(crate) fn delay(&mut self, received: Timestamp, source: Timestamp) -> Option<Nanos> {
         if source.0 == 0 {
-            return Nanos::ZERO;
+            return Some(Nanos::ZERO);
         }
-        let way = received.since(source);
-        let quickest = self.quickest.map_or(way, |quickest| quickest.min(way));
+        let (way, bound) = (received.since(source), self.delay_bound);
+        let doubted = self.doubted.take();
+        let least = self.quickest.unwrap_or(Nanos::ZERO).0.saturating_sub(bound.0);
+        let mut quickest = self.quickest.map_or(way, |quickest| quickest.min(way));
+        if bound != Nanos::ZERO && way.0 < least {
+            match doubted.filter(|before| way.0.abs_diff(before.0) <= bound.0.unsigned_abs()) {
+                Some(before) => quickest = before.min(way),
+                None => {
+                    self.doubted = Some(way);
+                    return None;
+                }
+            }
+        }
         self.quickest = Some(quickest);
-        Nanos(way.0.saturating_sub(quickest.0))
+        Some(Nanos(way.0.saturating_sub(quickest.0)))
     }
 }
 
@@ -285,7 +312,7 @@ impl<R: Rules> State<R> {
         id: FeedId,
         message: &Message,
         events: &mut Events,
-    ) -> Result<(Heard, Nanos), Answer> {
+    ) -> Result<(Heard, Option<Nanos>), Answer> {
         let seq = self.seq;
         match self.feeds.get_mut(usize::from(id.0)) {
             Some(feed) => Ok(feed.hear(id, seq, message, events)),

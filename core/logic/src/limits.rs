@@ -2,10 +2,12 @@
 //!
 //! Counting begins with an account's first limit. What counts are transfers of the customer's own money:
 //! deposits; stakes, less those that went back; and losses, which are stakes less whatever came back. A
-//! limit that is made stricter applies at once, one that is made looser after a day (RTS 12).
+//! stake that goes back makes room in the windows in which it counted and in no other, and takes that room
+//! again if its void is taken back. A limit that is made stricter applies at once, one that is made looser
+//! after a day (RTS 12).
 
 use crate::answer::Answer;
-use crate::bet::NONE;
+use crate::bet::{BetState, NONE};
 use crate::calendar::window;
 use crate::command::{
     ExcludeAccount, ExcludeSelf, LimitKind, Period, SetAccountLimit, SetOwnLimit,
@@ -76,23 +78,23 @@ impl Limited {
         if same { self.used[kind as usize - 1][at] } else { 0 }
     }
 
-    /// Counts what moved. `placed` is when the bet was asked for whose stake goes back, if one does: in a
-    /// window that began later it makes no room, for it took none.
-    fn count(&mut self, now: Timestamp, moved: Moved, placed: Option<Timestamp>) {
+    /// Counts what moved. `staked` is when the stake counted that goes back, or comes again after it went
+    /// back, if one does: a window in which it took no room is left alone.
+    fn count(&mut self, now: Timestamp, moved: Moved, staked: Option<Timestamp>) {
         for period in Period::ALL {
             let (at, number) = (place(*period), window(now, *period));
             if self.windows[at] != number {
                 self.windows[at] = number;
                 self.used.iter_mut().for_each(|kind| kind[at] = 0);
             }
-            if placed.is_some_and(|placed| window(placed, *period) != number) {
+            if staked.is_some_and(|staked| window(staked, *period) != number) {
                 continue;
             }
             let [deposited, staked, lost] = &mut self.used;
             deposited[at] += moved.deposited;
-            // Counting begins with the first limit: what was staked before it may go back after.
-            staked[at] = (staked[at] + moved.staked).max(0);
+            staked[at] += moved.staked;
             lost[at] += moved.lost;
+            assert!(0 <= staked[at], "no more of a stake goes back than counted");
         }
     }
 
@@ -109,13 +111,17 @@ struct Moved {
     lost: i128,
 }
 
-/// What a transfer of a customer's own money counts for.
-fn moved(from: Side, to: Side, amount: i64, why: TransferWhy) -> Option<Moved> {
+/// What a transfer of a customer's own money counts for. `again`: a stake that had gone back is in escrow
+/// again.
+fn moved(from: Side, to: Side, amount: i64, why: TransferWhy, again: bool) -> Option<Moved> {
     let amount = i128::from(amount);
     let nothing = Moved::default();
     let own = |side| matches!(side, Side::Customer(_) | Side::Debtor(_));
     match why {
         TransferWhy::Deposit if own(to) => Some(Moved { deposited: amount, ..nothing }),
+        TransferWhy::Reverse if again && own(from) => {
+            Some(Moved { staked: amount, lost: amount, ..nothing })
+        }
         TransferWhy::Stake if own(from) => Some(Moved { staked: amount, lost: amount, ..nothing }),
         TransferWhy::Return if own(to) => Some(Moved { staked: -amount, lost: -amount, ..nothing }),
         TransferWhy::Pay | TransferWhy::CashOut if own(to) => {
@@ -247,10 +253,18 @@ impl<R: Rules> State<R> {
         if at == NONE {
             return;
         }
-        if let Some(moved) = moved(from, to, amount, why) {
-            let back = why == TransferWhy::Return;
-            let placed = self.find_bet(bet).filter(|_| back).map(|bet| bet.placed_at);
-            self.limited[at as usize].count(self.now, moved, placed);
+        let of = self.find_bet(bet).map(|bet| (bet.state, bet.staked_at));
+        let again = why == TransferWhy::Reverse && of.is_some_and(|(was, _)| was == BetState::Void);
+        let Some(moved) = moved(from, to, amount, why, again) else { return };
+        let mut staked = None;
+        if why == TransferWhy::Stake {
+            self.bets[bet.index() as usize].staked_at = self.now;
+        } else if why == TransferWhy::Return || again {
+            staked = of.map(|(_, staked_at)| staked_at);
+        }
+        // Counting begins with the first limit: what was staked before it goes back uncounted, too.
+        if staked != Some(Timestamp::MIN) {
+            self.limited[at as usize].count(self.now, moved, staked);
         }
     }
 

@@ -713,6 +713,7 @@ impl<R: Rules> State<R> {
             settlements: 0,
             placed_seq: self.seq,
             placed_at: self.now,
+            staked_at: Timestamp::MIN,
             until: Timestamp(0),
             floor: slip.floor,
             key,

@@ -88,7 +88,7 @@ impl<R: Rules> State<R> {
         let received = self.received(header);
         let manual = body.feed == FeedId::MANUAL;
         let (heard, mut delay) = match manual {
-            true => (Heard::New, Nanos::ZERO),
+            true => (Heard::New, None),
             false => self.hear(body.feed, &Message::of(body, received), events)?,
         };
         let Some((index, market)) = self.find_market(body.market) else {
@@ -115,6 +115,8 @@ impl<R: Rules> State<R> {
         if manual {
             delay = feed.delay(received, body.source);
         }
+        // A price whose message said no time that can be believed is taken; its delay is not known.
+        let delay = delay.unwrap_or(Nanos::ZERO);
         let generation = feed.generation;
         let as_of = body.as_of.min(received);
         let next = PriceVersion(self.markets[index as usize].version.0 + 1);

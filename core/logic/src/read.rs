@@ -269,7 +269,8 @@ pub struct FeedView<'a> {
     pub slow: bool,
     /// The version that its messages have to say; 0 any.
     pub schema: u32,
-    /// While it recovers: its adapter's number of the request, 0 where it has none.
+    /// While it recovers: its adapter's number of the request; 0 where that has none, or nobody has asked
+    /// in this run.
     pub request: u64,
 }
 
@@ -561,7 +562,7 @@ impl<R: Rules> State<R> {
             silence_bound: feed.silence_bound,
             slow: feed.slow,
             schema: feed.schema,
-            request: feed.request,
+            request: feed.request.unwrap_or(0),
         })
     }
 

@@ -109,8 +109,10 @@ struct FeedRow {
     delay_bound: i64,
     slow: bool,
     schema: u32,
-    request: u64,
+    /// None: nobody asked in this run.
+    request: Option<u64>,
     quickest: Option<i64>,
+    doubted: Option<i64>,
     suspension: Owners,
     cash_out: Owners,
 }
@@ -260,6 +262,7 @@ struct BetRow {
     settlements: u32,
     placed_seq: u64,
     placed_at: i64,
+    staked_at: i64,
     until: i64,
     floor: u64,
     key: u128,
@@ -783,6 +786,7 @@ fn feed_row(feed: &Feed) -> FeedRow {
         schema: feed.schema,
         request: feed.request,
         quickest: feed.quickest.map(|q| q.0),
+        doubted: feed.doubted.map(|way| way.0),
         suspension: owners(feed.suspension),
         cash_out: owners(feed.cash_out),
     }
@@ -801,6 +805,7 @@ fn feed(row: &FeedRow) -> Read<Feed> {
         schema: row.schema,
         request: row.request,
         quickest: row.quickest.map(Nanos),
+        doubted: row.doubted.map(Nanos),
         suspension: suspension(row.suspension),
         cash_out: suspension(row.cash_out),
     })
@@ -1139,6 +1144,7 @@ fn bet_row(bet: &Bet) -> BetRow {
         settlements: bet.settlements,
         placed_seq: bet.placed_seq.0,
         placed_at: bet.placed_at.0,
+        staked_at: bet.staked_at.0,
         until: bet.until.0,
         floor: bet.floor,
         key: bet.key.0,
@@ -1184,6 +1190,7 @@ fn bet(row: &BetRow) -> Read<Bet> {
         settlements: row.settlements,
         placed_seq: Seq(row.placed_seq),
         placed_at: Timestamp(row.placed_at),
+        staked_at: Timestamp(row.staked_at),
         until: Timestamp(row.until),
         floor: row.floor,
         key: RequestKey(row.key),

@@ -40,7 +40,8 @@ pub(super) struct Message {
 #[derive(Clone, Copy)]
 struct Heard {
     news: bool,
-    delay: i64,
+    /// None: it says a time that nobody believes.
+    delay: Option<i64>,
 }
 
 impl Feed {
@@ -48,20 +49,37 @@ impl Feed {
         self.status = status;
         self.generation += 1;
         self.heartbeat = None;
+        // What was asked for before lacks what is missing now.
+        (self.asked, self.request) = (false, 0);
         // Its clock may have been set meanwhile.
-        self.quickest = None;
+        (self.quickest, self.odd) = (None, None);
         self.suspended.last = seq;
     }
 
-    /// How much longer than the quickest ever; the two clocks are compared only with themselves.
-    pub(super) fn delay(&mut self, received: i64, source: i64) -> i64 {
+    /// How much longer than the quickest ever; the two clocks are compared only with themselves. A message
+    /// that would be quicker than that, or where nothing is known quicker than at once, by more than the
+    /// bound, needs one like it just before: else nobody knows how long it was on its way.
+    pub(super) fn delay(&mut self, received: i64, source: i64) -> Option<i64> {
         if source == 0 {
-            return 0;
+            return Some(0);
         }
-        let way = received - source;
-        let quickest = self.quickest.map_or(way, |quickest| quickest.min(way));
+        let way = received.saturating_sub(source);
+        let before = self.odd.take();
+        let ahead = i128::from(self.quickest.unwrap_or(0)) - i128::from(way);
+        let is_odd = self.delay_bound != 0 && i128::from(self.delay_bound) < ahead;
+        let alike =
+            |one: i64| (i128::from(one) - i128::from(way)).abs() <= i128::from(self.delay_bound);
+        let seen = match (is_odd, before) {
+            (false, _) => [self.quickest, None],
+            (true, Some(one)) if alike(one) => [self.quickest, Some(one)],
+            (true, _) => {
+                self.odd = Some(way);
+                return None;
+            }
+        };
+        let quickest = seen.into_iter().flatten().fold(way, i64::min);
         self.quickest = Some(quickest);
-        way - quickest
+        Some(way.saturating_sub(quickest))
     }
 }
 
@@ -89,7 +107,7 @@ impl Auditor {
         let feed = &mut self.feeds[usize::from(id.0)];
         let numbered = number != 0 && feed.last_number != 0;
         if numbered && number <= feed.last_number {
-            return Heard { news: false, delay: 0 };
+            return Heard { news: false, delay: None };
         }
         let silent = feed.heard.is_none_or(|heard| {
             i128::from(feed.silence_bound) < i128::from(received) - i128::from(heard)
@@ -100,7 +118,7 @@ impl Auditor {
             feed.last_number = number;
         }
         if feed.status == FeedStatus::Quarantined {
-            return Heard { news: true, delay: 0 };
+            return Heard { news: true, delay: None };
         }
         // A silence that ends, and a message that is missing, each take the feed down first.
         let why = if feed.status == FeedStatus::Up && silent {
@@ -118,7 +136,7 @@ impl Auditor {
         if feed.schema != 0 && feed.schema != message.schema {
             feed.goes_down(FeedStatus::Quarantined, seq);
             self.tell_feed(id, FeedWhy::Schema);
-            return Heard { news: true, delay: 0 };
+            return Heard { news: true, delay: None };
         }
         Heard { news: true, delay: self.is_late(message, received) }
     }
@@ -128,16 +146,16 @@ impl Auditor {
     }
 
     /// How long a message was on its way; whether its feed is late from here on, or in time again. One that
-    /// does not say when it was sent says nothing of that.
-    fn is_late(&mut self, message: &Message, received: i64) -> i64 {
+    /// does not say when it was sent, or is not believed, says nothing of that.
+    fn is_late(&mut self, message: &Message, received: i64) -> Option<i64> {
         let feed = &mut self.feeds[usize::from(message.feed.0)];
-        let delay = feed.delay(received, message.source.0);
+        let delay = feed.delay(received, message.source.0)?;
         let slow = feed.delay_bound != 0 && feed.delay_bound < delay;
         if feed.slow != slow && message.source.0 != 0 && feed.delay_bound != 0 {
             feed.slow = slow;
             self.tell_feed(message.feed, if slow { FeedWhy::Slow } else { FeedWhy::InTime });
         }
-        delay
+        Some(delay)
     }
 
     pub(super) fn tell_feed(&mut self, id: FeedId, why: FeedWhy) {
@@ -181,8 +199,9 @@ impl Auditor {
         let beats = |heartbeat: Option<i64>| heartbeat.map_or(received, |at| at.max(received));
         match says {
             Says::Alive => {
-                // One that was long on its way says how things were then: it confirms no price.
-                if feed.delay_bound == 0 || delay <= feed.delay_bound {
+                // One that was long on its way says how things were then: it confirms no price. Nor does
+                // one of which nobody knows how long it was.
+                if feed.delay_bound == 0 || delay.is_some_and(|delay| delay <= feed.delay_bound) {
                     feed.heartbeat = Some(beats(feed.heartbeat));
                 }
                 let feed = &self.feeds[usize::from(id.0)];
@@ -198,13 +217,19 @@ impl Auditor {
             Says::Gap { .. } => (),
             Says::Recovered { request } => {
                 // One that answers another request than the last says nothing of what is missing now.
+                let answers = match feed.asked {
+                    true => feed.request == 0 || feed.request == request,
+                    // Nobody asked in this run: a number is that of another.
+                    false => request == 0,
+                };
                 let counts = match feed.status {
                     FeedStatus::Up => true,
-                    FeedStatus::Recovering => feed.request == 0 || feed.request == request,
+                    FeedStatus::Recovering => answers,
                     FeedStatus::Down => request == 0,
                     FeedStatus::Quarantined => false,
                 };
                 if counts {
+                    (feed.asked, feed.request) = (false, 0);
                     feed.status = FeedStatus::Up;
                     feed.heartbeat = Some(beats(feed.heartbeat));
                     self.tell_feed(id, FeedWhy::Recovered);
@@ -214,7 +239,7 @@ impl Auditor {
                 if feed.status == FeedStatus::Up {
                     feed.goes_down(FeedStatus::Down, seq);
                 }
-                (feed.status, feed.request) = (FeedStatus::Recovering, request);
+                (feed.status, feed.asked, feed.request) = (FeedStatus::Recovering, true, request);
                 self.tell_feed(id, FeedWhy::Asked);
             }
         }
@@ -249,7 +274,7 @@ impl Auditor {
         let message = Message { feed, number, source, schema: body.schema };
         let by_hand = feed == FeedId::MANUAL;
         let heard = match by_hand {
-            true => Heard { news: true, delay: 0 },
+            true => Heard { news: true, delay: Some(0) },
             false => self.hear(&message, received),
         };
         let market = self.markets.get(&body.market.raw());
@@ -270,7 +295,7 @@ impl Auditor {
         }
         let own = self.feeds.first_mut().filter(|_| by_hand);
         let delay = own.map_or(heard.delay, |by_hand| by_hand.delay(received, source.0));
-        let as_of = body.as_of.0.min(received);
+        let (as_of, delay) = (body.as_of.0.min(received), delay.unwrap_or(0));
         self.takes_prices(body.market, slot, entries, (received, as_of, delay));
         let version = self.markets.get(&body.market.raw()).map_or(0, |market| market.version);
         Ok(and(self.done(body.market.raw()), |done| done.version = PriceVersion(version)))

@@ -88,18 +88,19 @@ impl OwnLimits {
         if at == window(period, now) { used } else { 0 }
     }
 
-    /// `placed`: when the bet was asked for whose stake goes back. In a later period it makes no room.
-    fn add(&mut self, kind: LimitKind, amount: i128, now: i64, placed: Option<i64>) {
+    /// `only`: a moment whose day, week and month are the only ones in which it counts.
+    fn add(&mut self, kind: LimitKind, amount: i128, now: i64, only: Option<i64>) {
         let of_now =
-            |period: Period| placed.is_none_or(|at| window(period, at) == window(period, now));
+            |period: Period| only.is_none_or(|at| window(period, at) == window(period, now));
         for period in Period::ALL.iter().filter(|period| of_now(**period)) {
-            let mut used = self.used(kind, *period, now) + amount;
-            if kind == LimitKind::Stake {
-                // What goes back may have been staked in the period before.
-                used = used.max(0);
-            }
+            let used = self.used(kind, *period, now) + amount;
             self.used.insert((kind as u8, *period as u8), (window(*period, now), used));
         }
+    }
+
+    fn add_stake(&mut self, amount: i128, now: i64, only: Option<i64>) {
+        self.add(LimitKind::Stake, amount, now, only);
+        self.add(LimitKind::Loss, amount, now, only);
     }
 
     /// What is left of the first limit that so much more would pass, and which that is.
@@ -124,19 +125,30 @@ impl Account {
     }
 
     /// A transfer of the customer's own money counts towards its limits: what came in, or below zero went out.
-    pub(super) fn counts(&mut self, why: TransferWhy, came: i128, now: i64, placed: Option<i64>) {
+    /// A stake that goes back, and one that comes again from there, change only what the stake had changed:
+    /// `taken` is when that was, if ever.
+    pub(super) fn counts(
+        &mut self,
+        why: TransferWhy,
+        came: i128,
+        now: i64,
+        taken: Option<i64>,
+        into_escrow: bool,
+    ) {
         let Some(own) = &mut self.own else { return };
         match why {
             TransferWhy::Deposit => own.add(LimitKind::Deposit, came, now, None),
-            TransferWhy::Stake | TransferWhy::Return => {
-                let placed = placed.filter(|_| why == TransferWhy::Return);
-                own.add(LimitKind::Stake, -came, now, placed);
-                own.add(LimitKind::Loss, -came, now, placed);
+            TransferWhy::Stake => own.add_stake(-came, now, None),
+            TransferWhy::Return if taken.is_some() => own.add_stake(-came, now, taken),
+            TransferWhy::Reverse if into_escrow && taken.is_some() => {
+                own.add_stake(-came, now, taken);
             }
+            TransferWhy::Reverse if into_escrow => (),
             TransferWhy::Pay | TransferWhy::CashOut | TransferWhy::Reverse => {
                 own.add(LimitKind::Loss, -came, now, None);
             }
             TransferWhy::Withdraw
+            | TransferWhy::Return
             | TransferWhy::Take
             | TransferWhy::Adjust
             | TransferWhy::Bonus

@@ -307,6 +307,7 @@ impl Auditor {
             settlements: 0,
             placed_seq: self.seq,
             placed_at: self.now,
+            taken_at: None,
             until: 0,
             state: BetState::Offered,
             key: header.key,

@@ -411,6 +411,8 @@ impl Fold {
             cancelled: false,
             posted: None,
             settlements: 0,
+            staked: None,
+            unvoided: Seq(0),
             ask: None,
             auto: Minor(0),
         }
@@ -707,7 +709,8 @@ impl Fold {
 
     /// A bet that is there from now on, or is on its way further; one that begins is staked, unless
     /// its stake has to be held first.
-    pub(super) fn keep(&mut self, id: BetId, bet: Bet, due: &mut Vec<Transfer>) {
+    pub(super) fn keep(&mut self, id: BetId, mut bet: Bet, due: &mut Vec<Transfer>) {
+        bet.staked = self.bets.get(&id.raw()).and_then(|before| before.staked);
         let (staked, waits) = ((bet.currency, bet.stake), bet.life == holds::WAITS);
         let begins = match self.bets.insert(id.raw(), bet) {
             Some(before) => {

@@ -81,10 +81,12 @@ fn window(period: Period, at: Timestamp) -> i64 {
     }
 }
 
-/// What a transfer of an account's own money adds to what is counted of a kind.
-fn counted(kind: LimitKind, why: TransferWhy) -> i128 {
+/// What a transfer of an account's own money adds to what is counted of a kind. `again`: its stake had gone
+/// back, and is risked again.
+fn counted(kind: LimitKind, why: TransferWhy, again: bool) -> i128 {
     use TransferWhy::*;
     match (kind, why) {
+        (LimitKind::Stake, Reverse) if again => 1,
         (LimitKind::Deposit, Deposit) => 1,
         (LimitKind::Stake | LimitKind::Loss, Stake) => 1,
         (LimitKind::Stake | LimitKind::Loss, Return) => -1,
@@ -186,18 +188,28 @@ impl Fold {
         let Some(customer) = self.customers.get_mut(&account.raw()) else { return };
         let Some(limits) = &mut customer.limits else { return };
         let Some(why) = TransferWhy::from_code(transfer.why) else { return };
+        let mut bet = self.bets.get_mut(&transfer.bet.raw());
+        if let Some(bet) = bet.as_mut().filter(|_| why == TransferWhy::Stake) {
+            bet.staked = Some(self.at);
+        }
+        let again =
+            why == TransferWhy::Reverse && bet.as_ref().is_some_and(|bet| bet.unvoided == self.seq);
+        // A stake that moves once more changes what it changed when it counted, and nothing else.
+        let once_more = again || why == TransferWhy::Return;
+        let staked = bet.and_then(|bet| bet.staked);
         for kind in LimitKind::ALL {
-            let sign = counted(*kind, why);
+            let sign = counted(*kind, why, again);
             if sign == 0 {
                 continue;
             }
             for period in Period::ALL {
                 let (row, column) = place((*kind, *period));
                 let (own, now) = (&mut limits[row][column], window(*period, self.at));
+                if once_more && staked.is_none_or(|staked| window(*period, staked) != now) {
+                    continue;
+                }
                 let used = own.used(now) + sign * i128::from(transfer.amount.0);
-                // Stakes that go back free what they took, and never more.
-                let floor = if *kind == LimitKind::Loss { i128::MIN } else { 0 };
-                (own.window, own.used) = (now, used.max(floor));
+                (own.window, own.used) = (now, used);
             }
         }
     }

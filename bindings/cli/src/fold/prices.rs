@@ -62,13 +62,17 @@ impl Fold {
         }
         match command {
             Command::FeedRecovering(body) if status == FeedStatus::Recovering => {
-                feed.request = body.request;
+                feed.request = Some(body.request);
             }
             Command::FeedRecovered(body) if change.why == FeedWhy::Recovered as u8 => {
                 feed.heartbeat = feed.heartbeat.max(received);
-                feed.request = 0;
+                feed.request = None;
                 let answers = match was {
-                    FeedStatus::Recovering => request == 0 || body.request == request,
+                    FeedStatus::Recovering => match request {
+                        Some(asked) => asked == 0 || body.request == asked,
+                        // An answer with a number has its request in the same run.
+                        None => body.request == 0,
+                    },
                     FeedStatus::Down => body.request == 0,
                     FeedStatus::Up => true,
                     FeedStatus::Quarantined => false,

@@ -203,7 +203,7 @@ impl Fold {
     }
 
     pub(super) fn reversed(&mut self, event: &BetReversed, due: &mut Vec<Transfer>) {
-        let id = event.bet;
+        let (id, seq) = (event.bet, self.seq);
         let bet = self.bets.get_mut(&id.raw()).filter(|bet| bet.life == Life::Settled);
         let Some((bet, posted)) = bet.and_then(|bet| bet.posted.take().map(|was| (bet, was)))
         else {
@@ -211,6 +211,9 @@ impl Fold {
         };
         bet.life = Life::Open;
         let (outcome, paid) = posted;
+        if outcome == BetOutcome::Void {
+            bet.unvoided = seq;
+        }
         let same = (event.account, event.stake) == (bet.account, bet.stake)
             && event.version == bet.settlements
             && (event.outcome, event.paid) == (outcome as u8, paid);

@@ -41,8 +41,9 @@ pub(super) struct Feed {
     pub(super) delay_bound: Nanos,
     /// The version that its messages have to say; 0: any.
     pub(super) schema: u32,
-    /// What its adapter asked for last; 0: anything that it sends again will do.
-    pub(super) request: u64,
+    /// What its adapter asked for last; 0: anything that it sends again will do. Nothing: it did not ask
+    /// since the feed last was up or went down.
+    pub(super) request: Option<u64>,
     pub(super) held: Held,
 }
 
@@ -58,7 +59,7 @@ impl Feed {
             silence_bound,
             delay_bound,
             schema,
-            request: 0,
+            request: None,
             held: Held::default(),
         }
     }
@@ -71,7 +72,7 @@ impl Feed {
 
     pub(super) fn goes_down(&mut self, generation: u32, seq: Seq) {
         self.generation = generation;
-        self.request = 0;
+        self.request = None;
         self.heartbeat = Timestamp::MIN;
         self.held.last = seq;
     }

@@ -100,3 +100,81 @@ fn removing_the_lock_file_lets_nobody_else_in() {
     assert!(second.to_string().contains("another process"), "{second}");
     drop(engine);
 }
+
+/// A market of a feed of two handles that is up, with the price 2.50, and an account with money. Of the
+/// largest credit a handle may have so many messages unanswered.
+fn two_handles(dir: &tempfile::TempDir) -> (Engine, [Feed; 2], Market, Client, AccountId) {
+    let config = small(dir, Layout::Inline).clients(8, CREDIT);
+    let engine = Engine::open(config).expect("open");
+    let mut trader = engine.control("trader:anna").expect("a seat");
+    let mut feeds = [(); 2].map(|()| engine.feed("x", Nanos::from_secs(100)).expect("a seat"));
+    let terms = MarketTerms::new("cup", ["England", "Draw"]).feed(feeds[0].id());
+    let market = trader.define(terms).expect("defined");
+    trader.open_market(&market).expect("open");
+    let _ = feeds[0].recovered(Timestamp(0)).expect("taken");
+    says(&mut feeds[0], &market, price!(2.50)).expect("taken");
+    feeds[0].settle(SECOND).expect("answered");
+    let mut client = engine.client(16).expect("a seat");
+    let account = funded(&mut client, 1001);
+    (engine, feeds, market, client, account)
+}
+
+const CREDIT: usize = 64;
+
+fn says(feed: &mut Feed, market: &Market, price: Price) -> Result<(), NotTaken> {
+    feed.prices(market.id(), &[(SelectionIndex(0), Some(price))], Timestamp(0)).map(drop)
+}
+
+/// Nothing is turned: the handle says the same price until its credit is used up, and loses the next one.
+fn loses(feed: &mut Feed, market: &Market, price: Price) {
+    for _ in 0..CREDIT {
+        says(feed, market, price!(2.50)).expect("within its credit");
+    }
+    says(feed, market, price).expect_err("no credit is left");
+}
+
+fn answer(client: &mut Client, ask: Place) -> String {
+    let ticket = client.try_submit(ask).expect("taken");
+    client.wait(ticket, SECOND).to_string()
+}
+
+#[test]
+fn a_price_that_one_handle_of_a_feed_lost_is_not_confirmed_by_another_ones_heartbeat() {
+    let dir = dir();
+    let (engine, [mut a, mut b], market, mut client, account) = two_handles(&dir);
+    assert!(answer(&mut client, bet(account, &market, 10)).starts_with("B1 at 2.50"));
+    loses(&mut a, &market, price!(1.80));
+    b.heartbeat(Timestamp(0)).map(drop).expect("it has a credit of its own");
+    b.settle(SECOND).expect("answered");
+    assert_eq!(engine.health().feeds[0].status, FeedStatus::Down);
+    let ticket = client.try_submit(bet(account, &market, 11)).expect("taken");
+    let Outcome::Refused(no) = client.wait(ticket, SECOND) else { panic!("2.50 is gone") };
+    assert_eq!(no.reject, Reject::FeedDown);
+    // The handle that lost it says it again, too late: the feed has to recover.
+    says(&mut a, &market, price!(1.80)).expect("taken");
+    a.settle(SECOND).expect("answered");
+    assert_eq!(engine.health().feeds[0].status, FeedStatus::Down);
+}
+
+#[test]
+fn a_price_that_was_lost_leaves_its_hole_when_its_handle_is_gone() {
+    let dir = dir();
+    let (engine, [mut a, mut b], market, ..) = two_handles(&dir);
+    loses(&mut a, &market, price!(1.80));
+    drop(a);
+    b.heartbeat(Timestamp(0)).map(drop).expect("taken");
+    b.settle(SECOND).expect("answered");
+    assert_eq!(engine.health().feeds[0].status, FeedStatus::Down);
+}
+
+#[test]
+fn a_price_that_its_handle_says_again_at_once_was_not_lost() {
+    let dir = dir();
+    let (engine, [mut a, _b], market, mut client, account) = two_handles(&dir);
+    loses(&mut a, &market, price!(1.80));
+    a.settle(SECOND).expect("answered");
+    says(&mut a, &market, price!(1.80)).expect("taken");
+    a.settle(SECOND).expect("answered");
+    assert_eq!(engine.health().feeds[0].status, FeedStatus::Up);
+    assert!(answer(&mut client, bet(account, &market, 10)).starts_with("B1 at 1.80"));
+}

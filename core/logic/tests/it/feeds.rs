@@ -275,6 +275,60 @@ scripts! {
         place R2 A7 M1 1.00 any          -> B1 at 2.50 returns 2.50, 0ns old
     ";
 
+    one_message_from_the_future_makes_no_later_one_late: "
+        fund A7 100.00
+        feed F1 delay 50ms
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        @1s prices M1 2.50 source 1h
+        @2s prices M1 2.50 source 1h
+        @3s prices M1 2.40 source 3s
+        feed F1                 -> Up
+        place R1 A7 M1 1.00 any -> B1 at 2.40
+        # Nor once it is known how long messages take.
+        @4s prices M1 2.30 source 1h
+        place R2 A7 M1 1.00 any -> B2 at 2.30
+        @5s prices M1 2.20 source 5s
+        place R3 A7 M1 1.00 any -> B3 at 2.20
+        @6s prices M1 2.10 source 5.9s
+        place R4 A7 M1 1.00 any -> PriceDelayed 100ms late
+        # It does not make a slow feed quick either.
+        feed F1                 -> Up slow
+        @7s prices M1 2.10 source 1h
+        feed F1                 -> Up slow
+    ";
+
+    a_clock_that_was_set_is_believed_from_its_second_message_on: "
+        fund A7 100.00
+        feed F1 delay 50ms
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        @1s prices M1 2.50 source 1s
+        # An hour ahead from here on. How long the first took is not known: its price is taken as one that
+        # does not say when it was sent.
+        @2s prices M1 2.60 source 3602s
+        place R1 A7 M1 1.00 any -> B1 at 2.60
+        @3s prices M1 2.70 source 3603s
+        place R2 A7 M1 1.00 any -> B2 at 2.70
+        @4s prices M1 2.80 source 3603.9s
+        place R3 A7 M1 1.00 any -> PriceDelayed 100ms late
+    ";
+
+    a_heartbeat_from_the_future_confirms_nothing: "
+        fund A7 100.00
+        feed F1 delay 50ms silence 1m
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1s
+        open M1
+        @10s prices M1 2.50 source 10s
+        @11s heartbeat F1 source 1h
+        @11s+1ns place R1 A7 M1 1.00 any -> StalePrice 1.000000001s old
+        @12s heartbeat F1 source 12s
+        place R2 A7 M1 1.00 any          -> B1 at 2.50 returns 2.50, 0ns old
+    ";
+
     a_market_takes_prices_from_its_own_feed_only: "
         feed F1
         feed F2
@@ -390,6 +444,35 @@ scripts! {
         recovering F1 request 8 seq 7
         recovered F1 request 8 seq 8
         feed F1                 -> Up
+    ";
+
+    after_a_start_the_end_of_an_earlier_recovery_brings_no_feed_up: "
+        fund A7 100.00
+        feed F1
+        recovered F1
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        prices M1 2.50
+        recovering F1 request 7
+        restart
+        # Asked for by the run before: what came since is not in it.
+        recovered F1 request 7
+        feed F1                 -> Recovering
+        recovering F1 request 8
+        recovered F1 request 7
+        feed F1                 -> Recovering
+        recovered F1 request 8
+        feed F1                 -> Up
+        # A feed without such numbers says it without one.
+        restart
+        recovered F1
+        feed F1                 -> Up
+        # Nor does a feed that was just defined know of a request.
+        feed F2
+        recovered F2 request 1
+        feed F2                 -> Recovering
+        recovered F2
+        feed F2                 -> Up
     ";
 
     a_recovery_that_never_ends_is_never_up: "

@@ -330,6 +330,8 @@ fn busy_desk() -> Desk<HouseRules> {
         (Kind::DefineFeed, 1),
         (Kind::DefineGroup, 1),
         (Kind::SetTier, 1),
+        (Kind::FeedRecovering, 1),
+        (Kind::FeedRecovering, 1),
         (Kind::FeedRecovered, 1),
         (Kind::FeedRecovered, 1),
         (Kind::DefineFixture, 1),
@@ -355,7 +357,9 @@ fn busy_desk() -> Desk<HouseRules> {
             }
             // The second feed has another name, and says the same.
             Kind::DefineFeed => bytes[128] += at as u8,
-            Kind::FeedRecovered | Kind::SetPrices => bytes[84] = 1 + (at % 2) as u8,
+            Kind::FeedRecovering | Kind::FeedRecovered | Kind::SetPrices => {
+                bytes[84] = 1 + (at % 2) as u8;
+            }
             _ => (),
         }
         let reply = desk.ask(START, &bytes).unwrap();

@@ -195,13 +195,14 @@ scripts! {
         place R1 A7 M2 10.00 any         -> B1 at 2.10 returns 21.00
     ";
 
-    a_source_clock_that_was_wrong_once_is_learnt_again_when_the_feed_recovers: "
+    a_source_clock_that_was_wrong_twice_is_learnt_again_when_the_feed_recovers: "
         feed F1 delay 50ms
         market M1 first a b feed F1
         fund A7 100.00
         prices M1 2.00 2.00 source 0ms
         recovered F1
         open M1
+        heartbeat F1 source 1h
         heartbeat F1 source 1h
         @1ms prices M1 2.10 2.10 source 1ms
         @1ms place R1 A7 M1 10.00 any    -> PriceDelayed

@@ -97,6 +97,70 @@ scripts! {
         limit A7 stake day        -> 20.00 left
     ";
 
+    a_void_that_flips_on_a_later_day_uses_up_nothing_of_that_day: "
+        fund A7 1000.00
+        quote M1 2.00
+        limit A7 loss day 100.00
+        limit A7 loss week 100.00
+        place R1 A7 M1 40.00 any  -> B1
+        @24h void B1
+        limit A7 loss day         -> 100.00 left
+        # Of the week it was a loss, and is not.
+        limit A7 loss week        -> 100.00 left
+        unvoid B1
+        limit A7 loss day         -> 100.00 left
+        limit A7 loss week        -> 60.00 left
+        void B1
+        unvoid B1
+        limit A7 loss day         -> 100.00 left
+        limit A7 loss week        -> 60.00 left
+        place R2 A7 M1 60.00 any  -> B2
+        place R3 A7 M1 0.01 any   -> CustomerLimit Loss Week left 0.00
+    ";
+
+    a_bet_that_is_voided_twice_makes_room_once: "
+        fund A7 1000.00
+        quote M1 2.00
+        limit A7 stake day 100.00
+        limit A7 loss week 100.00
+        place R1 A7 M1 20.00 any  -> B1
+        place R2 A7 M1 80.00 any  -> B2
+        void B1
+        limit A7 stake day        -> 20.00 left
+        unvoid B1
+        limit A7 stake day        -> 0.00 left
+        limit A7 loss week        -> 0.00 left
+        void B1
+        limit A7 stake day        -> 20.00 left
+        limit A7 loss week        -> 20.00 left
+    ";
+
+    a_stake_that_a_wallet_confirms_after_midnight_makes_room_on_the_day_it_was_staked: "
+        account A7 wallet
+        quote M1 2.00
+        rules night hold place hold-ttl 10s
+        limit A7 stake day 20.00
+        @24h-2s place R1 A7 M1 20.00 any -> pending B1
+        limit A7 stake day        -> 0.00 left
+        @24h+2s confirm B1 20.00
+        limit A7 stake day        -> 0.00 left
+        void B1
+        limit A7 stake day        -> 20.00 left
+    ";
+
+    a_stake_from_before_the_first_limit_makes_no_room_when_it_goes_back: "
+        fund A7 1000.00
+        quote M1 2.00
+        place R1 A7 M1 50.00 any  -> B1
+        limit A7 loss day 20.00
+        void B1
+        limit A7 loss day         -> 20.00 left
+        unvoid B1
+        limit A7 loss day         -> 20.00 left
+        place R2 A7 M1 20.00 any  -> B2
+        limit A7 loss day         -> 0.00 left
+    ";
+
     what_comes_before_the_first_limit_is_not_counted: "
         fund A7 1000.00
         quote M1 2.00

@@ -204,7 +204,7 @@ fn every_message_in_every_status_of_a_feed() {
     ];
     // What the status is then. A feed that never said a number has none missing, and hears no old one.
     let expected = "
-        Recovering  Recovering Recovering Recovering Up Up Up Recovering Recovering Down+ Down+ Quarantined+ Quarantined+ Recovering Recovering+
+        Recovering  Recovering Recovering Recovering Up Recovering Recovering Recovering Recovering Down+ Down+ Quarantined+ Quarantined+ Recovering Recovering+
         Asked       Recovering Recovering Recovering Recovering Up Recovering Recovering Down+ Down+ Down+ Quarantined+ Quarantined+ Recovering Recovering+
         Up          Up Up Recovering+ Up Up Up Up Down+ Down+ Down+ Quarantined+ Quarantined+ Up Recovering+
         Silent      Down+ Down+ Recovering+ Up+ Down+ Down+ Silent Down+ Down+ Down+ Quarantined++ Quarantined++ Silent Recovering+

@@ -407,6 +407,13 @@ fn a_feed_of_another_version_and_the_end_of_another_recovery_are_found() {
     };
     assert_eq!(recovered(8), []);
     assert_eq!(recovered(7), [Rule::Feed]);
+    // The end of a recovery that nobody asked for in this run.
+    let mut tale = Tale::begun();
+    tale.fold.feeds.get_mut(&FEED.0).expect("it is defined").status = FeedStatus::Recovering;
+    let body = FeedRecovered { feed: FEED, request: 7, ..Default::default() };
+    let up = feed_changed(&tale, FeedStatus::Up, FeedWhy::Recovered, 2);
+    tale.feed_body(body, Told::default().event(up));
+    assert_eq!(tale.broken(), [Rule::Feed]);
     // A message that is missing, and nobody noticed.
     let mut tale = Tale::begun();
     for feed_seq in [1, 3] {
