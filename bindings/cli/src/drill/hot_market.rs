@@ -29,8 +29,8 @@ const PART_NS: u64 = 2_000_000_000;
 const RATIO_MAX: f64 = 1.5;
 /// How long a refusal may take, at its 99th percentile.
 const REFUSED_NS_MAX: u64 = 1_000_000;
-/// How often it is played on the wall's clock; the best counts, for the machine is shared.
-const ROUNDS: usize = 3;
+/// How often it is played on the wall's clock; the one in the middle counts, for the machine is shared.
+const ROUNDS: usize = 5;
 
 fn config(config: Config) -> Config {
     config.intake(Intake::new().market(MARKET).market_in_flight(IN_FLIGHT))
@@ -81,9 +81,13 @@ pub(crate) fn play(on: On) -> Result<Story, CliError> {
     }
 
     if on == On::Wall {
-        // Each at its quietest: whoever else uses the machine disturbs the one or the other.
-        let quietest = |all: &[u64]| all.iter().copied().min().unwrap_or(0).max(1);
-        let ratio = quietest(&spikes) as f64 / quietest(&calms) as f64;
+        // Of each the one in the middle: whoever else uses the machine disturbs some of them, or one not at all.
+        let middle = |all: &[u64]| {
+            let mut all = all.to_vec();
+            all.sort_unstable();
+            all.get(all.len() / 2).copied().unwrap_or(0).max(1)
+        };
+        let ratio = middle(&spikes) as f64 / middle(&calms) as f64;
         let list =
             |all: &[u64]| all.iter().map(|ns| Span(*ns).to_string()).collect::<Vec<_>>().join(", ");
         story.check(
