@@ -27,6 +27,8 @@ const IN_FLIGHT: u32 = 200;
 const PART_NS: u64 = 2_000_000_000;
 /// How much slower the others may be than while it was calm.
 const RATIO_MAX: f64 = 1.5;
+/// How long after a spike somebody may still be turned away.
+const RECOVERED_MAX: Nanos = Nanos::from_millis(100);
 /// How long a refusal may take, at its 99th percentile.
 const REFUSED_NS_MAX: u64 = 1_000_000;
 /// How often it is played on the wall's clock; the one in the middle counts, for the machine is shared.
@@ -73,11 +75,12 @@ pub(crate) fn play(on: On) -> Result<Story, CliError> {
         spiked_ns += scene.now().since(spike_at).0.unsigned_abs();
     }
     // It is over: the hot market's bets are let in again.
-    let refused = crowd.turned_away();
+    // Its share is used up at first, and comes back within a moment.
     let after = crowd.play(&mut scene, CALM, false)?;
-    if crowd.turned_away() == refused {
+    let open = after.last_refusal.unwrap_or(after.began);
+    if open.since(after.began) < RECOVERED_MAX {
         let what = "the hot market is as the others again, nobody is turned away";
-        story.phase(after.began, Phase::Recover, "door", what);
+        story.phase(open, Phase::Recover, "door", what);
     }
 
     if on == On::Wall {
@@ -136,6 +139,7 @@ struct Part {
     began: Timestamp,
     others: Recorder,
     first_refusal: Option<Timestamp>,
+    last_refusal: Option<Timestamp>,
 }
 
 impl Part {
@@ -200,7 +204,8 @@ impl Crowd {
         let times = Profile::new(&knots, PART_NS).times().zip(0_u64..);
         let mut load = OpenLoop::new(times);
         let began = scene.now();
-        let mut part = Part { began, others: Recorder::new(), first_refusal: None };
+        let mut part =
+            Part { began, others: Recorder::new(), first_refusal: None, last_refusal: None };
         while load.next_ns().is_some() || !self.waiting.is_empty() {
             if scene.on == On::Journal {
                 scene.engine.clock().advance(Nanos(TICK.0 / 10));
@@ -220,6 +225,7 @@ impl Crowd {
                 };
                 if let Some(at) = self.ask(scene, place, at_ns, spike) {
                     part.first_refusal.get_or_insert(at);
+                    part.last_refusal = Some(at);
                 }
             }
             scene.turn()?;
