@@ -843,11 +843,13 @@ fn memory() -> Option<PathBuf> {
 }
 
 fn config(on: On, book: &Path, setup: &Setup) -> Config {
-    // On the wall's clock a segment is made by a thread of its own, as it is in production: else the loop
-    // writes all of its zeros itself, and everybody waits.
-    let (clock, layout, level, ahead) = match on {
-        On::Journal => (Clock::manual(START), Layout::Inline, Level::ProcessCrashOnly, 0),
-        On::Wall => (Clock::wall(), Layout::Auto, Level::Durable, 1),
+    // On the wall's clock segments are as long as in production, and made by a thread of their own: else the loop
+    // writes all of the zeros itself, and everybody waits.
+    let (clock, layout, level, (segment, ahead)) = match on {
+        On::Journal => {
+            (Clock::manual(START), Layout::Inline, Level::ProcessCrashOnly, (8 << 20, 0))
+        }
+        On::Wall => (Clock::wall(), Layout::Auto, Level::Durable, (64 << 20, 1)),
     };
     let config = Config::at(book)
         .clock(clock)
@@ -870,7 +872,7 @@ fn config(on: On, book: &Path, setup: &Setup) -> Config {
         .secret([7; 16])
         .control_ring(1_024)
         .clients(32, setup.credit.next_power_of_two().max(64))
-        .segment_bytes(8 << 20)
+        .segment_bytes(segment)
         .segments_ahead(ahead)
         .snapshot_at_stop(0)
         .events(setup.events)
