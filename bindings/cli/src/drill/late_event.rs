@@ -55,7 +55,7 @@ pub(crate) fn play(_: On) -> Result<Story, CliError> {
         On::Journal,
         START,
     );
-    let scratch = scene::scratch(On::Journal)?;
+    let scratch = scene::scratch(true)?;
     let mut first: Option<Vec<i64>> = None;
     let (mut different, mut twice, mut two_winners) = (Vec::new(), 0, 0);
     for number in 0..ORDERS {

@@ -78,6 +78,9 @@ pub(crate) struct Setup {
     pub(crate) rules: Option<Rules>,
     /// The disk of a drill on the wall's clock.
     pub(crate) drag: Option<Drag>,
+    /// Whether the book is in memory on the wall's clock, too: with a drag it has a disk that takes as long every
+    /// time.
+    pub(crate) in_memory: bool,
     /// Anything else of the engine.
     pub(crate) config: fn(Config) -> Config,
 }
@@ -91,6 +94,7 @@ impl Default for Setup {
             credit: 1_024,
             rules: None,
             drag: None,
+            in_memory: false,
             config: |config| config,
         }
     }
@@ -446,7 +450,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Opens the book, both leagues and their feeds, and the customers' accounts: everything takes bets.
     pub(crate) fn open(on: On, setup: &Setup) -> Result<Scene, CliError> {
-        let scratch = scratch(on)?;
+        let scratch = scratch(setup.in_memory || on == On::Journal)?;
         let book = scratch.0.join("book");
         let config = config(on, &book, setup);
         let engine = match setup.drag.clone() {
@@ -821,18 +825,15 @@ impl Journaled {
     }
 }
 
-/// A directory of this drill's own, beside others of the same process.
-pub(crate) fn scratch(on: On) -> Result<Scratch, CliError> {
+/// A directory of this drill's own, beside others of the same process: in memory, or on the disk.
+pub(crate) fn scratch(in_memory: bool) -> Result<Scratch, CliError> {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let number = MADE.fetch_add(1, Ordering::Relaxed);
-    let above = match on {
-        On::Journal => memory().unwrap_or_else(std::env::temp_dir),
-        On::Wall => std::env::temp_dir(),
-    };
+    let above = in_memory.then(memory).flatten().unwrap_or_else(std::env::temp_dir);
     Scratch::beside(&above.join(format!("betring-scene-{number}")))
 }
 
-/// A directory in memory, where there is one with room: in journal time no disk is waited for.
+/// A directory in memory, where there is one with room: no disk is waited for.
 fn memory() -> Option<PathBuf> {
     const ROOM: u64 = 1 << 29;
     let path = Path::new("/dev/shm");
