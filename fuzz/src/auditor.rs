@@ -73,10 +73,8 @@ struct Suspended {
 #[derive(Clone, Debug)]
 struct Feed {
     status: FeedStatus,
-    /// The adapter's number of its last request to send everything.
+    /// The adapter's number of its request to send everything, since the feed last was up or went down.
     request: u64,
-    /// Whether there was a request since the feed last was up or went down.
-    asked: bool,
     /// The version that its messages have to say; 0: any.
     schema: u32,
     /// Whether its messages take longer than they may.
@@ -508,7 +506,6 @@ impl Auditor {
             feeds: vec![Feed {
                 status: FeedStatus::Up,
                 request: 0,
-                asked: false,
                 schema: 0,
                 slow: false,
                 generation: 1,
@@ -1451,7 +1448,6 @@ impl Auditor {
         self.feeds.push(Feed {
             status: FeedStatus::Recovering,
             request: 0,
-            asked: false,
             schema: body.schema,
             slow: false,
             generation: 1,

@@ -363,6 +363,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
         for line in &lines[skip..] {
             out.line(line)?;
         }
+        if let Some((account, key)) = args.key.filter(|_| !is_known) {
+            out.line(format_args!(
+                "FAIL  no record knows request {key} of {}: a typing error, or it was never placed",
+                describe::party(account)
+            ))?;
+        }
     }
     out.flush()?;
     Ok(if audit.is_sound() && is_known { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -391,12 +397,6 @@ fn request_told(
     if args.json && bet.is_none() {
         out.line(json!({"account": account, "key": acks::hex(key), "records": found}))?;
     } else if !args.json {
-        if !is_known {
-            out.line(format_args!(
-                "FAIL  no record knows request {key} of {}: a typing error, or it was never placed",
-                describe::party(account)
-            ))?;
-        }
         for line in found {
             out.line(line)?;
         }

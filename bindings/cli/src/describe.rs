@@ -65,9 +65,76 @@ impl<'a> Told<'a> {
             || matches!(self.command, Command::ReleaseHold(body) if body.bet == bet)
     }
 
-    /// One sentence: who asks for what, and what came of it.
+    /// Why: the number that whoever asks gave; 0 of none.
+    pub(crate) fn reason(&self) -> u32 {
+        match &self.command {
+            Command::RegisterActor(body, _) => body.reason,
+            Command::DefineFeed(body, _) => body.reason,
+            Command::DefineFixture(body, _) => body.reason,
+            Command::DefineMarket(body, _) => body.reason,
+            Command::WithdrawSelection(body) => body.reason,
+            Command::MarketResult(body, _) => body.reason,
+            Command::SetLimits(body) => body.reason,
+            Command::BlockAccount(body) => body.reason,
+            Command::LiftQuarantine(body) => body.reason,
+            Command::SetPrices(body, _) => body.reason,
+            Command::PublishRules(body, _) => body.reason,
+            Command::SetInPlay(body) => body.reason,
+            Command::AnswerReferral(body, _) => body.reason,
+            Command::FreezeCashOut(body) => body.reason,
+            Command::DefineGroup(body, _) => body.reason,
+            Command::SwitchFeed(body) => body.reason,
+            Command::SetTier(body) => body.reason,
+            Command::AssignTier(body) => body.reason,
+            Command::SetFeedSchema(body) => body.reason,
+            Command::TraderPrice(body) => body.reason,
+            Command::SetStakeFactor(body) => body.reason,
+            Command::SetShedding(body) => body.reason,
+            Command::SetAccountLimit(body) => body.reason,
+            Command::ExcludeAccount(body) => body.reason,
+            Command::ConfirmHold(body) => body.reason,
+            Command::ReleaseHold(body) => body.reason,
+            Command::CancelBets(body) => body.reason,
+            Command::RollbackResult(body) => body.reason,
+            Command::CancelBet(body) => body.reason,
+            Command::CorrectPrice(body) => body.reason,
+            Command::Adjust(body) => body.reason,
+            Command::GrantBonus(body) => body.reason,
+            Command::OpenMarket(body) => body.reason,
+            Command::CloseMarket(body) => body.reason,
+            Command::ArchiveMarket(body) => body.reason,
+            Command::Suspend(body) => body.reason,
+            Command::Release(body) => body.reason,
+            Command::Genesis(_)
+            | Command::EpochOpened(_)
+            | Command::Step(_)
+            | Command::Tick(_)
+            | Command::Quarantine(_)
+            | Command::FeedHeartbeat(_)
+            | Command::FeedGap(_)
+            | Command::FeedRecovered(_)
+            | Command::FeedRecovering(_)
+            | Command::OpenAccount(_)
+            | Command::Deposit(_)
+            | Command::Withdraw(_)
+            | Command::Place(_)
+            | Command::PlaceTicket(..)
+            | Command::AcceptOffer(_)
+            | Command::DeclineOffer(_)
+            | Command::Resolve(_)
+            | Command::CashOut(_)
+            | Command::SetAutoCashOut(_)
+            | Command::SetOwnLimit(_)
+            | Command::ExcludeSelf(_) => 0,
+        }
+    }
+
+    /// One sentence: who asks for what, why, and what came of it.
     pub(crate) fn sentence(&self) -> String {
-        let asked = self.asked();
+        let asked = match self.reason() {
+            0 => self.asked(),
+            reason => format!("{}, reason {reason}", self.asked()),
+        };
         match (self.came_of_it(), self.answer()) {
             (Some(came), _) => format!("{asked} → {came}"),
             (None, Some(answer)) => match answer.kind() {

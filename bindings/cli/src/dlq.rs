@@ -7,13 +7,14 @@ use crate::error::{CliError, program};
 use crate::fold::Entry;
 use crate::out::Out;
 use betring::dead_letters::{self, DeadLetter, Letters};
-use betring::{Client, Control, Engine, Nanos, Reply, Slot};
+use betring::{Client, Control, Engine, Nanos, Reject, Reply, Slot, Timestamp};
 use betring_core::command::{Kind, Lane};
 use betring_core::id::Seq;
 use serde_json::json;
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ use zerocopy::IntoBytes;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a command that gets a new time limit may still be decided.
 const RENEWED: Nanos = Nanos::from_secs(5);
+/// Where in its first slot a command has its time limit.
+const TIME_LIMIT: Range<usize> = 64..72;
 /// The file beside the letters that says which were asked again: a line each.
 const NOTES: &str = "redriven";
 
@@ -91,7 +94,7 @@ told its first answer. A time limit that is over stays over, and the command is 
 Expired, unless --renew gives it five seconds from now: ask the customer first.
 
 What was asked again is noted beside the letters, and not asked a third time unless it is
-named. Exit status: 0 everything that was to be asked was answered, 1 something cannot be
+named; what was refused as Expired is not noted, and can be asked with --renew. Exit status: 0 everything that was to be asked was answered, 1 something cannot be
 read or was refused.")]
 struct RedriveArgs {
     /// The journal's directory.
@@ -130,12 +133,30 @@ fn read(dir: &Path) -> Result<Letters, CliError> {
     dead_letters::open(dir).map_err(|e| CliError::io("cannot read the dead letters", &file, &e))
 }
 
-/// What a letter says to this program: a sentence, or what is wrong with it.
+/// What a letter says to this program: a sentence, or what is wrong with it, and what it begins with.
 fn says(letter: &DeadLetter) -> Result<String, String> {
-    letter.redrive().map_err(|what| what.to_string())?;
+    letter.redrive().map_err(|what| format!("{what} ({})", begins(letter)))?;
     let kind = letter.bytes.first().copied().map_or(0, u16::from);
     let entry = Entry { seq: Seq(0), at: letter.at, kind, payload: &letter.bytes };
     Told::read(&entry).map(|told| told.sentence())
+}
+
+/// Which command its first two bytes say that it is, in which version.
+fn begins(letter: &DeadLetter) -> String {
+    let byte = |at: usize| letter.bytes.get(at).copied().unwrap_or(0);
+    let version = byte(1);
+    match Kind::from_code(byte(0)) {
+        Some(kind) => format!("{kind}, version {version}"),
+        None => format!("kind {}, version {version}", byte(0)),
+    }
+}
+
+/// When its time limit was over, if it has one and that is so.
+fn expired(letter: &DeadLetter) -> Option<Timestamp> {
+    let bytes = letter.bytes.get(TIME_LIMIT)?.try_into().ok()?;
+    let until = Timestamp(i64::from_le_bytes(bytes));
+    let now = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    (until.0 != 0 && until.0 < now).then_some(until)
 }
 
 /// The letters that were asked again, and what was answered, by offset and checksum.
@@ -194,7 +215,7 @@ fn list(args: &ListArgs) -> Result<ExitCode, CliError> {
                 utc(letter.at),
                 letter.client,
                 letter.bytes.len(),
-                letter.reason
+                format_args!("{} ({})", letter.reason, begins(letter)),
             ))?;
         }
         out.line(&all)?;
@@ -234,7 +255,9 @@ fn show(args: &ShowArgs) -> Result<ExitCode, CliError> {
         value["hex"] = json!(hex);
         out.line(value)?;
     } else {
-        out.line(letter)?;
+        let (at, client, bytes) = (utc(letter.at), letter.client, letter.bytes.len());
+        let (offset, reason) = (letter.offset, letter.reason);
+        out.line(format_args!("{offset}: {at} from {client}, {bytes} bytes: {reason}"))?;
         match says(letter) {
             Ok(sentence) => out.line(format_args!("  this program reads it: {sentence}"))?,
             Err(what) => out.line(format_args!("  this program cannot read it: {what}"))?,
@@ -266,19 +289,33 @@ fn redrive(args: &RedriveArgs) -> Result<ExitCode, CliError> {
         true => Some(Desk::open(&args.dir)?),
         false => None,
     };
-    let (mut clean, mut asked) = (true, 0_u64);
+    let (mut clean, mut asked, mut unread) = (true, 0_u64, 0_u64);
     for letter in &chosen {
         let (sentence, answer) = match (says(letter), &mut desk) {
             (Err(what), _) => {
                 clean = false;
+                unread += 1;
                 (None, format!("cannot be read: {what}"))
             }
-            (Ok(sentence), None) => (Some(sentence), "would be asked".to_owned()),
+            (Ok(sentence), None) => {
+                let would = match expired(letter).filter(|_| !args.renew) {
+                    None => "would be asked".to_owned(),
+                    Some(until) => format!(
+                        "would be refused as {}, its time was over at {}: --renew gives it another",
+                        Reject::Expired,
+                        utc(until)
+                    ),
+                };
+                (Some(sentence), would)
+            }
             (Ok(sentence), Some(desk)) => {
                 let (taken, answer) = desk.ask(letter, args.renew)?;
                 asked += 1;
-                clean &= taken;
-                Notes::add(&args.dir, letter, &answer)?;
+                clean &= taken == Asked::Taken;
+                // Whose time was over was never looked at: it is asked again with another.
+                if taken != Asked::Expired {
+                    Notes::add(&args.dir, letter, &answer)?;
+                }
                 (Some(sentence), answer)
             }
         };
@@ -298,10 +335,28 @@ fn redrive(args: &RedriveArgs) -> Result<ExitCode, CliError> {
     if !args.json {
         let (letters, asked) = (describe::counted(chosen.len() as u64, "letter"), asked);
         let left = all.letters.len() - chosen.len();
-        out.line(format_args!("{letters} looked at, {asked} asked again, {left} left alone"))?;
+        let unread = match unread {
+            0 => String::new(),
+            unread => format!(", {unread} cannot be read"),
+        };
+        out.line(format_args!(
+            "{letters} looked at, {asked} asked again{unread}, {left} left alone"
+        ))?;
+        if 0 < all.damaged {
+            out.line(&all)?;
+        }
     }
     out.flush()?;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What came of a letter that was asked again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Taken,
+    Refused,
+    /// Its time was over before it was looked at.
+    Expired,
 }
 
 /// The engine with everybody who may ask it.
@@ -319,9 +374,10 @@ impl Desk {
         Ok(Desk { engine, control, client })
     }
 
-    /// Asks again; whether it was taken, and what was answered.
-    fn ask(&mut self, letter: &DeadLetter, renew: bool) -> Result<(bool, String), CliError> {
-        let Ok(mut slots) = letter.redrive() else { return Ok((false, "cannot be read".into())) };
+    /// Asks again; what came of it, and in words.
+    fn ask(&mut self, letter: &DeadLetter, renew: bool) -> Result<(Asked, String), CliError> {
+        let no = |text: String| Ok((Asked::Refused, text));
+        let Ok(mut slots) = letter.redrive() else { return no("cannot be read".into()) };
         if renew {
             let until = self.client.now().plus(RENEWED);
             renewed(&mut slots, until.0);
@@ -333,25 +389,29 @@ impl Desk {
                     self.engine.run_until_idle()?;
                     self.control.wait(ticket, PATIENCE)?
                 }
-                Err(why) => return Ok((false, format!("not taken: {why}"))),
+                Err(why) => return no(format!("not taken: {why}")),
             },
             Some(Lane::Customer) => {
                 if let Some(why) = self.client.submit_batch(&slots).refused {
-                    return Ok((false, format!("not taken: {why}")));
+                    return no(format!("not taken: {why}"));
                 }
                 self.engine.run_until_idle()?;
                 let mut replies = [Reply::default(); 1];
                 match self.client.poll(&mut replies) {
-                    0 => return Ok((false, "not answered".into())),
+                    0 => return no("not answered".into()),
                     _ => replies[0],
                 }
             }
             Some(Lane::Engine) | None => {
-                return Ok((false, "not taken: only the engine itself gives this command".into()));
+                return no("not taken: only the engine itself gives this command".into());
             }
         };
         let twice = if reply.is_duplicate() { "answered before: " } else { "" };
-        let taken = reply.answer.reject().is_none();
+        let taken = match reply.answer.reject() {
+            None => Asked::Taken,
+            Some(Reject::Expired) => Asked::Expired,
+            Some(_) => Asked::Refused,
+        };
         Ok((taken, format!("{twice}{}", describe::outcome(&reply.answer))))
     }
 
@@ -366,7 +426,7 @@ impl Desk {
 /// Another time limit, in the first slot; a feed's own messages have none.
 fn renewed(slots: &mut [Slot], until: i64) {
     if let Some(first) = slots.first_mut() {
-        let field = &mut first.as_mut_bytes()[64..72];
+        let field = &mut first.as_mut_bytes()[TIME_LIMIT];
         if field.iter().any(|byte| *byte != 0) {
             field.copy_from_slice(&until.to_le_bytes());
         }

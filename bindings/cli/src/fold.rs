@@ -476,6 +476,9 @@ impl Fold {
             Event::TierAssigned(assigned) => {
                 if let Some(market) = self.markets.get_mut(&assigned.market.raw()) {
                     market.tier = assigned.tier;
+                    for index in 0..market.selections.len() as u16 {
+                        self.compare(assigned.market, SelectionIndex(index));
+                    }
                 }
             }
             Event::PricePinned(pin) => self.pinned(command, pin),

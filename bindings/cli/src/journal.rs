@@ -471,7 +471,7 @@ fn record_json(epoch: Epoch, told: &Told<'_>, bet: Option<BetId>) -> serde_json:
         "seq": told.seq.0, "at_ns": told.at.0, "at": utc(told.at), "epoch": epoch.0,
         "kind": told.kind.name(), "account": told.header.account,
         "key": acks::hex(told.header.key), "client": told.header.client.0,
-        "says": told.sentence(), "answer": told.answer().map(describe::outcome), "events": events,
+        "reason": told.reason(), "says": told.sentence(), "answer": told.answer().map(describe::outcome), "events": events,
     })
 }
 
@@ -531,6 +531,10 @@ fn tail(args: &TailArgs) -> Result<ExitCode, CliError> {
         }
         out.flush()?;
         if !args.follow {
+            let chosen = args.from.is_some() || !args.kind.is_empty();
+            if printed == 0 && most != 0 && chosen {
+                eprintln!("no such record: there are {}", range(&args.dir)?);
+            }
             return Ok(if damaged { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         std::thread::sleep(FOLLOW_EVERY);

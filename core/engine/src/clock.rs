@@ -118,10 +118,15 @@ pub struct ClockHealth {
 const FAR_NS: i64 = 1_000_000_000;
 
 impl ClockHealth {
+    /// How far from the wall it is, and on which side.
+    fn apart(&self) -> (Nanos, &'static str) {
+        let side = if self.behind.0 < 0 { "ahead of" } else { "behind" };
+        (Nanos(self.behind.0.saturating_abs()), side)
+    }
+
     /// What an operator should know of it, if it is far from the wall.
     pub(crate) fn warning(&self) -> Option<String> {
-        let far = self.behind.0.saturating_abs();
-        let side = if self.behind.0 < 0 { "ahead of" } else { "behind" };
+        let (Nanos(far), side) = self.apart();
         // At 500 ppm a second takes 2,000.
         let days = far / SLEW_MAX_PPB / 86_400 + 1;
         (FAR_NS < far).then(|| {
@@ -139,7 +144,8 @@ impl std::fmt::Display for ClockHealth {
         if self.manual {
             return f.write_str("manual");
         }
-        write!(f, "{} behind the wall, slewed {} ppb", self.behind, self.slew_ppb)?;
+        let (far, side) = self.apart();
+        write!(f, "{far} {side} the wall, slewed {} ppb", self.slew_ppb)?;
         match self.wall_steps {
             0 => Ok(()),
             steps => write!(f, ", {steps} steps of the wall not followed ({})", self.ignored),

@@ -87,13 +87,19 @@ impl Desk {
     }
 
     /// A handle is about to send something. What was lost before it leaves its number out, unless it is the
-    /// same handle that says the same prices again.
-    fn leave_out_lost(&mut self, handle: u64, prices: Option<&Vec<Slot>>) {
-        if let Some((of, lost)) = self.lost.take()
-            && (of != handle || prices != Some(&lost))
-        {
-            self.last += 1;
+    /// same handle that says the same prices again. Whether that hole is before the first number of the run,
+    /// where nobody would see it.
+    fn leave_out_lost(&mut self, handle: u64, prices: Option<&Vec<Slot>>) -> bool {
+        let Some((of, lost)) = self.lost.take() else { return false };
+        if of == handle && prices == Some(&lost) {
+            return false;
         }
+        if self.last == 0 {
+            self.lost = Some((of, lost));
+            return true;
+        }
+        self.last += 1;
+        false
     }
 
     fn message(&mut self, now: Timestamp) {
@@ -363,7 +369,19 @@ impl Feed {
     ) -> Result<Ticket, NotTaken> {
         self.take_replies();
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        desk.leave_out_lost(self.handle, prices.as_ref());
+        if desk.leave_out_lost(self.handle, prices.as_ref()) {
+            // The engine knows no number yet that another could be too far from: this is the first, and
+            // what was lost the second.
+            let body = command::FeedGap {
+                feed: self.id,
+                feed_seq: 1,
+                schema: self.schema,
+                ..command::FeedGap::default()
+            };
+            let hole = build::plain(self.header(), &body);
+            self.line.try_submit(&[hole], Raw::No).map(drop)?;
+            (desk.last, desk.lost) = (2, None);
+        }
         let sent = self.line.try_submit(&numbered(desk.last + 1)?, Raw::No);
         match sent {
             Ok(_) => {

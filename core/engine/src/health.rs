@@ -326,7 +326,8 @@ impl fmt::Display for Health {
         let c = &self.counts;
         writeln!(
             f,
-            "{} commands: {} sequenced, {} answered, {} malformed; {} steps, {} ticks, {} stalls",
+            "{} commands: {} sequenced, {} answered without a sequence, {} malformed in the rings; {} steps, {} \
+             ticks, {} stalls",
             c.commands, c.sequenced, c.answered, c.malformed, c.steps, c.ticks, c.stalls
         )?;
         writeln!(

@@ -358,7 +358,7 @@ impl<R: Rules> State<R> {
             d.put(feed.quickest.map_or(i64::MIN, |q| q.0));
             d.put(feed.doubted.map_or(i64::MIN, |way| way.0));
             d.put(feed.slow).put(feed.schema);
-            d.put(feed.request.is_some()).put(feed.request.unwrap_or(0));
+            d.put(feed.request);
             suspension(&mut d, &feed.suspension);
             suspension(&mut d, &feed.cash_out);
         }

@@ -39,9 +39,9 @@ pub(crate) struct Feed {
     pub(crate) slow: bool,
     /// The version that its messages have to say; 0 any.
     pub(crate) schema: u32,
-    /// While it recovers: the adapter's number of its request, 0 where it has none; nothing if nobody has
-    /// asked in this run. The end of another request says nothing about this one.
-    pub(crate) request: Option<u64>,
+    /// While it recovers: the adapter's number of its request, 0 where it has none or nobody has asked in
+    /// this run. The end of another request says nothing about this one.
+    pub(crate) request: u64,
     /// The smallest (received − source) that was believed: what the two clocks differ by, plus its
     /// quickest way.
     pub(crate) quickest: Option<Nanos>,
@@ -74,6 +74,8 @@ impl Message {
 pub(crate) enum Heard {
     /// News.
     New,
+    /// News, and something before it is missing: the feed is down.
+    Gap,
     /// A message that was there before, or comes after its successor: it has no effect.
     Late,
     /// Something in a version that is not understood, or of a feed that sent such: it has no effect.
@@ -92,7 +94,7 @@ impl Feed {
             delay_bound,
             slow: false,
             schema,
-            request: None,
+            request: 0,
             quickest: None,
             doubted: None,
             suspension: Suspension::default(),
@@ -117,7 +119,7 @@ impl Feed {
     /// Its prices do not count any more; offers made under them can no longer be taken.
     fn go_down(&mut self, to: FeedStatus, seq: Seq) {
         self.status = to;
-        self.request = None;
+        self.request = 0;
         self.generation += 1;
         self.heartbeat = Timestamp::MIN;
         // Its clock may have been set meanwhile: what was quickest is learnt again.
@@ -183,7 +185,7 @@ impl Feed {
             self.slow = slow;
             self.tell(id, if slow { FeedWhy::Slow } else { FeedWhy::InTime }, events);
         }
-        (Heard::New, delay)
+        (if gap { Heard::Gap } else { Heard::New }, delay)
     }
 
     /// A heartbeat, already heard. One that took longer than the bound says how things were then,
@@ -234,24 +236,21 @@ impl Feed {
             self.go_down(FeedStatus::Recovering, seq);
         }
         self.status = FeedStatus::Recovering;
-        self.request = Some(request);
+        self.request = request;
         self.tell(id, FeedWhy::Asked, events);
     }
 
     /// Everything was sent again, if it was asked for by this request. Without a number it is the end of
-    /// what was asked for without one, or of what nobody asked for in this run.
+    /// what was asked for without one, or of what nobody asked for in this run; with one, of that alone.
     fn recovered(&mut self, id: FeedId, request: u64, received: Timestamp, events: &mut Events) {
         let counts = match self.status {
-            FeedStatus::Recovering | FeedStatus::Down => match self.request {
-                None => request == 0,
-                Some(asked) => asked == 0 || asked == request,
-            },
+            FeedStatus::Recovering | FeedStatus::Down => self.request == request,
             FeedStatus::Up => true,
             FeedStatus::Quarantined => false,
         };
         if counts {
             self.status = FeedStatus::Up;
-            self.request = None;
+            self.request = 0;
             self.heartbeat = self.heartbeat.max(received);
             self.tell(id, FeedWhy::Recovered, events);
         }
@@ -334,7 +333,7 @@ impl<R: Rules> State<R> {
         let FeedHeartbeat { feed, feed_seq, source, schema, .. } = *body;
         let received = self.received(header);
         let message = Message { feed_seq, source, schema, received };
-        if let (Heard::New, delay) = self.hear(feed, &message, events)? {
+        if let (Heard::New | Heard::Gap, delay) = self.hear(feed, &message, events)? {
             self.feeds[usize::from(feed.0)].beat(feed, received, delay, events);
         }
         Ok(Answer::done(self.seq, u64::from(feed.0)))
@@ -349,6 +348,7 @@ impl<R: Rules> State<R> {
         let FeedRecovered { feed, feed_seq, source, schema, request, .. } = *body;
         let received = self.received(header);
         let message = Message { feed_seq, source, schema, received };
+        // What is missing before the end of a recovery was missing in it.
         if let (Heard::New, _) = self.hear(feed, &message, events)? {
             self.feeds[usize::from(feed.0)].recovered(feed, request, received, events);
         }
@@ -363,7 +363,7 @@ impl<R: Rules> State<R> {
     ) -> Decided {
         let FeedRecovering { feed, feed_seq, source, schema, request, .. } = *body;
         let message = Message { feed_seq, source, schema, received: self.received(header) };
-        if let (Heard::New, _) = self.hear(feed, &message, events)? {
+        if let (Heard::New | Heard::Gap, _) = self.hear(feed, &message, events)? {
             let seq = self.seq;
             self.feeds[usize::from(feed.0)].recovering(feed, seq, request, events);
         }

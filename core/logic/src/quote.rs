@@ -105,7 +105,7 @@ impl<R: Rules> State<R> {
             return Err(self.no(Reject::MarketClosed));
         }
         match heard {
-            Heard::New => (),
+            Heard::New | Heard::Gap => (),
             Heard::Late => return Ok(Answer::done(self.seq, body.market.raw())),
             Heard::Quarantined => return Err(self.no(Reject::FeedQuarantined)),
         }
@@ -281,8 +281,8 @@ impl<R: Rules> State<R> {
         Some(apart(primary.sent.price, backup.sent.price))
     }
 
-    /// Looks at all selections of a market, whose result is in or was taken back: no feed speaks of a
-    /// market with a result any more, so its drift ends here, or begins again.
+    /// Looks at all selections of a market, which is in another tier, or whose result is in or was taken
+    /// back: no feed speaks of a market with a result any more, so its drift ends here, or begins again.
     pub(crate) fn look_at_all_drifts(&mut self, index: u32, events: &mut Events) {
         for selection in 0..self.markets[index as usize].selections {
             self.look_at_drift(index, SelectionIndex(selection), events);

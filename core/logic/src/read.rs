@@ -562,7 +562,7 @@ impl<R: Rules> State<R> {
             silence_bound: feed.silence_bound,
             slow: feed.slow,
             schema: feed.schema,
-            request: feed.request.unwrap_or(0),
+            request: feed.request,
         })
     }
 

@@ -110,7 +110,7 @@ struct FeedRow {
     slow: bool,
     schema: u32,
     /// None: nobody asked in this run.
-    request: Option<u64>,
+    request: u64,
     quickest: Option<i64>,
     doubted: Option<i64>,
     suspension: Owners,

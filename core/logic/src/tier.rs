@@ -84,6 +84,7 @@ impl<R: Rules> State<R> {
         };
         self.markets[index as usize].tier = body.tier;
         events.push(&TierAssigned { market: body.market, tier: body.tier, zero: [0; 7] });
+        self.look_at_all_drifts(index, events);
         Ok(Answer::done(self.seq, body.market.raw()))
     }
 

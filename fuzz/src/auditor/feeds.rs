@@ -40,6 +40,8 @@ pub(super) struct Message {
 #[derive(Clone, Copy)]
 struct Heard {
     news: bool,
+    /// Something before it is missing.
+    hole: bool,
     /// None: it says a time that nobody believes.
     delay: Option<i64>,
 }
@@ -50,7 +52,7 @@ impl Feed {
         self.generation += 1;
         self.heartbeat = None;
         // What was asked for before lacks what is missing now.
-        (self.asked, self.request) = (false, 0);
+        self.request = 0;
         // Its clock may have been set meanwhile.
         (self.quickest, self.odd) = (None, None);
         self.suspended.last = seq;
@@ -107,7 +109,7 @@ impl Auditor {
         let feed = &mut self.feeds[usize::from(id.0)];
         let numbered = number != 0 && feed.last_number != 0;
         if numbered && number <= feed.last_number {
-            return Heard { news: false, delay: None };
+            return Heard { news: false, hole: false, delay: None };
         }
         let silent = feed.heard.is_none_or(|heard| {
             i128::from(feed.silence_bound) < i128::from(received) - i128::from(heard)
@@ -118,7 +120,7 @@ impl Auditor {
             feed.last_number = number;
         }
         if feed.status == FeedStatus::Quarantined {
-            return Heard { news: true, delay: None };
+            return Heard { news: true, hole: missing, delay: None };
         }
         // A silence that ends, and a message that is missing, each take the feed down first.
         let why = if feed.status == FeedStatus::Up && silent {
@@ -136,9 +138,9 @@ impl Auditor {
         if feed.schema != 0 && feed.schema != message.schema {
             feed.goes_down(FeedStatus::Quarantined, seq);
             self.tell_feed(id, FeedWhy::Schema);
-            return Heard { news: true, delay: None };
+            return Heard { news: true, hole: missing, delay: None };
         }
-        Heard { news: true, delay: self.is_late(message, received) }
+        Heard { news: true, hole: missing, delay: self.is_late(message, received) }
     }
 
     pub(super) fn is_quarantined(&self, id: FeedId) -> bool {
@@ -191,7 +193,7 @@ impl Auditor {
             self.tell_feed(id, if connection { FeedWhy::Connection } else { FeedWhy::Gap });
             return Ok(done);
         }
-        let Heard { news, delay } = self.hear(message, received);
+        let Heard { news, hole, delay } = self.hear(message, received);
         if !news || self.is_quarantined(id) {
             return Ok(done);
         }
@@ -216,20 +218,15 @@ impl Auditor {
             // A gap was dealt with above.
             Says::Gap { .. } => (),
             Says::Recovered { request } => {
-                // One that answers another request than the last says nothing of what is missing now.
-                let answers = match feed.asked {
-                    true => feed.request == 0 || feed.request == request,
-                    // Nobody asked in this run: a number is that of another.
-                    false => request == 0,
-                };
+                // One that answers another request than the last says nothing of what is missing now, and
+                // one that comes behind a hole does not know what fell into it.
                 let counts = match feed.status {
                     FeedStatus::Up => true,
-                    FeedStatus::Recovering => answers,
-                    FeedStatus::Down => request == 0,
+                    FeedStatus::Recovering | FeedStatus::Down => feed.request == request,
                     FeedStatus::Quarantined => false,
                 };
-                if counts {
-                    (feed.asked, feed.request) = (false, 0);
+                if counts && !hole {
+                    feed.request = 0;
                     feed.status = FeedStatus::Up;
                     feed.heartbeat = Some(beats(feed.heartbeat));
                     self.tell_feed(id, FeedWhy::Recovered);
@@ -239,7 +236,7 @@ impl Auditor {
                 if feed.status == FeedStatus::Up {
                     feed.goes_down(FeedStatus::Down, seq);
                 }
-                (feed.status, feed.asked, feed.request) = (FeedStatus::Recovering, true, request);
+                (feed.status, feed.request) = (FeedStatus::Recovering, request);
                 self.tell_feed(id, FeedWhy::Asked);
             }
         }
@@ -274,7 +271,7 @@ impl Auditor {
         let message = Message { feed, number, source, schema: body.schema };
         let by_hand = feed == FeedId::MANUAL;
         let heard = match by_hand {
-            true => Heard { news: true, delay: Some(0) },
+            true => Heard { news: true, hole: false, delay: Some(0) },
             false => self.hear(&message, received),
         };
         let market = self.markets.get(&body.market.raw());

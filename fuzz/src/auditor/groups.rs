@@ -257,6 +257,13 @@ impl Auditor {
         market.tier = body.tier;
         let (market, tier) = (body.market, body.tier);
         self.told.push(Event::TierAssigned(TierAssigned { market, tier, zero: [0; 7] }));
+        // With a result there is nothing left to be apart.
+        use MarketStatus::{Closed, Defined, Open};
+        let kept = &self.markets[&body.market.raw()];
+        if matches!(kept.status, Defined | Open | Closed) {
+            let runners = kept.runners.len();
+            (0..runners).for_each(|at| self.compares_feeds(body.market, at));
+        }
         Ok(self.done(body.market.raw()))
     }
 }

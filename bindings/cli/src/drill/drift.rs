@@ -52,7 +52,8 @@ pub(crate) fn play(_: On) -> Result<Story, CliError> {
         sales.find_map(|said| said.refusal().map(|reject| (said.at, reject)))
     })?;
     let frozen_after = frozen.zip(since).map(|((at, reject), since)| {
-        story.tell(at, "customer", format!("cannot sell there: {reject}"));
+        let what = format!("buys nothing back there: {reject}");
+        story.phase(at, Phase::Act, "engine", what);
         (at.since(since), reject)
     });
     story.check(
@@ -68,7 +69,7 @@ pub(crate) fn play(_: On) -> Result<Story, CliError> {
     let dwelt = refused.zip(since).map(|((at, reject), since)| {
         let after = at.since(since);
         let what = format!("refuses bets in that market, {reject}: {} apart", seconds(after));
-        story.phase(at, Phase::Act, "engine", what);
+        story.tell(at, "engine", what);
         (after, reject)
     });
     story.check(
@@ -145,6 +146,6 @@ mod tests {
         assert_eq!(story.failures(), [""; 0], "{story}");
         let detected = story.after_fault(Phase::Detect).expect("detected");
         assert_eq!(detected, Nanos::from_millis(100));
-        assert_eq!(story.after_fault(Phase::Act), Some(Nanos(detected.0 + DWELL.0)));
+        assert_eq!(story.after_fault(Phase::Act), Some(Nanos::from_millis(200)));
     }
 }

@@ -39,15 +39,15 @@ pub(crate) enum Drill {
     FreezeCashOut(Args),
     /// A feed changes its schema and tells nobody: found, closed, switched, recovered.
     DerbyNight(Args),
-    /// All of these, a line each: in less than two minutes.
+    /// All drills of a live night, a line each and the whole story of what fails: two minutes at most.
     All(Args),
 }
 
 /// How a drill is played and told.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Each line of the story has its time since the drill began, its phase, who did it, and what. Below
-it stands what had to hold. The last line has the times after the fault.
+Each line of the story has its time since the drill began, its phase, who did it, and what.
+Below it stands what had to hold. The last line has the times after the fault.
 
 Exit status: 0 everything held, 1 something did not, 2 the drill could not be played.")]
 pub(crate) struct Args {
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// nothing that takes real time is measured.
     #[arg(long)]
     exact: bool,
-    /// Print JSON, a drill a line.
+    /// Print JSON, a drill a line; of all of them also how many passed, as the last line.
     #[arg(long)]
     json: bool,
 }

@@ -1,6 +1,7 @@
 //! The story of a drill: what happened when, who did it, and what it came to.
 
 use betring::{Nanos, Timestamp};
+use betring_benches::recorder::Span;
 use serde_json::json;
 use std::fmt;
 
@@ -58,6 +59,8 @@ struct Check {
     claim: &'static str,
     passed: bool,
     figure: String,
+    /// Whether the machine has a part in it.
+    timed: bool,
 }
 
 /// What is told of a drill while it goes on, and judged at its end.
@@ -68,12 +71,15 @@ pub(crate) struct Story {
     began: Timestamp,
     entries: Vec<Entry>,
     checks: Vec<Check>,
+    /// What was to hold and could not be judged by this clock.
+    unjudged: Vec<&'static str>,
 }
 
 impl Story {
     /// The story of the drill with this name, about this, that begins now.
     pub(crate) fn new(name: &'static str, about: &'static str, on: On, began: Timestamp) -> Story {
-        Story { name, about, on, began, entries: Vec::new(), checks: Vec::new() }
+        let (entries, checks, unjudged) = (Vec::new(), Vec::new(), Vec::new());
+        Story { name, about, on, began, entries, checks, unjudged }
     }
 
     /// Something happened.
@@ -101,7 +107,33 @@ impl Story {
 
     /// Something was to hold.
     pub(crate) fn check(&mut self, claim: &'static str, passed: bool, figure: impl Into<String>) {
-        self.checks.push(Check { claim, passed, figure: figure.into() });
+        self.checks.push(Check { claim, passed, figure: figure.into(), timed: false });
+    }
+
+    /// Something was to hold of how long things took. In journal time nothing takes any.
+    pub(crate) fn check_time(
+        &mut self,
+        claim: &'static str,
+        judge: impl FnOnce() -> (bool, String),
+    ) {
+        if self.on == On::Journal {
+            return self.unjudged.push(claim);
+        }
+        let (passed, figure) = judge();
+        self.checks.push(Check { claim, passed, figure, timed: true });
+    }
+
+    /// What to do about a drill that failed for nothing but the time that something took.
+    fn advice(&self) -> Option<String> {
+        let mut failed = self.checks.iter().filter(|check| !check.passed).peekable();
+        let by_time = failed.peek().is_some() && failed.all(|check| check.timed);
+        by_time.then(|| {
+            format!(
+                "     by time alone: where other programs use this machine that says nothing; play \
+                 {} again when it is idle",
+                self.name
+            )
+        })
     }
 
     /// When a phase began, since the drill did.
@@ -159,7 +191,10 @@ impl Story {
                 "actor": entry.actor, "what": entry.what,
             })
         };
-        let check = |check: &Check| json!({ "claim": check.claim, "passed": check.passed, "figure": check.figure });
+        let check = |check: &Check| {
+            let Check { claim, passed, figure, timed } = check;
+            json!({ "claim": claim, "passed": passed, "figure": figure, "timed": timed })
+        };
         let span = |phase| self.after_fault(phase).map(|span| span.0);
         json!({
             "drill": self.name, "about": self.about, "passed": self.passed(),
@@ -168,6 +203,7 @@ impl Story {
             "recovered_after_ns": span(Phase::Recover),
             "timeline": self.entries.iter().map(entry).collect::<Vec<_>>(),
             "checks": self.checks.iter().map(check).collect::<Vec<_>>(),
+            "not_judged": self.unjudged,
         })
     }
 }
@@ -184,8 +220,27 @@ impl fmt::Display for Story {
             let word = if check.passed { "ok  " } else { "FAIL" };
             writeln!(f, "  {word} {}: {}", check.claim, check.figure)?;
         }
-        f.write_str(&self.summary())
+        for claim in &self.unjudged {
+            writeln!(f, "  --   {claim}: not judged in journal time")?;
+        }
+        f.write_str(&self.summary())?;
+        match self.advice() {
+            Some(advice) => write!(f, "\n{advice}"),
+            None => Ok(()),
+        }
     }
+}
+
+/// By how much something was slower in the trouble than in the calm, by the quietest round of each: whoever else
+/// uses the machine disturbs some of them. And all of them, in words.
+pub(crate) fn quietest(calms: &[u64], troubles: &[u64]) -> (f64, String) {
+    let least = |all: &[u64]| all.iter().copied().min().unwrap_or(0).max(1);
+    let ratio = least(troubles) as f64 / least(calms) as f64;
+    let list = |all: &[u64]| {
+        let all: Vec<String> = all.iter().map(|ns| Span(*ns).to_string()).collect();
+        all.join(", ")
+    };
+    (ratio, format!("calm {}; in the trouble {}", list(calms), list(troubles)))
 }
 
 /// A span in seconds, to the millisecond; below that in the unit that it needs.
@@ -232,6 +287,12 @@ mod tests {
         failed.check("and this", false, "2 of 3");
         assert!(!failed.passed() && failed.summary().starts_with("FAIL"));
         assert_eq!(failed.failures(), ["and this: 2 of 3"]);
+        assert!(!failed.to_string().contains("by time alone"));
+        let mut slow = Story::new("a-drill", "something breaks", On::Wall, at(0));
+        slow.check_time("it is quick", || (false, "3 s".to_owned()));
+        assert!(slow.to_string().ends_with("play a-drill again when it is idle"), "{slow}");
+        slow.check("it holds", false, "0 of 1");
+        assert!(!slow.to_string().contains("by time alone"));
         let mut unseen = Story::new("a-drill", "nothing", On::Wall, at(0));
         unseen.check("it holds", true, "1 of 1");
         assert!(!unseen.passed() && unseen.summary().contains("detected never"));

@@ -62,18 +62,14 @@ impl Fold {
         }
         match command {
             Command::FeedRecovering(body) if status == FeedStatus::Recovering => {
-                feed.request = Some(body.request);
+                feed.request = body.request;
             }
             Command::FeedRecovered(body) if change.why == FeedWhy::Recovered as u8 => {
                 feed.heartbeat = feed.heartbeat.max(received);
-                feed.request = None;
+                feed.request = 0;
                 let answers = match was {
-                    FeedStatus::Recovering => match request {
-                        Some(asked) => asked == 0 || body.request == asked,
-                        // An answer with a number has its request in the same run.
-                        None => body.request == 0,
-                    },
-                    FeedStatus::Down => body.request == 0,
+                    // An answer with a number has its request in the same run.
+                    FeedStatus::Recovering | FeedStatus::Down => body.request == request,
                     FeedStatus::Up => true,
                     FeedStatus::Quarantined => false,
                 };

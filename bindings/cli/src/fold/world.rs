@@ -41,9 +41,9 @@ pub(super) struct Feed {
     pub(super) delay_bound: Nanos,
     /// The version that its messages have to say; 0: any.
     pub(super) schema: u32,
-    /// What its adapter asked for last; 0: anything that it sends again will do. Nothing: it did not ask
-    /// since the feed last was up or went down.
-    pub(super) request: Option<u64>,
+    /// The number under which its adapter asked last, since the feed last was up or went down; 0: under none,
+    /// or it did not ask.
+    pub(super) request: u64,
     pub(super) held: Held,
 }
 
@@ -59,7 +59,7 @@ impl Feed {
             silence_bound,
             delay_bound,
             schema,
-            request: None,
+            request: 0,
             held: Held::default(),
         }
     }
@@ -72,7 +72,7 @@ impl Feed {
 
     pub(super) fn goes_down(&mut self, generation: u32, seq: Seq) {
         self.generation = generation;
-        self.request = None;
+        self.request = 0;
         self.heartbeat = Timestamp::MIN;
         self.held.last = seq;
     }

@@ -79,6 +79,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !rustix::process::geteuid().is_root() {
         return Err(missing("to be run by root: it mounts file systems"));
     }
+    if args.level == Level::AppliedOnlyMayVanish {
+        return Err(CliError::new(
+            "at the level applied nothing is promised that a cut could break",
+            "--level",
+            "write durable, or process",
+        ));
+    }
     let mut out = Out::new();
     let seed = args.seed.unwrap_or_else(|| wall().0.unsigned_abs() / 1_000 % 1_000_000);
     let above =

@@ -324,7 +324,7 @@ fn a_request_is_found_by_its_key() {
 
     let said = betring_on(&["audit", "--key", "A1:999"], &book.journal());
     let text = "FAIL  no record knows request k999 of A1: a typing error, or it was never placed\n";
-    assert!(said.out.starts_with(text), "{}", said.out);
+    assert!(said.out.ends_with(text), "{}", said.out);
     assert_eq!(said.code, Some(1));
 
     // A bet is found by its number, too.
@@ -339,6 +339,8 @@ fn a_request_is_found_by_its_key() {
 #[test]
 fn a_journal_without_a_record_has_nothing_that_is_wrong() {
     let book = Book::of_nothing();
+    let said = betring_on(&["journal", "tail", "--from", "7"], &book.journal());
+    assert_eq!((said.code, said.err.as_str()), (Some(0), "no such record: there are none\n"));
     for args in
         [&["audit"][..], &["journal", "replay"], &["journal", "verify"], &["journal", "tail"]]
     {

@@ -178,3 +178,40 @@ fn a_price_that_its_handle_says_again_at_once_was_not_lost() {
     assert_eq!(engine.health().feeds[0].status, FeedStatus::Up);
     assert!(answer(&mut client, bet(account, &market, 10)).starts_with("B1 at 1.80"));
 }
+
+#[test]
+fn the_first_price_of_a_run_leaves_its_hole_too() {
+    let dir = dir();
+    let (engine, [a, b], market, client, _) = two_handles(&dir);
+    drop((a, b, client));
+    engine.shutdown().expect("in order");
+    let config = small(&dir, Layout::Inline).clients(16, CREDIT).control_ring(256);
+    let engine = Engine::open(config).expect("open");
+    let mut trader = engine.control("trader:anna").expect("a seat");
+    trader.open_market(&market).expect("open");
+    let [mut feed, mut other] =
+        [(); 2].map(|()| engine.feed("x", Nanos::from_secs(100)).expect("a seat"));
+    // Another feed fills the ring: the first price of this one is not taken, in this run.
+    let stadium = [(); 5].map(|()| engine.feed("y", Nanos::from_secs(100)).expect("a seat"));
+    for mut stadium in stadium {
+        while stadium.heartbeat(Timestamp(0)).is_ok() {}
+    }
+    says(&mut feed, &market, price!(1.80)).expect_err("the ring is full");
+    // Nobody is turned, so what shows the hole is not taken either.
+    other.recovered(Timestamp(0)).map(drop).expect_err("the ring is full");
+    engine.run_until_idle().expect("decided");
+    other.recovered(Timestamp(0)).map(drop).expect("taken");
+    other.settle(SECOND).expect("answered");
+    assert_eq!(
+        engine.health().feeds[0].status,
+        FeedStatus::Down,
+        "1.80 is missing in what it sent"
+    );
+    says(&mut feed, &market, price!(1.80)).expect("taken");
+    feed.recovered(Timestamp(0)).map(drop).expect("taken");
+    feed.settle(SECOND).expect("answered");
+    assert_eq!(engine.health().feeds[0].status, FeedStatus::Up);
+    let mut client = engine.client(16).expect("a seat");
+    let account = funded(&mut client, 1002);
+    assert!(answer(&mut client, bet(account, &market, 10)).starts_with("B1 at 1.80"));
+}

@@ -493,6 +493,8 @@ scripts! {
         # An adapter that has no numbers says it without one, once it has asked without one.
         recovering F1
         recovered F1 request 9
+        feed F1                 -> Recovering
+        recovered F1
         feed F1                 -> Up
     ";
 
@@ -544,13 +546,16 @@ scripts! {
         recovered F1 seq 7
         prices M1 2.50 seq 9
         feed F1                 -> Down
+        # Number 11 may have been a price of this recovery.
         recovering F1 seq 10
         recovered F1 seq 12
+        feed F1                 -> Down
+        recovered F1 seq 13
         feed F1                 -> Up
         # One after the other, whatever they say of the same selection.
-        prices M1 2.50 seq 13
-        prices M1 2.51 seq 14
-        prices M1 2.52 seq 16
+        prices M1 2.50 seq 14
+        prices M1 2.51 seq 15
+        prices M1 2.52 seq 17
         events                  -> FeedChanged PriceSet
         feed F1                 -> Down
     ";

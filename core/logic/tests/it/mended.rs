@@ -89,6 +89,64 @@ scripts! {
         drift M1                         -> within
     ";
 
+    a_market_that_is_put_into_another_tier_is_compared_by_its_band_at_once: "
+        fund A7 100.00
+        feed F1 silence 1h
+        feed F2 silence 1h
+        recovered F1
+        recovered F2
+        group G1 F1 F2
+        tier 2 drift 20%
+        tier 3 drift 2%
+        market M1 cup Home Away group G1 tier 2 bound 1h
+        open M1
+        prices M1 2.00 4.00 feed F1
+        prices M1 2.10 4.00 feed F2
+        place R1 A7 M1/Home 1.00 any     -> B1 at 2.00
+        # Nobody speaks of it again, and 2.00 is too far from 2.10 from here on.
+        @5s assign M1 3
+        drift M1                         -> over @5s
+        place R2 A7 M1/Home 1.00 any     -> PriceDrifted
+        # A tier that has no band takes the drift away.
+        assign M1 4
+        drift M1                         -> within
+        place R3 A7 M1/Home 1.00 any     -> B2 at 2.00
+    ";
+
+    the_end_of_a_recovery_behind_a_hole_does_not_count: "
+        fund A7 100.00
+        feed F1 silence 1h
+        market M1 cup Home Away feed F1 bound 1h
+        open M1
+        recovered F1 seq 1
+        prices M1 2.50 seq 2
+        @1s gap F1 seq 3
+        recovering F1 seq 4
+        # The price of number 5, which is 1.80, is lost on its way.
+        @2s recovered F1 seq 6
+        feed F1                          -> Down
+        place R1 A7 M1/Home 10.00 any    -> FeedDown
+        # Sent whole it counts.
+        prices M1 1.80 seq 7
+        recovered F1 seq 8
+        place R2 A7 M1/Home 10.00 any    -> B1 at 1.80
+        # Nor does it where the feed was up, or was silent before it.
+        recovered F1 seq 10
+        feed F1                          -> Down
+        recovered F1 seq 11
+        @2h recovered F1 seq 13
+        feed F1                          -> Down
+    ";
+
+    who_asks_without_a_number_is_not_answered_under_one: "
+        feed F1
+        recovering F1 request 0
+        recovered F1 request 7
+        feed F1                          -> Recovering
+        recovered F1
+        feed F1                          -> Up
+    ";
+
     nobody_wins_by_selling_a_bet_back_at_the_price_that_the_bet_itself_has_shortened: "
         rules usual margin 5%
         fund A7 100.00

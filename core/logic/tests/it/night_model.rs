@@ -70,7 +70,7 @@ impl Model {
     fn recovered(&mut self, feed: usize, request: u64) {
         self.hear(feed);
         let counts = match self.feeds[feed].status {
-            Status::Recovering(asked) => asked == 0 || asked == request,
+            Status::Recovering(asked) => asked == request,
             Status::Up => true,
             Status::Down => request == 0,
         };
