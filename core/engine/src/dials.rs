@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
-use betring_core::command::{Capacities, Drives, FactorScope, Kind, decode};
+use betring_core::command::{Capacities, Drives, FactorScope, Kind, Level, Owner, decode};
 use betring_core::event::{EVENT_HEADER, Event, EventReader, FeedStatus, FeedWhy, MarketStatus};
 use betring_core::id::{ActorId, FeedId, GroupId, MarketId};
 use betring_core::reject::Reject;
@@ -28,6 +28,8 @@ struct FeedDial {
     heartbeat: AtomicI64,
     silence: AtomicI64,
     factor: AtomicU32,
+    /// Who freezes the cash-outs of its markets, a bit each.
+    frozen: AtomicU8,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +40,8 @@ struct GroupDial {
     drives: AtomicU64,
     /// How many of its open markets are further apart than their band.
     drifting: AtomicU32,
+    /// Who freezes its cash-outs, a bit each.
+    frozen: AtomicU8,
 }
 
 /// Where in a group's word on who drives it the actor is.
@@ -46,13 +50,15 @@ const SWITCHED_BY: u32 = 8;
 const DRIFTS: u8 = 1;
 /// Of a market, in its dial: it is open.
 const OPEN: u8 = 2;
+/// Of a market, in its dial: a governor freezes its cash-outs.
+const FROZEN: u8 = 4;
 
 #[derive(Debug, Default)]
 struct MarketDial {
     raw: AtomicU64,
     feed: AtomicU16,
     group: AtomicU16,
-    /// [`DRIFTS`] and [`OPEN`]: its group counts it while it is both.
+    /// [`DRIFTS`] and [`OPEN`]: its group counts it while it is both. [`FROZEN`].
     state: AtomicU8,
     /// When a price of it was last received.
     received: AtomicI64,
@@ -180,6 +186,18 @@ impl Beats {
     }
 }
 
+fn is_of_governor(owners: u8) -> bool {
+    owners & 1 << Owner::Governor as u8 != 0
+}
+
+/// When the facade took a command, as the state has it: never after its stamp.
+fn received(stamp: Timestamp, command: &[u8]) -> Timestamp {
+    match decode(command) {
+        Ok((header, _)) if header.received.0 != 0 => header.received.min(stamp),
+        _ => stamp,
+    }
+}
+
 /// The instruments of one engine.
 #[derive(Debug)]
 pub(crate) struct Dials {
@@ -187,6 +205,8 @@ pub(crate) struct Dials {
     groups: Box<[GroupDial]>,
     markets: Box<[MarketDial]>,
     factor: AtomicU32,
+    /// Who freezes all cash-outs, a bit each.
+    frozen: AtomicU8,
     pulses: Box<[Pulse]>,
     /// Decided refusals by code; by market and kind. Stored by the deciding thread only.
     refused: [Count; 256],
@@ -250,6 +270,7 @@ impl Dials {
             feeds: (0..=capacities.feeds).map(|_| FeedDial::default()).collect(),
             groups: (0..=capacities.groups).map(|_| GroupDial::default()).collect(),
             factor: AtomicU32::new(0),
+            frozen: AtomicU8::new(0),
             markets: markets.clone().map(|_| MarketDial::default()).collect(),
             pulses: markets
                 .clone()
@@ -273,11 +294,15 @@ impl Dials {
             dial.slow.store(u8::from(feed.slow), Ordering::Relaxed);
             let factor = state.stake_factor(FactorScope::Feed, id.0.into()).unwrap_or(WHOLE);
             dial.factor.store(factor.wrapping_sub(WHOLE), Ordering::Relaxed);
+            let frozen = state.cash_outs_frozen_by(Level::Feed, id.0.into());
+            dial.frozen.store(frozen, Ordering::Relaxed);
         }
         for group in state.groups() {
             if let Some(dial) = self.groups.get(usize::from(group.id.0)) {
                 dial.backup.store(group.backup.0, Ordering::Relaxed);
                 dial.drives.store(group.drives as u64, Ordering::Relaxed);
+                let frozen = state.cash_outs_frozen_by(Level::Group, group.id.0.into());
+                dial.frozen.store(frozen, Ordering::Relaxed);
                 dial.primary.store(group.primary.0, Ordering::Release);
             }
         }
@@ -289,8 +314,11 @@ impl Dials {
                 dial.factor.store(factor.wrapping_sub(WHOLE), Ordering::Relaxed);
                 self.mark(dial, DRIFTS, market.drifted_since.is_some());
                 self.mark(dial, OPEN, market.status == MarketStatus::Open);
+                let frozen = state.cash_outs_frozen_by(Level::Market, market.id.raw());
+                self.mark(dial, FROZEN, is_of_governor(frozen));
             }
         }
+        self.frozen.store(state.cash_outs_frozen_by(Level::Engine, 0), Ordering::Relaxed);
         let factor = state.stake_factor(FactorScope::Engine, 0).unwrap_or(WHOLE);
         self.factor.store(factor.wrapping_sub(WHOLE), Ordering::Relaxed);
     }
@@ -306,20 +334,20 @@ impl Dials {
         }
     }
 
-    /// A record is written: on the thread that writes it.
-    pub(crate) fn saw(&self, command: &[u8], events: &[u8]) {
+    /// A record with this stamp is written: on the thread that writes it.
+    pub(crate) fn saw(&self, stamp: Timestamp, command: &[u8], events: &[u8]) {
         let mut rest = events;
         while EVENT_HEADER <= rest.len() {
             let bytes = usize::from(u16::from_le_bytes([rest[2], rest[3]]));
             let Some((event, after)) = rest.split_at_checked(bytes) else { break };
             if let Some(Ok(event)) = EventReader::new(event).next() {
-                self.note(command, &event);
+                self.note(stamp, command, &event);
             }
             rest = after;
         }
     }
 
-    fn note(&self, command: &[u8], event: &Event) {
+    fn note(&self, stamp: Timestamp, command: &[u8], event: &Event) {
         match event {
             Event::Named(e) if e.kind == Kind::DefineFeed as u8 => {
                 let bound = command.get(88..96).and_then(|bytes| bytes.try_into().ok());
@@ -342,7 +370,8 @@ impl Dials {
             }
             Event::FeedHeard(e) => {
                 if let Some(dial) = self.feeds.get(usize::from(e.feed.0)) {
-                    dial.heard.fetch_max(e.heard.0, Ordering::Relaxed);
+                    // One that is late or doubted confirms no price, and was heard all the same.
+                    dial.heard.fetch_max(received(stamp, command).0, Ordering::Relaxed);
                     dial.heartbeat.fetch_max(e.heard.0, Ordering::Relaxed);
                 }
             }
@@ -384,6 +413,26 @@ impl Dials {
                     self.mark(dial, DRIFTS, e.over == 1);
                 }
             }
+            Event::CashOutFrozen(e) => match Level::from_code(e.level) {
+                Some(Level::Engine) => self.frozen.store(e.owners, Ordering::Relaxed),
+                Some(Level::Feed) => {
+                    if let Some(dial) = self.feeds.get(e.id as usize) {
+                        dial.frozen.store(e.owners, Ordering::Relaxed);
+                    }
+                }
+                Some(Level::Group) => {
+                    if let Some(dial) = self.groups.get(e.id as usize) {
+                        dial.frozen.store(e.owners, Ordering::Relaxed);
+                    }
+                }
+                Some(Level::Market) => {
+                    let index = MarketId::from_raw(e.id).index() as usize;
+                    if let Some(dial) = self.markets.get(index) {
+                        self.mark(dial, FROZEN, is_of_governor(e.owners));
+                    }
+                }
+                Some(Level::Fixture | Level::Selection) | None => (),
+            },
             Event::StakeFactorChanged(e) => {
                 let dial = match FactorScope::from_code(e.scope) {
                     Some(FactorScope::Engine) => Some(&self.factor),
@@ -412,7 +461,7 @@ impl Dials {
         let Some(group) = self.groups.get(usize::from(market.group.load(Ordering::Relaxed))) else {
             return;
         };
-        let counts = |state: u8| state == DRIFTS | OPEN;
+        let counts = |state: u8| state & (DRIFTS | OPEN) == DRIFTS | OPEN;
         match (counts(was), counts(now)) {
             (false, true) => drop(group.drifting.fetch_add(1, Ordering::Relaxed)),
             (true, false) => drop(group.drifting.fetch_sub(1, Ordering::Relaxed)),
@@ -485,6 +534,21 @@ impl Dials {
     /// The factor of every largest stake, in percent.
     pub(crate) fn factor(&self) -> u32 {
         self.factor.load(Ordering::Relaxed).wrapping_add(WHOLE)
+    }
+
+    /// Whether a governor freezes the cash-outs of something.
+    pub(crate) fn governor_freezes(&self, level: Level, id: u64) -> bool {
+        let owners = match level {
+            Level::Engine => Some(&self.frozen),
+            Level::Feed => self.feeds.get(id as usize).map(|dial| &dial.frozen),
+            Level::Group => self.groups.get(id as usize).map(|dial| &dial.frozen),
+            Level::Market => {
+                let dial = self.markets.get(MarketId::from_raw(id).index() as usize);
+                return dial.is_some_and(|dial| dial.state.load(Ordering::Relaxed) & FROZEN != 0);
+            }
+            Level::Fixture | Level::Selection => None,
+        };
+        owners.is_some_and(|owners| is_of_governor(owners.load(Ordering::Relaxed)))
     }
 
     /// A group, if it is defined.

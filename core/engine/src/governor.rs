@@ -4,21 +4,29 @@
 //! quick hands would do: stops cash-outs of a group whose feed is in doubt, lets the backup feed drive,
 //! takes smaller bets on a market whose answers are slow, sheds load while the journal is behind. All of
 //! it are commands of the actor `governor`, with the number of the rule as their reason, so who did what and
-//! when stands in the journal; and it releases only what it did itself: its freezes have an owner of their
-//! own, a price feed that a trader switched is not switched back, nor one that a trader has switched
-//! since, whichever way, a stake factor that somebody else has set since stays, and is only lowered by a
-//! stricter rule, for as long as that holds, and what somebody else has said of shedding since is not
-//! said otherwise.
+//! when stands in the journal.
+//!
+//! It gives way to everybody else, and releases only what it did itself, but that always. Its freezes
+//! have an owner of their own. What somebody else has said of a feed that drives, a stake factor or shedding
+//! since a rule wanted something of it stays until that rule has left; only a stricter cap goes below such
+//! a factor, for as long as it holds. A word of the governor's that still waits then is not sent; one that
+//! was sent and turns out to be decided after the other is followed by the other, said again. What is so
+//! already by somebody else's word is not said, and not taken back. A word whose rule has left before it
+//! was sent is not sent either.
+//!
+//! Two words that are decided between two looks are seen as one: that the other was there is not known
+//! then. A trader's [`Shed::On`] that the governor's own came right behind stands as the governor's, and a
+//! later run gives it back to the configuration.
 //!
 //! What a governor of an earlier run has done stands in the journal, and nobody else would undo it. Its
-//! freezes are released at the first look. A stake factor that is exactly the percent of a cap at the
-//! first look is taken for such a cap, of 100 percent, and released once no rule wants it. Shedding that it
-//! has turned on is given back to the configuration once no rule wants it, whatever the rules are now: what
-//! was said before it is not known.
+//! freezes are released at the first look where no rule wants them, whatever the rules are now. A stake
+//! factor that is exactly the percent of a cap at the first look is taken for such a cap, of 100 percent,
+//! and released once no rule wants it. Shedding that it has turned on is given back to the configuration
+//! once no rule wants it, whatever the rules are now: what was said before it is not known.
 //!
-//! [`Governor`] is a function of what it is shown and of the time it is told, and can be tested with both
-//! made up. [`GovernorTask`] shows it the engine, on a thread of its own or the caller's, never on the
-//! deciding one.
+//! [`Governor`] is a function of what it is shown, of the time it is told and of what it hears of its
+//! words, and can be tested with all of that made up. [`GovernorTask`] shows it the engine, on a thread of
+//! its own or the caller's, never on the deciding one.
 //!
 //! A rule enters when its condition has held for `after_ms`, and leaves when it has not for `until_ms`:
 //! what flickers does neither.
@@ -56,6 +64,7 @@
 //! | `cap`, with `percent` | feed, market, engine |
 //! | `shed` | engine |
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -68,8 +77,11 @@ use serde::Deserialize;
 use crate::control::{Scope, StakeScope};
 use crate::dials::RefusedFor;
 
+use word::{Said, Word};
+
 mod queue;
 mod task;
+mod word;
 
 pub(crate) use task::Instruments;
 pub use task::{Deed, GovernorTask, TURN, What};
@@ -269,7 +281,7 @@ impl fmt::Display for RulesError {
 impl std::error::Error for RulesError {}
 
 impl Rules {
-    /// No rules: a governor that only looks, and turns off the shedding of an earlier run.
+    /// No rules: a governor that only looks, and releases what an earlier run has frozen or shed.
     pub fn none() -> Rules {
         Rules { rules: Vec::new() }
     }
@@ -432,6 +444,8 @@ pub struct FeedSeen {
     pub error_ppm: u32,
     /// The factor of the largest stake on its markets, in percent.
     pub stake_factor: u32,
+    /// Whether a governor freezes the cash-outs of its markets, of this run or an earlier one.
+    pub frozen: bool,
 }
 
 /// A group, as the governor sees it.
@@ -449,6 +463,8 @@ pub struct GroupSeen {
     pub by_governor: bool,
     /// How many of its open markets drift.
     pub drifting: u32,
+    /// Whether a governor freezes its cash-outs.
+    pub frozen: bool,
 }
 
 /// A market, as the governor sees it.
@@ -468,6 +484,8 @@ pub struct MarketSeen {
     pub refused: [u32; RefusedFor::ALL.len()],
     /// The factor of its largest stake, in percent.
     pub stake_factor: u32,
+    /// Whether a governor freezes its cash-outs.
+    pub frozen: bool,
 }
 
 /// Shedding, as the governor sees it.
@@ -479,6 +497,17 @@ pub struct ShedSeen {
     pub said: Option<Shed>,
     /// Whether a governor said so, of this run or an earlier one.
     pub by_governor: bool,
+}
+
+impl ShedSeen {
+    fn said(self) -> Said<Option<Shed>> {
+        Said { what: self.said, by_governor: self.by_governor }
+    }
+
+    /// On, and that is the governor's doing.
+    fn on_by_governor(self) -> bool {
+        self.by_governor && self.said == Some(Shed::On)
+    }
 }
 
 /// Everything that a governor is shown at one moment.
@@ -496,6 +525,8 @@ pub struct Observation {
     pub ring_percent: u8,
     /// The factor of every largest stake, in percent.
     pub stake_factor: u32,
+    /// Whether a governor freezes all cash-outs.
+    pub frozen: bool,
     /// Shedding.
     pub shed: ShedSeen,
 }
@@ -540,6 +571,16 @@ impl Subject {
             Subject::Feed(feed) => Some(StakeScope::Feed(feed)),
             Subject::Market(market) => Some(StakeScope::Market(market)),
             Subject::Group(_) => None,
+        }
+    }
+
+    /// The same the other way.
+    fn of(scope: StakeScope) -> Option<Subject> {
+        match scope {
+            StakeScope::Engine => Some(Subject::Engine),
+            StakeScope::Feed(feed) => Some(Subject::Feed(feed)),
+            StakeScope::Market(market) => Some(Subject::Market(market)),
+            StakeScope::Fixture(_) | StakeScope::Tier(_) | StakeScope::Account(_) => None,
         }
     }
 }
@@ -672,124 +713,40 @@ impl Held {
 /// A stake factor that the governor has set.
 #[derive(Clone, Debug)]
 struct Capped {
-    /// What it was.
-    base: u32,
-    /// The cap that holds, in percent of that.
+    /// What it was when it was capped first: caps are percents of that.
+    whole: u32,
+    /// The cap that a rule wants, in percent.
     percent: u32,
-    /// What it is: what the governor or somebody else has set last.
-    set: u32,
-    /// What may be seen before that is: an observation can be older than the last command.
-    before: Vec<u32>,
-    by_hand: Option<ByHand>,
-    /// By which rule; none if it was one of an earlier run.
-    rule: Option<usize>,
-}
-
-/// Somebody has set a stake factor while it was capped.
-#[derive(Clone, Copy, Debug)]
-struct ByHand {
-    /// To this.
-    factor: u32,
-    /// Knowing of this cap, in percent.
-    percent: u32,
+    /// The cap that stood when somebody else has set the factor.
+    known: u32,
+    word: Word<u32>,
 }
 
 impl Capped {
-    fn new(base: u32, set: u32) -> Capped {
-        Capped { base, percent: 100, set, before: Vec::new(), by_hand: None, rule: None }
+    fn new(whole: u32, set: u32) -> Capped {
+        let percent = 100;
+        Capped { whole, percent, known: percent, word: Word::new(whole, Capped::said(set)) }
     }
 
-    /// Takes in what it is seen to be: if nobody here has set that, it is somebody else's.
-    fn look(&mut self, seen: u32) {
-        if seen == self.set {
-            self.before.clear();
-        } else if !self.before.contains(&seen) {
-            self.by_hand = Some(ByHand { factor: seen, percent: self.percent });
-            self.set = seen;
-            self.before.clear();
+    /// Nobody tells who has set a factor: one that the governor never asked for is somebody else's.
+    fn said(what: u32) -> Said<u32> {
+        Said { what, by_governor: true }
+    }
+
+    fn look(&mut self, factor: u32) {
+        if self.word.look(Capped::said(factor)) {
+            self.known = self.percent;
         }
     }
 
-    /// What it is without a cap.
-    fn free(&self) -> u32 {
-        self.by_hand.map_or(self.base, |hand| hand.factor)
-    }
-
-    /// What it is under a cap. Who set it by hand knew of the one that held: only a lower one counts
+    /// What it is under a cap. Who set it by hand knew of the one that stood: only a lower one counts
     /// against that, and none raises it.
     fn under(&self, percent: u32) -> u32 {
-        let capped = (u64::from(self.base) * u64::from(percent) / 100) as u32;
-        match self.by_hand {
-            Some(hand) if hand.percent <= percent => hand.factor,
-            Some(hand) => capped.min(hand.factor),
-            None => capped,
-        }
-    }
-
-    /// Whether it has to be set to be this.
-    fn set(&mut self, to: u32) -> bool {
-        if to == self.set {
-            return false;
-        }
-        if !self.before.contains(&self.set) {
-            self.before.push(self.set);
-        }
-        self.set = to;
-        true
-    }
-}
-
-/// Shedding that the governor has turned on.
-#[derive(Clone, Debug)]
-struct TurnedOn {
-    /// What was said before, and is said again when no rule wants it any more.
-    before: Option<Shed>,
-    /// Whether a word of the governor's was seen: what is seen before that may be older than it.
-    seen: bool,
-    /// Somebody else has said something since, or it was on already: that stays.
-    by_hand: bool,
-    /// It was given back; that may not be seen yet.
-    back: bool,
-    /// By which rule; none if it was one of an earlier run.
-    rule: Option<usize>,
-}
-
-impl TurnedOn {
-    fn look(&mut self, shed: ShedSeen) {
-        if shed.by_governor {
-            self.seen = true;
-        } else if self.seen || shed.mode == Shed::On {
-            self.by_hand = true;
-        } else {
-            self.before = shed.said;
-        }
-    }
-
-    /// Whether there is nothing left to undo.
-    fn is_over(&self, shed: ShedSeen) -> bool {
-        self.back && (self.by_hand || shed.said == self.before)
-    }
-}
-
-/// A group whose backup the governor has asked to drive.
-#[derive(Clone, Copy, Debug)]
-struct Switched {
-    /// By which rule.
-    rule: usize,
-    /// Whether the switch was seen: what is seen before may be older than it.
-    seen: bool,
-    /// Somebody else has switched it since, or just before: whoever drives then stays.
-    by_hand: bool,
-    /// No rule wants it any more, and the switch was not seen yet.
-    left: bool,
-}
-
-impl Switched {
-    fn look(&mut self, group: &GroupSeen) {
-        match (group.drives, group.by_governor) {
-            (Drives::Backup, true) => self.seen = true,
-            (Drives::Backup, false) => self.by_hand = true,
-            (Drives::Primary, _) => self.by_hand |= self.seen,
+        let capped = (u64::from(self.whole) * u64::from(percent) / 100) as u32;
+        match self.word.by_hand {
+            true if self.known <= percent => self.word.base,
+            true => capped.min(self.word.base),
+            false => capped,
         }
     }
 }
@@ -822,8 +779,8 @@ pub struct Governor {
     /// What it has done and not undone, and by which rule.
     frozen: BTreeMap<Subject, usize>,
     capped: BTreeMap<Subject, Capped>,
-    switched: BTreeMap<GroupId, Switched>,
-    shed: Option<TurnedOn>,
+    switched: BTreeMap<GroupId, Word<Drives>>,
+    shed: Option<Word<Option<Shed>>>,
     /// Whether it has looked for shedding that an earlier run has turned on.
     looked_at_shed: bool,
     /// Where what an earlier run may have left was tidied up.
@@ -859,7 +816,8 @@ impl Governor {
         self.held.iter().any(|((at, _), held)| held.entered && named(*at))
     }
 
-    /// Looks, and says what is to be done: what closes something first.
+    /// Looks, and says what is to be done: what closes something first. What becomes of it is to be
+    /// [told](Governor::told) before it looks again, as far as that is known.
     pub fn observe(
         &mut self,
         now: Timestamp,
@@ -868,6 +826,7 @@ impl Governor {
         for at in 0..self.rules.rules.len() {
             self.step(at, now, seen);
         }
+        self.look(seen);
         let mut actions = Vec::new();
         self.freeze(&mut actions);
         self.switch(seen, &mut actions);
@@ -875,6 +834,70 @@ impl Governor {
         self.shed(seen, &mut actions);
         self.release(seen, &mut actions);
         actions.into_iter()
+    }
+
+    /// Whether something that it has said and that was not sent yet is still to be said: not if no rule
+    /// wants it any more, or somebody else has spoken of the same since.
+    pub fn wants(&self, act: Act) -> bool {
+        match act {
+            // It has an owner of its own, and gives way to nobody.
+            Act::FreezeCashOut { .. } => true,
+            Act::SwitchFeed { group, to } => {
+                self.switched.get(&group).is_some_and(|word| word.waits(to))
+            }
+            Act::SetStakeFactor { scope, percent } => {
+                let capped = Subject::of(scope).and_then(|subject| self.capped.get(&subject));
+                capped.is_some_and(|capped| capped.word.waits(percent))
+            }
+            Act::Shed(said) => self.shed.as_ref().is_some_and(|word| word.waits(said)),
+        }
+    }
+
+    /// Hears what became of something that it has said: what is seen from here on is no older than that.
+    pub fn told(&mut self, act: Act, became: What) {
+        match act {
+            // What was said last of it is the last to be done, whatever becomes of the rest.
+            Act::FreezeCashOut { .. } => (),
+            Act::SwitchFeed { group, to } => {
+                if let Some(word) = self.switched.get_mut(&group) {
+                    word.told(to, became);
+                }
+            }
+            Act::SetStakeFactor { scope, percent } => {
+                let Some(subject) = Subject::of(scope) else { return };
+                match (self.capped.get_mut(&subject), became) {
+                    // It is not there any more, and nothing is left of what was done to it.
+                    (Some(_), What::Refused(_)) => drop(self.capped.remove(&subject)),
+                    (Some(capped), became) => capped.word.told(percent, became),
+                    (None, _) => (),
+                }
+            }
+            Act::Shed(said) => {
+                if let Some(word) = &mut self.shed {
+                    word.told(said, became);
+                }
+            }
+        }
+    }
+
+    /// What others have said of what it has spoken of, too.
+    fn look(&mut self, seen: &Observation) {
+        for group in &seen.groups {
+            if let Some(word) = self.switched.get_mut(&group.id) {
+                word.look(Said { what: group.drives, by_governor: group.by_governor });
+            }
+        }
+        if let Some(word) = &mut self.shed {
+            word.look(seen.shed.said());
+        }
+        if self.capped.is_empty() {
+            return;
+        }
+        for (subject, factor) in factors(seen) {
+            if let Some(capped) = self.capped.get_mut(&subject) {
+                capped.look(factor);
+            }
+        }
     }
 
     fn step(&mut self, at: usize, now: Timestamp, seen: &Observation) {
@@ -934,22 +957,18 @@ impl Governor {
     }
 
     fn switch(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
-        for group in &seen.groups {
-            if let Some(own) = self.switched.get_mut(&group.id) {
-                own.look(group);
-            }
-        }
         for (subject, rule) in self.wanted(|then| then == Then::SwitchFeed) {
-            let Subject::Group(group) = subject else { continue };
-            if self.switched.get(&group).is_some_and(|own| !own.left) {
+            let Some(group) = seen.groups.iter().find(|g| Subject::Group(g.id) == subject) else {
                 continue;
-            }
-            let drives = seen.groups.iter().find(|seen| seen.id == group).map(|g| g.drives);
-            let by_hand = drives != Some(Drives::Primary);
-            self.switched.insert(group, Switched { rule, seen: false, by_hand, left: false });
-            if !by_hand {
-                let to = Drives::Backup;
-                actions.push(self.action(rule, Act::SwitchFeed { group, to }));
+            };
+            let (id, what) = (group.id, group.drives);
+            let word = self.switched.entry(id).or_insert_with(|| {
+                let said = Said { what, by_governor: group.by_governor };
+                Word::new(what, said).given(what == Drives::Backup)
+            });
+            word.rule = Some(rule);
+            if let Some(to) = word.ask(Drives::Backup) {
+                actions.push(self.action(rule, Act::SwitchFeed { group: id, to }));
             }
         }
     }
@@ -958,21 +977,16 @@ impl Governor {
     fn switch_back(&mut self, actions: &mut Vec<Action>) {
         let wanted = self.wanted(|then| then == Then::SwitchFeed);
         let mut back = Vec::new();
-        self.switched.retain(|group, own| {
+        self.switched.retain(|group, word| {
             if wanted.contains_key(&Subject::Group(*group)) {
                 return true;
             }
-            // A switch that was not seen may still come, and is to be undone then.
-            own.left = true;
-            if own.seen && !own.by_hand {
-                back.push((*group, own.rule));
+            if let Some(to) = word.take_back() {
+                back.push((word.rule, Act::SwitchFeed { group: *group, to }));
             }
-            !own.seen && !own.by_hand
+            !word.is_over()
         });
-        for (group, rule) in back {
-            let to = Drives::Primary;
-            actions.push(self.action(rule, Act::SwitchFeed { group, to }));
-        }
+        actions.extend(back.into_iter().map(|(rule, act)| self.undoing(rule, act)));
     }
 
     /// Of several caps of one subject the lowest holds.
@@ -989,21 +1003,20 @@ impl Governor {
 
     fn cap(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
         self.find_caps(seen);
-        for (subject, capped) in &mut self.capped {
-            if let Some(factor) = factor(*subject, seen) {
-                capped.look(factor);
-            }
-        }
         for (subject, (percent, rule)) in self.caps() {
             let Some(scope) = subject.stakes() else { continue };
-            let capped = self.capped.entry(subject).or_insert_with(|| {
-                let base = factor(subject, seen).unwrap_or(100);
-                Capped::new(base, base)
-            });
-            let to = capped.under(percent);
-            (capped.percent, capped.rule) = (percent, Some(rule));
-            if capped.set(to) {
-                actions.push(self.action(rule, Act::SetStakeFactor { scope, percent: to }));
+            let capped = match self.capped.entry(subject) {
+                Entry::Occupied(capped) => capped.into_mut(),
+                Entry::Vacant(place) => {
+                    let Some((_, base)) = factors(seen).find(|(at, _)| *at == subject) else {
+                        continue;
+                    };
+                    place.insert(Capped::new(base, base))
+                }
+            };
+            (capped.percent, capped.word.rule) = (percent, Some(rule));
+            if let Some(percent) = capped.word.say(capped.under(percent)) {
+                actions.push(self.action(rule, Act::SetStakeFactor { scope, percent }));
             }
         }
     }
@@ -1020,11 +1033,13 @@ impl Governor {
             percents.collect::<BTreeSet<u32>>()
         };
         let (engine, feeds, markets) = (caps(Of::Engine), caps(Of::Feed), caps(Of::Market));
-        let all = [(Subject::Engine, seen.stake_factor, &engine)].into_iter();
-        let all = all
-            .chain(seen.feeds.iter().map(|f| (Subject::Feed(f.id), f.stake_factor, &feeds)))
-            .chain(seen.markets.iter().map(|m| (Subject::Market(m.id), m.stake_factor, &markets)));
-        for (subject, factor, percents) in all {
+        for (subject, factor) in factors(seen) {
+            let percents = match subject {
+                Subject::Engine => &engine,
+                Subject::Feed(_) => &feeds,
+                Subject::Market(_) => &markets,
+                Subject::Group(_) => continue,
+            };
             if percents.is_empty() || !self.looked_at.insert(subject) {
                 continue;
             }
@@ -1044,34 +1059,21 @@ impl Governor {
 
     fn shed(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
         let shed = seen.shed;
-        let on_by_governor = shed.by_governor && shed.said == Some(Shed::On);
+        let on_by_governor = shed.on_by_governor();
         if !std::mem::replace(&mut self.looked_at_shed, true) && on_by_governor {
-            let (seen, by_hand, back, rule) = (true, false, false, None);
-            self.shed = Some(TurnedOn { before: None, seen, by_hand, back, rule });
+            self.shed = Some(Word::new(None, shed.said()));
         }
-        if let Some(own) = &mut self.shed {
-            own.look(shed);
-        }
-        self.shed.take_if(|own| own.is_over(shed));
         let Some(rule) = self.wanted(|then| then == Then::Shed).into_values().next() else {
             return;
         };
-        let turns_on = match &mut self.shed {
-            Some(own) => {
-                own.rule = Some(rule);
-                std::mem::replace(&mut own.back, false)
-            }
-            None => {
-                // Its own word, which it has taken back and which still holds, is not what was said before.
-                let before = shed.said.filter(|_| !on_by_governor);
-                let by_hand = shed.mode == Shed::On && !shed.by_governor;
-                let (seen, back, rule) = (shed.by_governor, false, Some(rule));
-                self.shed = Some(TurnedOn { before, seen, by_hand, back, rule });
-                !by_hand
-            }
-        };
-        if turns_on {
-            actions.push(self.action(rule, Act::Shed(Some(Shed::On))));
+        let word = self.shed.get_or_insert_with(|| {
+            // On already, whoever wants that: there is nothing to say, and nothing to take back.
+            let by_hand = shed.mode == Shed::On && !on_by_governor;
+            Word::new(shed.said.filter(|_| !on_by_governor), shed.said()).given(by_hand)
+        });
+        word.rule = Some(rule);
+        if let Some(said) = word.ask(Some(Shed::On)) {
+            actions.push(self.action(rule, Act::Shed(said)));
         }
     }
 
@@ -1081,17 +1083,13 @@ impl Governor {
         let sheds = |at: usize| self.rules.rules[at].then == Then::Shed;
         let wanted = self.held.iter().any(|((at, _), held)| held.entered && sheds(*at));
         let may_be_wanted = self.held.keys().any(|(at, _)| sheds(*at));
-        let Some(own) = &mut self.shed else { return };
-        if wanted || own.back || own.rule.is_none() && may_be_wanted {
+        let Some(word) = &mut self.shed else { return };
+        if wanted || word.rule.is_none() && may_be_wanted {
             return;
         }
-        if own.by_hand {
-            self.shed = None;
-            return;
-        }
-        own.back = true;
-        let (rule, act) = (own.rule, Act::Shed(own.before));
-        actions.push(self.undoing(rule, act));
+        let (rule, back) = (word.rule, word.take_back());
+        self.shed.take_if(|word| word.is_over());
+        actions.extend(back.map(|said| self.undoing(rule, Act::Shed(said))));
     }
 
     /// What takes back something of a rule, or of an earlier run.
@@ -1106,7 +1104,7 @@ impl Governor {
     fn release(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
         self.switch_back(actions);
 
-        self.uncap(seen, actions);
+        self.uncap(actions);
 
         self.unshed(actions);
 
@@ -1121,46 +1119,38 @@ impl Governor {
         self.tidy(seen, actions);
     }
 
-    fn uncap(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
+    fn uncap(&mut self, actions: &mut Vec<Action>) {
         let caps = self.caps();
         let free: Vec<Subject> =
             self.capped.keys().filter(|subject| !caps.contains_key(subject)).copied().collect();
         for subject in free {
-            let waits = self.may_be_capped(subject);
-            let Some(capped) = self.capped.get_mut(&subject) else { continue };
-            let (to, rule) = (capped.free(), capped.rule);
-            if rule.is_none() && capped.set != to && waits {
+            let (Some(scope), Some(capped)) = (subject.stakes(), self.capped.get(&subject)) else {
+                continue;
+            };
+            if capped.word.rule.is_none() && self.may_be_capped(subject) {
                 continue;
             }
-            if capped.set(to) {
-                capped.percent = 100;
-                if let Some(scope) = subject.stakes() {
-                    let act = Act::SetStakeFactor { scope, percent: to };
-                    actions.push(self.undoing(rule, act));
-                }
-            } else if factor(subject, seen).is_none_or(|seen| seen == to) {
-                // Until it is seen, a cap that comes again must not take the last one for what it was.
+            let Some(capped) = self.capped.get_mut(&subject) else { continue };
+            capped.percent = 100;
+            let (rule, back) = (capped.word.rule, capped.word.take_back());
+            // Until it is, a cap that comes again must not take the last one for what it was.
+            if capped.word.is_over() {
                 self.capped.remove(&subject);
             }
+            let act = back.map(|percent| Act::SetStakeFactor { scope, percent });
+            actions.extend(act.map(|act| self.undoing(rule, act)));
         }
     }
 
     /// What a governor of an earlier run has frozen stands in the journal, and nobody else would release
-    /// it: where all is well at the first look, it is released.
+    /// it: where no rule wants that at the first look, it is released, whatever the rules are now.
     fn tidy(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
-        let freezes = |of: Of| {
-            let all = self.rules.rules.iter();
-            all.into_iter().any(|r| r.then == Then::FreezeCashOut && r.when.of() == of)
-        };
-        let groups =
-            seen.groups.iter().map(|g| Subject::Group(g.id)).filter(|_| freezes(Of::Group));
-        let feeds = seen.feeds.iter().map(|f| Subject::Feed(f.id)).filter(|_| freezes(Of::Feed));
-        let markets =
-            seen.markets.iter().map(|m| Subject::Market(m.id)).filter(|_| freezes(Of::Market));
-        let engine = std::iter::once(Subject::Engine).filter(|_| freezes(Of::Engine));
-        let all: Vec<Subject> = groups.chain(feeds).chain(markets).chain(engine).collect();
-        for at in all {
-            if self.tidied.insert(at) {
+        let engine = std::iter::once((Subject::Engine, seen.frozen));
+        let groups = seen.groups.iter().map(|g| (Subject::Group(g.id), g.frozen));
+        let feeds = seen.feeds.iter().map(|f| (Subject::Feed(f.id), f.frozen));
+        let markets = seen.markets.iter().map(|m| (Subject::Market(m.id), m.frozen));
+        for (at, frozen) in groups.chain(feeds).chain(markets).chain(engine) {
+            if self.tidied.insert(at) && frozen {
                 let act = Act::FreezeCashOut { at, frozen: false };
                 actions.push(self.undoing(None, act));
             }
@@ -1168,13 +1158,11 @@ impl Governor {
     }
 }
 
-fn factor(subject: Subject, seen: &Observation) -> Option<u32> {
-    match subject {
-        Subject::Engine => Some(seen.stake_factor),
-        Subject::Feed(id) => seen.feed(id).map(|feed| feed.stake_factor),
-        Subject::Market(id) => seen.markets.iter().find(|m| m.id == id).map(|m| m.stake_factor),
-        Subject::Group(_) => None,
-    }
+/// The stake factors of everything that can be capped, in percent.
+fn factors(seen: &Observation) -> impl Iterator<Item = (Subject, u32)> {
+    let feeds = seen.feeds.iter().map(|f| (Subject::Feed(f.id), f.stake_factor));
+    let markets = seen.markets.iter().map(|m| (Subject::Market(m.id), m.stake_factor));
+    std::iter::once((Subject::Engine, seen.stake_factor)).chain(feeds).chain(markets)
 }
 
 fn engine(when: When, seen: &Observation) -> Signal {

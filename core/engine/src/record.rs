@@ -85,7 +85,7 @@ impl<S: Store> Journaler<S> {
                 Err(e) => return Err(e),
             }
         }
-        self.shared.dials.saw(command, events);
+        self.shared.dials.saw(Timestamp(meta.ts), command, events);
         self.outputs.recorded(Seq(meta.seq), Timestamp(meta.ts), events);
         self.covered = false;
         if self.since.is_none() {

@@ -162,6 +162,19 @@ impl<R: Rules> State<R> {
         })
     }
 
+    /// Who freezes cash-outs at a level, a bit each; nobody where there is no such thing.
+    pub fn cash_outs_frozen_by(&self, level: Level, id: u64) -> u8 {
+        let freeze = match level {
+            Level::Engine => Some(self.cash_out),
+            Level::Feed => self.feeds.get(id as usize).map(|feed| feed.cash_out),
+            Level::Group => self.known_group(id).map(|at| self.groups[at].cash_out),
+            Level::Fixture => self.find_fixture(FixtureId::from_raw(id)).map(|f| f.cash_out),
+            Level::Market => self.find_market(MarketId::from_raw(id)).map(|(_, m)| m.cash_out),
+            Level::Selection => None,
+        };
+        freeze.map_or(0, |freeze| freeze.owners)
+    }
+
     pub(crate) fn suspend(&mut self, body: &Suspend, events: &mut Events) -> Decided {
         let seq = self.seq;
         let owner = Owner::from_code(body.owner).expect("checked when the command was read");

@@ -1,8 +1,9 @@
 //! What a governor wants done and has no answer to yet: the last word on each thing, in the order said.
 //!
 //! A word on something takes the place of what was said of it before and has not been sent. What was
-//! sent and never executed is sent again at its old place, unless something was said of it since. So
-//! never more waits than there are things to speak of, and the last word on each is the last to be done.
+//! sent and never executed is sent again at its old place, unless something was said of it since. What
+//! is not wanted any more when its turn comes is not sent. So never more waits than there are things to
+//! speak of, and the last word on each is the last to be done.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +45,8 @@ pub(super) enum Answered {
     Decided(Action),
     /// It never executed, and something was said of the same thing since.
     Superseded(Action),
-    /// It never executed, and is sent again.
-    Again,
+    /// It never executed, and waits to be sent again.
+    Again(Action),
     /// It answers nothing that was sent.
     Unknown,
 }
@@ -76,6 +77,16 @@ impl Queue {
         self.waiting.values().next()
     }
 
+    /// What was to be sent next is not wanted any more.
+    pub(super) fn withdraw(&mut self) -> Option<Action> {
+        let (place, action) = self.waiting.pop_first()?;
+        let thing = thing(action.act);
+        if self.last.get(&thing) == Some(&place) {
+            self.last.remove(&thing);
+        }
+        Some(action)
+    }
+
     /// What was to be sent next is sent.
     pub(super) fn sent(&mut self, token: Token) -> Option<Action> {
         let (place, action) = self.waiting.pop_first()?;
@@ -92,8 +103,8 @@ impl Queue {
         let thing = thing(action.act);
         let is_last = self.last.get(&thing) == Some(&place);
         if !decided && is_last {
-            self.waiting.insert(place, action);
-            return Answered::Again;
+            self.waiting.insert(place, action.clone());
+            return Answered::Again(action);
         }
         if is_last {
             self.last.remove(&thing);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use betring_core::answer::{AnswerKind, Reply};
+use betring_core::command::Level;
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 
@@ -37,6 +38,11 @@ pub enum What {
     Dry,
     /// It was not done: before that could be, something else was wanted of the same thing.
     Superseded,
+    /// It was not sent: before that could be, no rule wanted it any more, or somebody else has spoken of
+    /// the same thing.
+    Withdrawn,
+    /// It was not done in its time, and waits to be sent again.
+    Waits,
 }
 
 /// What a governor did, or would have done.
@@ -59,6 +65,8 @@ impl fmt::Display for Deed {
             What::Refused(reject) => write!(f, "{at} {reject}: governor {action}"),
             What::Dry => write!(f, "{at} would have been done: governor {action}"),
             What::Superseded => write!(f, "{at} not done any more: governor {action}"),
+            What::Withdrawn => write!(f, "{at} not wanted any more: governor {action}"),
+            What::Waits => write!(f, "{at} not done in time, waits: governor {action}"),
         }
     }
 }
@@ -135,6 +143,7 @@ impl GovernorTask {
         self.look(now);
         for action in self.governor.observe(now, &self.seen) {
             if self.dry {
+                self.governor.told(action.act, What::Dry);
                 deeds.push(Deed { at: now, action, what: What::Dry });
                 continue;
             }
@@ -165,10 +174,20 @@ impl GovernorTask {
 
     fn send(&mut self, now: Timestamp, deeds: &mut Vec<Deed>) {
         while let Some(action) = self.queue.first() {
+            if !self.governor.wants(action.act) {
+                let withdrawn = self.queue.withdraw();
+                deeds.extend(withdrawn.map(|action| Deed {
+                    at: now,
+                    action,
+                    what: What::Withdrawn,
+                }));
+                continue;
+            }
             let slot = self.control.slot_of(action);
             // No room, or no credit: the rest stays in its order.
             let Ok(ticket) = self.control.send(&slot) else { return };
             let Some(action) = self.queue.sent(ticket.token) else { return };
+            self.governor.told(action.act, What::Sent);
             deeds.push(Deed { at: now, action, what: What::Sent });
         }
     }
@@ -187,8 +206,10 @@ impl GovernorTask {
             let (action, what) = match self.queue.answered(reply.token, !never) {
                 Answered::Decided(action) => (action, what),
                 Answered::Superseded(action) => (action, What::Superseded),
-                Answered::Again | Answered::Unknown => continue,
+                Answered::Again(action) => (action, What::Waits),
+                Answered::Unknown => continue,
             };
+            self.governor.told(action.act, what);
             deeds.push(Deed { at: now, action, what });
         }
     }
@@ -199,7 +220,9 @@ impl GovernorTask {
         let (waiting, slots) = seats.bet_ring();
         self.seen.lag = shared.decided.load(Ordering::Acquire).saturating_sub(durable);
         self.seen.ring_percent = (waiting * 100 / slots.max(1)).min(100) as u8;
-        self.seen.stake_factor = shared.dials.factor();
+        let dials = &shared.dials;
+        self.seen.stake_factor = dials.factor();
+        self.seen.frozen = dials.governor_freezes(Level::Engine, 0);
         let (said, mode) = (shared.admission.said(), shared.admission.mode());
         let actor = self.control.actor();
         let by_governor = said.by == actor;
@@ -215,20 +238,29 @@ impl GovernorTask {
             recent: feed.counts.recent,
             error_ppm: feed.counts.error_ppm(),
             stake_factor: feed.stake_factor,
+            frozen: dials.governor_freezes(Level::Feed, feed.id.0.into()),
         }));
         self.seen.groups.clear();
-        self.seen.groups.extend(shared.dials.groups().map(|group| GroupSeen {
+        self.seen.groups.extend(dials.groups().map(|group| GroupSeen {
             id: group.id,
             primary: group.primary,
             backup: group.backup,
             drives: group.drives,
             by_governor: group.switched_by == Some(actor),
             drifting: group.drifting,
+            frozen: dials.governor_freezes(Level::Group, group.id.0.into()),
         }));
         let span = self.beat_at.map(|at| now.since(at));
         if span.is_none_or(|span| BEAT <= span) {
             self.look_at_markets(now, span);
             self.beat_at = Some(now);
+        } else {
+            // What was answered is to be seen, too.
+            self.seen.markets.retain_mut(|seen| {
+                let market = dials.market(seen.id.index()).filter(|market| market.id == seen.id);
+                seen.stake_factor = market.map_or(seen.stake_factor, |market| market.factor);
+                market.is_some()
+            });
         }
     }
 
@@ -253,6 +285,7 @@ impl GovernorTask {
                     price_age: market.price_age,
                     refused: std::array::from_fn(|at| a_second(counts[at], refused[at])),
                     stake_factor: market.stake_factor,
+                    frozen: shared.dials.governor_freezes(Level::Market, market.id.raw()),
                 });
             }
             (*beats, *refused) = (pulse, counts);
