@@ -6,10 +6,13 @@
 //! this under callgrind and prints the longest turn in instructions. `BIG_JOBS_BETS` sets how many bets.
 
 use betring::{
-    AnswerKind, BetWindow, Capacities, Client, Clock, Config, Control, Cores, Currency, Engine,
-    Error, Layout, Limits, Market, Minor, Nanos, Owner, Place, PricePolicy, Reference, Reply,
-    SelectionOutcome, Slot, Timestamp, key, money, price,
+    AnswerKind, Capacities, Client, Clock, Config, Control, Cores, Currency, Engine, Error, Layout,
+    Limits, Market, Minor, Nanos, Owner, Place, PricePolicy, Reference, Reply, SelectionOutcome,
+    Slot, Timestamp, key, money, price,
 };
+use betring_core::command::{CancelBets, MarketResult, ResultEntry, RollbackResult, build};
+use betring_core::id::SelectionIndex;
+use betring_core::wire::Header;
 use std::time::{Duration, Instant};
 
 /// Bets in other markets offered before each turn.
@@ -44,17 +47,28 @@ fn main() -> Result<(), Error> {
         "phase        seconds  Steps' worth   taken elsewhere  turn: p50         p99         max"
     );
     night.phase("before", 0, |_| Ok(()))?;
+    let until = night.trader.now().plus(Nanos::from_secs(3_000));
+    let header = Header { account: night.trader.actor().0, ..Header::default() };
+    let asked = |number| Header { key: key(number), ..header };
 
     night.trader.close_market(&settled)?;
     let [win, lose] = [SelectionOutcome::Win, SelectionOutcome::Lose];
     let before = night.paid(&settled)?;
     assert_eq!(before, (bets, 0), "all bets stand, none is paid");
-    night.phase("settle", bets, |trader| trader.result(&settled, [win, lose, lose]).map(drop))?;
+    let market = settled.id();
+    let entries = [(0, win), (1, lose), (2, lose)]
+        .map(|(at, outcome)| ResultEntry::new(SelectionIndex(at), outcome));
+    let body = MarketResult { valid_until: until, market, ..MarketResult::default() };
+    let result = build::result(asked(1 << 64), body, &entries).expect("three entries");
+    night.phase("settle", bets, |trader| submit(trader, &result))?;
     assert_eq!(night.paid(&settled)?, (0, bets.div_ceil(3)), "one in three won");
-    night.phase("rollback", bets, |trader| trader.rollback_result(&settled, None).map(drop))?;
+    let body = RollbackResult { valid_until: until, market, ..RollbackResult::default() };
+    let rollback = [build::plain(asked(2 << 64), &body)];
+    night.phase("rollback", bets, |trader| submit(trader, &rollback))?;
     assert_eq!(night.paid(&settled)?, (bets, 0), "all bets stand again, none is paid");
-    let all = BetWindow::default();
-    night.phase("cancel", bets, |trader| trader.cancel_bets(&settled, all).map(drop))?;
+    let body = CancelBets { valid_until: until, market, cancel: 1, ..CancelBets::default() };
+    let cancel = [build::plain(asked(3 << 64), &body)];
+    night.phase("cancel", bets, |trader| submit(trader, &cancel))?;
     assert_eq!(night.paid(&settled)?, (0, bets), "every stake went back");
 
     // The suspension is one command; what waits ends when its time has come.
@@ -76,6 +90,12 @@ fn main() -> Result<(), Error> {
     assert_eq!(book.money_digest(), money, "the follower's money is the loop's");
     println!("money digest {money}");
     Ok(())
+}
+
+/// Sends a command and does not wait: whoever waits for an engine without threads turns it until it is idle, and
+/// then all of a job is done in no turn that anybody measures.
+fn submit(trader: &mut Control, command: &[Slot]) -> Result<(), Error> {
+    trader.try_submit(command).map(drop).map_err(Error::from)
 }
 
 /// An engine with accounts and three markets that nothing happens to but bets.

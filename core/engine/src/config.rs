@@ -204,7 +204,7 @@ impl Config {
             offer_ttl: Nanos::from_secs(5),
             price_failure: PriceFailure::Refuse,
             rounding: RoundingMode::Down,
-            step_budget: 64,
+            step_budget: 32,
             limits: Limits {
                 min_stake: Minor(10),
                 max_stake: Minor(1_000_000),
@@ -287,7 +287,7 @@ impl Config {
         Config { rounding, ..self }
     }
 
-    /// Units of long work in a turn, 1 to 64. Default 64.
+    /// Units of long work in a turn, 1 to 64. Default 32: a unit takes about 2,600 instructions, and a turn has bets, too.
     pub fn step_budget(self, step_budget: u16) -> Config {
         Config { step_budget, ..self }
     }
