@@ -270,7 +270,9 @@ fails first-price-that-is-lost core/engine/src/feed.rs \
     's/if self\.last == 0 \{/if false {/' betring it the_first_price_of_a_run_leaves_its_hole_too
 fails last-word-of-the-governor core/engine/src/governor/queue.rs \
     's/if !decided && is_last \{/if !decided {/' betring it after_a_stall_what_was_taken_back_meanwhile_is_not_done
-fails switch-of-a-trader-stays core/engine/src/governor.rs \
-    's/if own\.seen && !own\.by_hand \{/if own.seen {/' betring it a_trader_who_switches_just_before_the_governor_is_not_undone
+fails waiting-word-gives-way core/engine/src/governor/word.rs \
+    's/\(self\.holds, self\.base, self\.by_hand\) = \(seen, seen\.what, true\);/self.holds = seen;/' betring it at_work_shedding_that_waits_for_the_ring_gives_way_to_a_traders_word
+fails own-word-on-its-way core/engine/src/governor/word.rs \
+    's/if self\.dry \|\| on_its_way \|\| seen == self\.holds \{/if self.dry || seen == self.holds {/' betring it what_was_seen_before_a_cap_came_into_force_is_not_taken_for_a_traders
 
 exit $missed
