@@ -249,9 +249,11 @@ mutate liability-of-an-event core/logic/src/liability.rs \
 mutate drift-ends-with-a-result core/logic/src/quote.rs \
     's/market\.status\.after\(MarketStep::Close\)\?;//' "${many[@]}"
 mutate stake-counts-in-its-window core/logic/src/limits.rs \
-    's/if staked\.is_some_and\(\|staked\| window\(staked, \*period\) != number\) \{/if false \&\& staked.is_some_and(|staked| window(staked, *period) != number) {/' "${many[@]}"
+    's/if once\.is_some_and\(\|once\| window\(once, \*period\) != number\) \{/if false \&\& once.is_some_and(|once| window(once, *period) != number) {/' "${many[@]}"
+mutate payout-taken-back-in-its-window core/logic/src/limits.rs \
+    's/TransferWhy::Reverse => of\.map\(\|\(\.\., paid\)\| paid\),/TransferWhy::Reverse => None,/' "${many[@]}"
 mutate void-taken-back-counts-again core/logic/src/limits.rs \
-    's/let again = why == TransferWhy::Reverse && of/let again = false \&\& why == TransferWhy::Reverse \&\& of/' "${many[@]}"
+    's/let again =\s+why == TransferWhy::Reverse && of/let again = false \&\& why == TransferWhy::Reverse \&\& of/' "${many[@]}"
 mutate recovery-behind-a-hole core/logic/src/feed.rs \
     's/\(if gap \{ Heard::Gap \} else \{ Heard::New \}, delay\)/(if false \&\& gap { Heard::Gap } else { Heard::New }, delay)/' "${many[@]}"
 mutate another-tier-is-compared core/logic/src/tier.rs \

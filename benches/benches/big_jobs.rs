@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 /// Bets in other markets offered before each turn.
 const OTHERS: usize = 8;
 const ACCOUNTS: u64 = 64;
+/// Units of a job in a turn: the default.
+const UNITS: u32 = 32;
 /// Turns beside those that a job needs, and turns of the calm before and after.
 const SPARE: usize = 512;
 /// The delay of the market whose bets all wait when it is suspended.
@@ -111,13 +113,14 @@ struct Night {
 
 impl Night {
     fn open(dir: &std::path::Path, bets: u32) -> Result<Night, Error> {
-        let phases = 4 * (bets / 64) + 6 * SPARE as u32;
+        let phases = 4 * (bets / UNITS) + 6 * SPARE as u32;
         let all = 2 * bets + phases * OTHERS as u32 + 10_000;
         let config = Config::at(dir.join("book"))
             .layout(Layout::Inline)
             .cores(Cores::Unpinned)
             .clock(Clock::manual(Timestamp(1_000_000_000)))
             .window(Nanos::from_secs(3_600))
+            .step_budget(UNITS as u16)
             .capacities(Capacities {
                 accounts: 128,
                 markets: 16,
@@ -205,7 +208,7 @@ impl Night {
     ) -> Result<(), Error> {
         let started = Instant::now();
         begin(&mut self.trader)?;
-        let turns = bets as usize / 64 + SPARE;
+        let turns = (bets / UNITS) as usize + SPARE;
         let mut times = Vec::with_capacity(turns);
         let mut taken = 0;
         for turn in 0..turns {

@@ -239,6 +239,8 @@ struct Bet {
     placed_at: i64,
     /// When its stake was taken from a customer who had limits of its own.
     taken_at: Option<i64>,
+    /// When it was last paid to such a customer.
+    paid_on: Option<i64>,
     until: i64,
     state: BetState,
     key: RequestKey,
@@ -1151,15 +1153,18 @@ impl Auditor {
         let through = self.passes_through;
         let sides = [(from, owed_by_one), (to, owed_by_other)];
         let now = self.now;
-        let taken = self.bets.get(&bet).and_then(|bet| bet.taken_at);
+        let moments = self.bets.get(&bet).map_or([None; 2], |bet| [bet.taken_at, bet.paid_on]);
         for (side, came) in [(from, -amount), (to, amount)] {
             if let Side::Customer(id) | Side::Debtor(id) = side {
                 self.accounts
                     .entry(id)
-                    .and_modify(|account| account.counts(why, came, now, taken, into_escrow));
+                    .and_modify(|account| account.counts(why, came, now, moments, into_escrow));
                 let limited = self.accounts.get(&id).is_some_and(|account| account.own.is_some());
                 if why == TransferWhy::Stake && limited {
                     self.bets.entry(bet).and_modify(|bet| bet.taken_at = Some(now));
+                }
+                if why == TransferWhy::Pay && limited {
+                    self.bets.entry(bet).and_modify(|bet| bet.paid_on = Some(now));
                 }
             }
         }

@@ -224,6 +224,8 @@ struct Bet {
     settlements: u32,
     /// When its stake counted for its account's own limits, if it did.
     staked: Option<Timestamp>,
+    /// When what it brought counted there last.
+    brought: Option<Timestamp>,
     /// The last record that took back a void of it.
     unvoided: Seq,
     ask: Option<Ask>,

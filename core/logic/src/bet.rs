@@ -258,6 +258,8 @@ pub(crate) struct Bet {
     pub(crate) placed_at: Timestamp,
     /// When its stake counted for its account's own limits; the least of all moments if it never did.
     pub(crate) staked_at: Timestamp,
+    /// The same of what its settlement in force paid.
+    pub(crate) paid_at: Timestamp,
     /// Until when it waits: for its delay, a trader, the customer, or the delay of its cash-out.
     pub(crate) until: Timestamp,
     pub(crate) floor: u64,
@@ -362,6 +364,7 @@ impl Bet {
             placed_seq: Seq(0),
             placed_at: Timestamp(0),
             staked_at: Timestamp::MIN,
+            paid_at: Timestamp::MIN,
             until: Timestamp(0),
             floor: 0,
             key: crate::id::RequestKey::NONE,

@@ -195,6 +195,10 @@ impl<R: Rules> State<R> {
             rule(!counted || (since && own), || {
                 format!("{id} counts for its account's own limits since its stake was in escrow")
             })?;
+            let since = bet.placed_at <= bet.paid_at && bet.paid_at <= self.now;
+            rule(bet.paid_at == Timestamp::MIN || (since && limited), || {
+                format!("what {id} brought counts for its account's own limits since it was paid")
+            })?;
             let due = self.settlement_of(index as u32);
             let settled = bet.state.is_settled();
             let as_known = due.is_some_and(|(_, paid)| paid == bet.paid);
@@ -512,7 +516,7 @@ impl<R: Rules> State<R> {
             d.put(bet.policy).put(bet.basis).put(bet.synthetic).put(bet.bonus);
             d.put(bet.cancelled).put(bet.single).put(bet.slippage).put(bet.ruleset);
             d.put(bet.settlements).put(bet.placed_seq.0).put(bet.placed_at.0);
-            d.put(bet.staked_at.0).put(bet.until.0);
+            d.put(bet.staked_at.0).put(bet.paid_at.0).put(bet.until.0);
             d.put(bet.floor).bytes(bet.key.as_bytes()).put(bet.unit).put(bet.auto);
             d.put(bet.ask.take).put(bet.ask.accept).put(bet.ask.seq.0);
             d.put(bet.ask.policy).put(bet.ask.slippage).put(bet.ask.auto);

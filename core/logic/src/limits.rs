@@ -3,7 +3,7 @@
 //! Counting begins with an account's first limit. What counts are transfers of the customer's own money:
 //! deposits; stakes, less those that went back; and losses, which are stakes less whatever came back. A
 //! stake that goes back makes room in the windows in which it counted and in no other, and takes that room
-//! again if its void is taken back. A limit that is made stricter applies at once, one that is made looser
+//! again if its void is taken back; a payout that is taken back is a loss of the windows in which it was a win. A limit that is made stricter applies at once, one that is made looser
 //! after a day (RTS 12).
 
 use crate::answer::Answer;
@@ -78,16 +78,16 @@ impl Limited {
         if same { self.used[kind as usize - 1][at] } else { 0 }
     }
 
-    /// Counts what moved. `staked` is when the stake counted that goes back, or comes again after it went
-    /// back, if one does: a window in which it took no room is left alone.
-    fn count(&mut self, now: Timestamp, moved: Moved, staked: Option<Timestamp>) {
+    /// Counts what moved. `once` is when the stake counted that goes back, or comes again after it went back,
+    /// or when what is taken back was paid: a window in which that did not count is left alone.
+    fn count(&mut self, now: Timestamp, moved: Moved, once: Option<Timestamp>) {
         for period in Period::ALL {
             let (at, number) = (place(*period), window(now, *period));
             if self.windows[at] != number {
                 self.windows[at] = number;
                 self.used.iter_mut().for_each(|kind| kind[at] = 0);
             }
-            if staked.is_some_and(|staked| window(staked, *period) != number) {
+            if once.is_some_and(|once| window(once, *period) != number) {
                 continue;
             }
             let [deposited, staked, lost] = &mut self.used;
@@ -253,18 +253,24 @@ impl<R: Rules> State<R> {
         if at == NONE {
             return;
         }
-        let of = self.find_bet(bet).map(|bet| (bet.state, bet.staked_at));
-        let again = why == TransferWhy::Reverse && of.is_some_and(|(was, _)| was == BetState::Void);
+        let of = self.find_bet(bet).map(|bet| (bet.state, bet.staked_at, bet.paid_at));
+        let again =
+            why == TransferWhy::Reverse && of.is_some_and(|(was, ..)| was == BetState::Void);
         let Some(moved) = moved(from, to, amount, why, again) else { return };
-        let mut staked = None;
-        if why == TransferWhy::Stake {
-            self.bets[bet.index() as usize].staked_at = self.now;
-        } else if why == TransferWhy::Return || again {
-            staked = of.map(|(_, staked_at)| staked_at);
+        let once = match why {
+            TransferWhy::Return => of.map(|(_, staked, _)| staked),
+            TransferWhy::Reverse if again => of.map(|(_, staked, _)| staked),
+            TransferWhy::Reverse => of.map(|(.., paid)| paid),
+            _ => None,
+        };
+        match why {
+            TransferWhy::Stake => self.bets[bet.index() as usize].staked_at = self.now,
+            TransferWhy::Pay => self.bets[bet.index() as usize].paid_at = self.now,
+            _ => (),
         }
-        // Counting begins with the first limit: what was staked before it goes back uncounted, too.
-        if staked != Some(Timestamp::MIN) {
-            self.limited[at as usize].count(self.now, moved, staked);
+        // Counting begins with the first limit: what moved before it goes back uncounted, too.
+        if once != Some(Timestamp::MIN) {
+            self.limited[at as usize].count(self.now, moved, once);
         }
     }
 

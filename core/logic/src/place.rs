@@ -714,6 +714,7 @@ impl<R: Rules> State<R> {
             placed_seq: self.seq,
             placed_at: self.now,
             staked_at: Timestamp::MIN,
+            paid_at: Timestamp::MIN,
             until: Timestamp(0),
             floor: slip.floor,
             key,

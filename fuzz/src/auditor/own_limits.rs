@@ -125,14 +125,14 @@ impl Account {
     }
 
     /// A transfer of the customer's own money counts towards its limits: what came in, or below zero went out.
-    /// A stake that goes back, and one that comes again from there, change only what the stake had changed:
-    /// `taken` is when that was, if ever.
+    /// A stake that goes back, and one that comes again from there, change only what the stake had changed, and what
+    /// was paid and is taken back only what the payment had: `taken` and `paid` are when that was, if ever.
     pub(super) fn counts(
         &mut self,
         why: TransferWhy,
         came: i128,
         now: i64,
-        taken: Option<i64>,
+        [taken, paid]: [Option<i64>; 2],
         into_escrow: bool,
     ) {
         let Some(own) = &mut self.own else { return };
@@ -143,8 +143,9 @@ impl Account {
             TransferWhy::Reverse if into_escrow && taken.is_some() => {
                 own.add_stake(-came, now, taken);
             }
-            TransferWhy::Reverse if into_escrow => (),
-            TransferWhy::Pay | TransferWhy::CashOut | TransferWhy::Reverse => {
+            TransferWhy::Reverse if into_escrow || paid.is_none() => (),
+            TransferWhy::Reverse => own.add(LimitKind::Loss, -came, now, paid),
+            TransferWhy::Pay | TransferWhy::CashOut => {
                 own.add(LimitKind::Loss, -came, now, None);
             }
             TransferWhy::Withdraw

@@ -308,6 +308,7 @@ impl Auditor {
             placed_seq: self.seq,
             placed_at: self.now,
             taken_at: None,
+            paid_on: None,
             until: 0,
             state: BetState::Offered,
             key: header.key,

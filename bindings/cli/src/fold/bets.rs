@@ -412,6 +412,7 @@ impl Fold {
             posted: None,
             settlements: 0,
             staked: None,
+            brought: None,
             unvoided: Seq(0),
             ask: None,
             auto: Minor(0),
@@ -711,6 +712,7 @@ impl Fold {
     /// its stake has to be held first.
     pub(super) fn keep(&mut self, id: BetId, mut bet: Bet, due: &mut Vec<Transfer>) {
         bet.staked = self.bets.get(&id.raw()).and_then(|before| before.staked);
+        bet.brought = self.bets.get(&id.raw()).and_then(|before| before.brought);
         let (staked, waits) = ((bet.currency, bet.stake), bet.life == holds::WAITS);
         let begins = match self.bets.insert(id.raw(), bet) {
             Some(before) => {

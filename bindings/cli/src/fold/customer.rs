@@ -189,14 +189,20 @@ impl Fold {
         let Some(limits) = &mut customer.limits else { return };
         let Some(why) = TransferWhy::from_code(transfer.why) else { return };
         let mut bet = self.bets.get_mut(&transfer.bet.raw());
-        if let Some(bet) = bet.as_mut().filter(|_| why == TransferWhy::Stake) {
-            bet.staked = Some(self.at);
+        // A stake, or a payment, that moves once more changes what it changed when it counted, and nothing else.
+        let brought = bet.as_ref().and_then(|bet| bet.brought);
+        match (&mut bet, why) {
+            (Some(bet), TransferWhy::Stake) => bet.staked = Some(self.at),
+            (Some(bet), TransferWhy::Pay) => bet.brought = Some(self.at),
+            _ => (),
         }
         let again =
             why == TransferWhy::Reverse && bet.as_ref().is_some_and(|bet| bet.unvoided == self.seq);
-        // A stake that moves once more changes what it changed when it counted, and nothing else.
-        let once_more = again || why == TransferWhy::Return;
-        let staked = bet.and_then(|bet| bet.staked);
+        let once_more = matches!(why, TransferWhy::Return | TransferWhy::Reverse);
+        let counted_at = match why {
+            TransferWhy::Reverse if !again => brought,
+            _ => bet.and_then(|bet| bet.staked),
+        };
         for kind in LimitKind::ALL {
             let sign = counted(*kind, why, again);
             if sign == 0 {
@@ -205,7 +211,7 @@ impl Fold {
             for period in Period::ALL {
                 let (row, column) = place((*kind, *period));
                 let (own, now) = (&mut limits[row][column], window(*period, self.at));
-                if once_more && staked.is_none_or(|staked| window(*period, staked) != now) {
+                if once_more && counted_at.is_none_or(|at| window(*period, at) != now) {
                     continue;
                 }
                 let used = own.used(now) + sign * i128::from(transfer.amount.0);

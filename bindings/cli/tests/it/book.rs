@@ -1,5 +1,6 @@
 //! Small journals, written as the engine would: records of a script, through the journal's writer.
 
+use betring::{Capacities, Config, Layout};
 use betring_core::answer::Reply;
 use betring_core::command::{Command, Kind, decode};
 use betring_core::event::EventBody;
@@ -56,6 +57,30 @@ pub(crate) const NIGHT: &str = "
     @10s result M2 Red void Blue
     @11s resolve A7 R99                              -> NeverPlaced
 ";
+
+/// What an engine needs for a journal of a few commands.
+pub(crate) fn small(book: &Path) -> Config {
+    Config::at(book)
+        .layout(Layout::Inline)
+        .capacities(Capacities {
+            accounts: 64,
+            markets: 4,
+            selections: 16,
+            bets: 64,
+            keys: 256,
+            feeds: 2,
+            fixtures: 2,
+            actors: 8,
+            currencies: 2,
+            quarantined: 2,
+            legs: 96,
+            groups: 4,
+            limited: 4,
+        })
+        .clients(2, 64)
+        .segment_bytes(1 << 20)
+        .segments_ahead(0)
+}
 
 /// The records of a script that holds.
 pub(crate) fn records(text: &str) -> Vec<Record> {

@@ -1,7 +1,7 @@
 //! Dead letters: listed, shown, asked again.
 
 use crate::book::*;
-use betring::{Config, Currency, Engine, Layout, Reference, Slot, key, money};
+use betring::{Currency, Engine, Reference, Slot, key, money};
 use betring_core::command::{Deposit, build};
 use betring_core::wire::Header;
 use serde_json::Value;
@@ -14,27 +14,7 @@ const TIME: betring::Nanos = betring::Nanos::from_secs(60);
 /// A journal with an account, and two letters: a deposit of a version that nobody knows, which may wait for so
 /// long, and rubbish.
 fn with_letters(book: &Path, time: betring::Nanos) {
-    let config = Config::at(book)
-        .layout(Layout::Inline)
-        .capacities(betring::Capacities {
-            accounts: 64,
-            markets: 4,
-            selections: 16,
-            bets: 64,
-            keys: 256,
-            feeds: 2,
-            fixtures: 2,
-            actors: 8,
-            currencies: 2,
-            quarantined: 2,
-            legs: 96,
-            groups: 2,
-            limited: 2,
-        })
-        .clients(2, 64)
-        .segment_bytes(1 << 20)
-        .segments_ahead(0);
-    let engine = Engine::open(config).expect("it opens");
+    let engine = Engine::open(small(book)).expect("it opens");
     let mut client = engine.client(16).expect("a seat");
     let account = client.open_account(Reference(7), Currency::GBP).expect("opened");
     let (until, amount) = (client.now().plus(time), money!(5.00).into());

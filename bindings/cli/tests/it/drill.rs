@@ -1,33 +1,13 @@
 //! Snapshots, the archive, and the drill, on journals that an engine wrote.
 
 use crate::book::*;
-use betring::{Config, Currency, Engine, Layout, Reference, key, money};
+use betring::{Currency, Engine, Reference, key, money};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Goes on with a journal for one run of two commands, and says where it ended and in which state.
 fn run(book: &Path, reference: u64) -> (u64, String) {
-    let config = Config::at(book)
-        .layout(Layout::Inline)
-        .capacities(betring::Capacities {
-            accounts: 64,
-            markets: 4,
-            selections: 16,
-            bets: 64,
-            keys: 256,
-            feeds: 2,
-            fixtures: 2,
-            actors: 4,
-            currencies: 2,
-            quarantined: 2,
-            legs: 96,
-            groups: 4,
-            limited: 4,
-        })
-        .clients(2, 64)
-        .segment_bytes(1 << 20)
-        .segments_ahead(0);
-    let engine = Engine::open(config).expect("it opens");
+    let engine = Engine::open(small(book)).expect("it opens");
     let mut client = engine.client(16).expect("a seat");
     let account = client.open_account(Reference(reference), Currency::GBP).expect("opened");
     client.deposit(account, money!(5.00), key(1)).expect("paid in");

@@ -1,6 +1,29 @@
 //! An account's own limits by day, week and month, and its exclusion.
 
 scripts! {
+    a_payout_that_is_taken_back_on_another_day_is_no_loss_of_that_day: "
+        fund A7 1000.00
+        quote M1 2.00
+        limit A7 loss day 100.00
+        place R1 A7 M1 100.00 any    -> B1
+        result M1 1
+        tick
+        limit A7 loss day            -> 200.00 left
+        # The bet is void the day after: its stake and its winnings were of yesterday.
+        @24h void B1
+        bet B1                       -> Void 100.00
+        limit A7 loss day            -> 100.00 left
+        quote M2 2.00
+        place R2 A7 M2 100.00 any    -> B2
+        result M2 1
+        tick
+        limit A7 loss day            -> 200.00 left
+        # On the same day it is a loss of that day.
+        result M2 2
+        tick
+        limit A7 loss day            -> 0.00 left
+    ";
+
     a_days_stakes_end_at_the_limit_and_begin_anew_at_midnight: "
         fund A7 1000.00
         quote M1 2.00
