@@ -25,8 +25,9 @@ mkdir -p "$dir/tree"
 export CARGO_TARGET_DIR=$dir/target CARGO_INCREMENTAL=1
 export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=0
 
+# What a run that was ended left in a kept copy is written over, with today's date: else nothing would be built anew.
 copy() {
-    tar c --exclude ./target --exclude ./.git --exclude fuzz/fuzz_targets/target . | tar x -C "$dir/tree"
+    tar c --exclude ./target --exclude ./.git --exclude fuzz/fuzz_targets/target . | tar xm -C "$dir/tree"
 }
 
 sim() {
