@@ -10,6 +10,7 @@
 pub mod auditor;
 pub mod linear;
 pub mod minimize;
+pub mod naive_book;
 pub mod night;
 pub mod sim;
 pub mod system;

@@ -175,6 +175,16 @@ impl RunnerBook {
         }
     }
 
+    /// The best displayed price to back, which counts what the exchange would match between selections.
+    pub fn shown_back(&self) -> Option<PriceSize> {
+        self.shown_to_back.first()
+    }
+
+    /// The best displayed price to lay, which counts what the exchange would match between selections.
+    pub fn shown_lay(&self) -> Option<PriceSize> {
+        self.shown_to_lay.first()
+    }
+
     /// Whether, in full depth, the best price to back reaches the best to lay: two customers could
     /// have been matched and were not.
     pub fn is_crossed(&self) -> bool {

@@ -8,6 +8,7 @@ mod diff;
 mod dlq;
 mod drill;
 mod error;
+mod exchange;
 mod feed;
 mod file;
 mod fold;
@@ -44,6 +45,7 @@ Examples:
   betring drill kill                          kill -9, over and over: nothing told is lost
   betring drill restore                       backup, wipe, restore: the same state as before
   betring feed check recording.bz2            what a stream recording holds
+  betring exchange replay recording.bz2       its books rebuilt from orders
   betring script night.script                 run a script of the test language
 
 Exit status: 0 all is well, 1 a check failed, 2 the command could not be carried out.";
@@ -62,6 +64,8 @@ enum Cmd {
     Drill(drill::Args),
     /// Read feed recordings.
     Feed(feed::Args),
+    /// Rebuild an exchange's books from recordings, and let orders meet them.
+    Exchange(exchange::Args),
     /// Run scripts of the test language.
     Script(script::Args),
 }
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Cmd::Dlq(args) => dlq::run(args),
         Cmd::Drill(args) => drill::run(args),
         Cmd::Feed(args) => feed::run(args),
+        Cmd::Exchange(args) => exchange::run(args),
         Cmd::Script(args) => script::run(args),
     };
     ended.unwrap_or_else(|error| {

@@ -11,6 +11,7 @@
 #![deny(clippy::float_arithmetic, clippy::iter_over_hash_type)]
 
 pub mod answer;
+pub mod book;
 pub mod command;
 pub mod event;
 pub mod id;

@@ -1,5 +1,6 @@
 //! The simulator, the auditor and the nights, as tests.
 
+mod book;
 mod corrections;
 mod found;
 mod linear;

@@ -6,6 +6,7 @@ mod checklist;
 mod diff;
 mod dlq;
 mod drill;
+mod exchange;
 mod journal;
 mod nights;
 mod program;

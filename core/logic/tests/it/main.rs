@@ -20,6 +20,7 @@ mod chaos;
 mod corrections;
 mod coverage;
 mod digests;
+mod exchange;
 mod factors;
 mod feeds;
 mod funds;

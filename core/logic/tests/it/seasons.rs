@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-fn show(line: &str) {
+pub(crate) fn show(line: &str) {
     writeln!(io::stderr(), "{line}").expect("the standard error of a test can be written");
 }
 
 /// A recording; none where nobody has it.
-fn recording(name: &str) -> Option<Vec<u8>> {
+pub(crate) fn recording(name: &str) -> Option<Vec<u8>> {
     let (directory, chosen) = match std::env::var_os("BETRING_DATA") {
         Some(directory) => (PathBuf::from(directory), true),
         None => (PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), false),
@@ -37,7 +37,7 @@ fn recording(name: &str) -> Option<Vec<u8>> {
     }
 }
 
-fn rows(bytes: &[u8]) -> Vec<BTreeMap<String, String>> {
+pub(crate) fn rows(bytes: &[u8]) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(bytes);
     reader.deserialize().map(|row| row.expect("a row of the recording")).collect()
 }

@@ -22,7 +22,7 @@ fn show(line: &str) {
     writeln!(io::stderr(), "{line}").expect("the standard error of a test can be written");
 }
 
-fn examples() -> Option<Vec<Value>> {
+pub(crate) fn examples() -> Option<Vec<Value>> {
     let (directory, chosen) = match std::env::var_os("BETRING_VECTORS") {
         Some(directory) => (PathBuf::from(directory), true),
         None => (PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), false),
@@ -42,12 +42,12 @@ fn examples() -> Option<Vec<Value>> {
     }
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_else(|| panic!("{field} is not a text in {value}"))
 }
 
 /// A figure as it is printed, in hundredths.
-fn cents(text: &str) -> i64 {
+pub(crate) fn cents(text: &str) -> i64 {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let (whole, parts) = text.split_once('.').unwrap_or((text, "00"));
     assert!(parts.len() <= 2, "{text} has more than two decimals");

@@ -1,0 +1,160 @@
+//! What an account can lose on a market at worst, matched and unmatched, over every outcome.
+//!
+//! Of selection s: `win` is the matched profit if it wins, `lose` that if it does not. With exactly k winners W the
+//! profit is Σ lose + Σ over W (win − lose), so the worst outcome is Σ lose plus the k smallest differences. What is
+//! not matched counts where it hurts: backs on s if s does not win, lays if it does. An order is judged by what it
+//! changes, so one that lowers the risk always passes.
+
+use super::Side;
+
+/// Winners of a market that are counted: the places of a race.
+pub const WINNERS_MAX: usize = 64;
+const E4: i128 = 10_000;
+
+/// What an account has on one selection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stand {
+    /// Matched profit if it wins, in ten-thousandths of a minor unit.
+    pub win_e4: i128,
+    /// Matched profit if it does not win, in ten-thousandths of a minor unit.
+    pub lose_e4: i128,
+    /// Stakes of backs that wait, in ten-thousandths of a minor unit.
+    pub backs_e4: i128,
+    /// Liabilities of lays that wait, stake × (odds − 1), in ten-thousandths of a minor unit.
+    pub lays_e4: i128,
+}
+
+impl Stand {
+    /// An order waits, or so much more of it. Below 0: less.
+    pub fn waits(&mut self, side: Side, stake: i64, odds_e4: u32) {
+        let stake = i128::from(stake);
+        match side {
+            Side::Back => self.backs_e4 += stake * E4,
+            Side::Lay => self.lays_e4 += stake * (i128::from(odds_e4) - E4),
+        }
+    }
+
+    /// So much was matched.
+    pub fn matched(&mut self, side: Side, stake: i64, odds_e4: u32) {
+        let stake = i128::from(stake);
+        let profit = stake * (i128::from(odds_e4) - E4);
+        match side {
+            Side::Back => {
+                self.win_e4 += profit;
+                self.lose_e4 -= stake * E4;
+            }
+            Side::Lay => {
+                self.win_e4 -= profit;
+                self.lose_e4 += stake * E4;
+            }
+        }
+    }
+
+    fn loses(&self) -> i128 {
+        self.lose_e4 - self.backs_e4
+    }
+
+    fn wins(&self) -> i128 {
+        self.win_e4 - self.lays_e4
+    }
+}
+
+/// What can be lost at worst with exactly `winners` of these, in whole minor units, rounded up; 0 if nothing can.
+/// Where the field is open, one more of them is the empty one.
+///
+/// # Panics
+/// If there are more winners than [`WINNERS_MAX`]; a market has no more.
+pub fn exposure(stands: &[Stand], winners: usize) -> i128 {
+    assert!(winners <= WINNERS_MAX, "a market has at most {WINNERS_MAX} winners");
+    let winners = winners.min(stands.len());
+    let mut worst: i128 = stands.iter().map(Stand::loses).sum();
+    // The smallest differences so far, in order.
+    let mut smallest = [i128::MAX; WINNERS_MAX];
+    let smallest = &mut smallest[..winners];
+    for stand in stands {
+        let mut one = stand.wins() - stand.loses();
+        for kept in smallest.iter_mut() {
+            if one < *kept {
+                std::mem::swap(kept, &mut one);
+            }
+        }
+    }
+    worst += smallest.iter().sum::<i128>();
+    let loss = (-worst).max(0);
+    loss.div_euclid(E4) + i128::from(loss % E4 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_back_risks_its_stake_and_a_lay_the_winnings() {
+        let mut stands = [Stand::default(); 3];
+        stands[0].matched(Side::Back, 1_000, 25_000);
+        assert_eq!(exposure(&stands, 1), 1_000);
+        stands[0].matched(Side::Lay, 1_000, 20_000);
+        // Backed at 2.5 and laid at 2.0: nothing can be lost, and 5.00 won.
+        assert_eq!(exposure(&stands, 1), 0);
+        stands[1].waits(Side::Lay, 300, 40_000);
+        // 5.00 are not there if the second wins.
+        assert_eq!(exposure(&stands, 1), 900);
+    }
+
+    #[test]
+    fn three_lays_in_a_market_of_two_winners_risk_two_of_them() {
+        let mut stands = [Stand::default(); 4];
+        for stand in &mut stands[..3] {
+            stand.matched(Side::Lay, 1_000, 50_000);
+        }
+        // Two win: 40.00 each, and 10.00 of the third.
+        assert_eq!(exposure(&stands, 2), 7_000);
+        assert_eq!(exposure(&stands, 1), 2_000);
+    }
+
+    #[test]
+    fn part_of_a_unit_is_a_whole_one() {
+        let mut stand = Stand::default();
+        stand.matched(Side::Lay, 1, 10_101);
+        assert_eq!(exposure(&[stand, Stand::default()], 1), 1);
+    }
+
+    /// Every choice of winners, one after the other.
+    fn by_every_outcome(stands: &[Stand], winners: usize) -> i128 {
+        let outcomes = (0_u32..1 << stands.len()).filter(|w| w.count_ones() as usize == winners);
+        let profit = |outcome: u32| -> i128 {
+            let one = |(at, stand): (usize, &Stand)| match outcome >> at & 1 {
+                1 => stand.win_e4 - stand.lays_e4,
+                _ => stand.lose_e4 - stand.backs_e4,
+            };
+            stands.iter().enumerate().map(one).sum()
+        };
+        let worst = outcomes.map(profit).min().unwrap_or(0);
+        ((-worst).max(0) + 9_999) / 10_000
+    }
+
+    proptest! {
+        #[test]
+        fn the_worst_of_all_outcomes_is_found(
+            orders in prop::collection::vec(
+                (0_usize..8, any::<bool>(), any::<bool>(), 1_i64..1_000_000, 10_100_u32..10_000_000),
+                0..60,
+            ),
+            selections in 1_usize..=8,
+            winners in 1_usize..=3,
+        ) {
+            let mut stands = vec![Stand::default(); selections];
+            for (at, backs, waits, stake, odds) in orders {
+                let side = if backs { Side::Back } else { Side::Lay };
+                let stand = &mut stands[at % selections];
+                match waits {
+                    true => stand.waits(side, stake, odds),
+                    false => stand.matched(side, stake, odds),
+                }
+            }
+            let winners = winners.min(selections);
+            prop_assert_eq!(exposure(&stands, winners), by_every_outcome(&stands, winners));
+        }
+    }
+}
