@@ -249,12 +249,12 @@ mutate liability-of-an-event core/logic/src/liability.rs \
     's/let most = i128::from\(limits\.max_event\.0\);/let most = i128::from(i64::MAX);/' "${many[@]}"
 mutate drift-ends-with-a-result core/logic/src/quote.rs \
     's/market\.status\.after\(MarketStep::Close\)\?;//' "${many[@]}"
-mutate stake-counts-in-its-window core/logic/src/limits.rs \
-    's/if once\.is_some_and\(\|once\| window\(once, \*period\) != number\) \{/if false \&\& once.is_some_and(|once| window(once, *period) != number) {/' "${many[@]}"
-mutate payout-taken-back-in-its-window core/logic/src/limits.rs \
-    's/TransferWhy::Reverse => of\.map\(\|\(\.\., paid\)\| paid\),/TransferWhy::Reverse => None,/' "${many[@]}"
-mutate void-taken-back-counts-again core/logic/src/limits.rs \
-    's/let again =\s+why == TransferWhy::Reverse && of/let again = false \&\& why == TransferWhy::Reverse \&\& of/' "${many[@]}"
+fails stake-counts-in-its-window core/logic/src/limits.rs \
+    's/if once\.is_some_and\(\|once\| window\(once, \*period\) != number\) \{/if false \&\& once.is_some_and(|once| window(once, *period) != number) {/' betring-core it a_void_that_flips_on_a_later_day_uses_up_nothing_of_that_day
+fails payout-taken-back-in-its-window core/logic/src/limits.rs \
+    's/TransferWhy::Reverse => of\.map\(\|\(\.\., paid\)\| paid\),/TransferWhy::Reverse => None,/' betring-core it a_payout_that_is_taken_back_on_another_day_is_no_loss_of_that_day
+fails void-taken-back-counts-again core/logic/src/limits.rs \
+    's/let again =\s+why == TransferWhy::Reverse && of/let again = false \&\& why == TransferWhy::Reverse \&\& of/' betring-core it a_void_that_flips_on_a_later_day_uses_up_nothing_of_that_day
 mutate recovery-behind-a-hole core/logic/src/feed.rs \
     's/\(if gap \{ Heard::Gap \} else \{ Heard::New \}, delay\)/(if false \&\& gap { Heard::Gap } else { Heard::New }, delay)/' "${many[@]}"
 mutate another-tier-is-compared core/logic/src/tier.rs \

@@ -74,8 +74,10 @@ struct Now<'t> {
     did: Vec<Did>,
 }
 
-/// A cross-match that comes out: the price, the taker's stake, and by selection the price and the stake there.
-type Crossing = (u32, i64, Vec<(u16, u32, i64)>);
+/// What is taken of each selection: its price, and the stake there.
+type Legs = Vec<(u16, u32, i64)>;
+/// A cross-match that comes out: the price, the taker's stake, and what is taken of the others.
+type Crossing = (u32, i64, Legs);
 
 impl NaiveBook {
     /// An empty one, with room for so many orders.
@@ -343,7 +345,7 @@ impl NaiveBook {
         tick: u32,
         may: i64,
         others: &[(u16, u32, i64)],
-    ) -> Option<(i64, Vec<(u16, u32, i64)>)> {
+    ) -> Option<(i64, Legs)> {
         let e4 = |tick: u32| i128::from(self.prices[tick as usize]);
         // What the thinnest level bears, in whole units; and the taker's share of that.
         let bears =
@@ -358,7 +360,7 @@ impl NaiveBook {
                 Side::Back => (own + 9_999) / 10_000 + near,
                 Side::Lay => own / 10_000 - near,
             };
-            let legs: Vec<(u16, u32, i64)> = others
+            let legs: Legs = others
                 .iter()
                 .map(|(selection, at, _)| {
                     let exact = payout * 10_000;

@@ -38,7 +38,7 @@ fn is_the_recording(markets: &[(String, Value)]) {
 #[test]
 fn the_orders_of_the_bundled_recording_make_its_depth_and_others_meet_them() {
     let file = root().join("bindings/betfair/recordings/derby.jsonl");
-    let markets = replayed(&[file.clone()], &["--every", "5", "--seed", "7"]);
+    let markets = replayed(std::slice::from_ref(&file), &["--every", "5", "--seed", "7"]);
     assert_eq!(markets.len(), 3);
     is_the_recording(&markets);
     for (id, market) in &markets {
