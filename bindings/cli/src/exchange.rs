@@ -155,7 +155,7 @@ fn replay(file: &std::path::Path, args: &ReplayArgs) -> Result<FileReport, CliEr
         }
     }
     report.lines = recording.lines();
-    report.markets = markets.into_iter().map(|(id, market)| (id, market.report())).collect();
+    report.markets = markets.into_iter().map(|(id, market)| (id, market.report(&orders))).collect();
     Ok(report)
 }
 

@@ -90,7 +90,14 @@ impl Market {
         Market { recorded: Recorded::default(), rebuilt: None, seeded, report: Report::default() }
     }
 
-    pub(super) fn report(mut self) -> Report {
+    pub(super) fn report(mut self, orders: &Orders) -> Report {
+        if let Some(rebuilt) = &self.rebuilt {
+            let keys: Vec<SelectionKey> = rebuilt.places.keys().copied().collect();
+            let mut end = Report::default();
+            rebuilt.compare(&keys, &self.recorded, orders, &mut end);
+            self.report.depth_differs += end.depth_differs;
+            end.examples.into_iter().for_each(|text| self.report.example(|| text));
+        }
         if let (Some(seeded), Some(rebuilt), Some(definition)) =
             (&mut self.seeded, &self.rebuilt, self.recorded.definition())
             && definition.status == MarketStatus::Closed
@@ -129,7 +136,13 @@ impl Market {
         for runner in &change.runners {
             rebuilt.sync(runner.key(), &self.recorded, orders, log, &mut told)?;
         }
-        rebuilt.compare(&self.recorded, orders, told.report);
+        // What did not change is looked at with everything now and then, and at the end.
+        let all = change.image || change.definition.is_some();
+        let changed: Vec<SelectionKey> = match all {
+            true => rebuilt.places.keys().copied().collect(),
+            false => change.runners.iter().map(|runner| runner.key()).collect(),
+        };
+        rebuilt.compare(&changed, &self.recorded, orders, told.report);
         for runner in &change.runners {
             rebuilt.compare_shown(runner.key(), &self.recorded, told.report);
         }
@@ -433,10 +446,16 @@ impl Rebuilt {
         }
     }
 
-    /// Whether the depth of the book, without ours, is the recording's.
-    fn compare(&self, recorded: &Recorded, orders: &Orders, report: &mut Report) {
+    /// Whether the depth of the book, without ours, is the recording's on these runners.
+    fn compare(
+        &self,
+        keys: &[SelectionKey],
+        recorded: &Recorded,
+        orders: &Orders,
+        report: &mut Report,
+    ) {
         let mut same = true;
-        for (key, selection) in &self.places {
+        for (key, selection) in keys.iter().filter_map(|key| self.places.get_key_value(key)) {
             let wanted = self.recorded_depth(*key, recorded, &mut Report::default());
             for side in SIDES {
                 let mut found = Depth::new();
