@@ -1,7 +1,6 @@
 //! Fifteen times the bets within a moment, nine in ten of them on one market: the door lets in what the
 //! market may have, and nobody in any other market notices.
 
-use crate::drill::disk::{Drag, EVEN_TOLD};
 use crate::drill::scene::{Became, Scene, Setup, TICK, became};
 use crate::drill::timeline::{On, Phase, Story, quietest, seconds};
 use crate::error::CliError;
@@ -41,16 +40,10 @@ fn config(config: Config) -> Config {
 
 /// Plays it.
 pub(crate) fn play(on: On) -> Result<Story, CliError> {
-    // The door is what it is about, and not the disk.
-    let drag = (on == On::Wall).then(Drag::even);
-    let setup =
-        Setup { bets: 1 << 16, credit: 8_192, drag, in_memory: true, config, ..Setup::default() };
+    let setup = Setup { bets: 1 << 16, credit: 8_192, even_disk: true, config, ..Setup::default() };
     let mut scene = Scene::open(on, &setup)?;
     let about = "fifteen times the bets, nine in ten of them on one market";
     let mut story = scene.story("hot-market", about);
-    if on == On::Wall {
-        story.tell(scene.now(), "disk", EVEN_TOLD);
-    }
     // The steady customers are those of the load.
     scene.customers.bets_in = [false; 6];
     let mut crowd = Crowd::new(&scene)?;

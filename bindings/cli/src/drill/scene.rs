@@ -3,7 +3,7 @@
 
 use crate::audit::{self, By};
 use crate::drill::Scratch;
-use crate::drill::disk::{Drag, SlowStore};
+use crate::drill::disk::{Drag, EVEN_TOLD, SlowStore};
 use crate::drill::timeline::{On, Story, seconds};
 use crate::error::CliError;
 use crate::source::Source;
@@ -78,9 +78,9 @@ pub(crate) struct Setup {
     pub(crate) rules: Option<Rules>,
     /// The disk of a drill on the wall's clock.
     pub(crate) drag: Option<Drag>,
-    /// Whether the book is in memory on the wall's clock, too: with a drag it has a disk that takes as long every
-    /// time.
-    pub(crate) in_memory: bool,
+    /// On the wall's clock the book is in memory, on a disk that takes as long every time: for what is judged by
+    /// how long answers take, and is not about the disk.
+    pub(crate) even_disk: bool,
     /// Anything else of the engine.
     pub(crate) config: fn(Config) -> Config,
 }
@@ -94,7 +94,7 @@ impl Default for Setup {
             credit: 1_024,
             rules: None,
             drag: None,
-            in_memory: false,
+            even_disk: false,
             config: |config| config,
         }
     }
@@ -442,6 +442,7 @@ pub(crate) struct Scene {
     governor: Governing,
     next: Timestamp,
     tick: Nanos,
+    even_disk: bool,
     book: PathBuf,
     // Behind the engine, so that it goes after it.
     _scratch: Scratch,
@@ -450,10 +451,12 @@ pub(crate) struct Scene {
 impl Scene {
     /// Opens the book, both leagues and their feeds, and the customers' accounts: everything takes bets.
     pub(crate) fn open(on: On, setup: &Setup) -> Result<Scene, CliError> {
-        let scratch = scratch(setup.in_memory || on == On::Journal)?;
+        let even_disk = setup.even_disk && on == On::Wall;
+        let scratch = scratch(even_disk || on == On::Journal)?;
         let book = scratch.0.join("book");
         let config = config(on, &book, setup);
-        let engine = match setup.drag.clone() {
+        let drag = if even_disk { Some(Drag::even()) } else { setup.drag.clone() };
+        let engine = match drag {
             None => Engine::open(config)?,
             Some(drag) => {
                 let store = SlowStore { inner: DirStore::create(&book)?, drag };
@@ -545,6 +548,7 @@ impl Scene {
             governor,
             next,
             tick: setup.tick,
+            even_disk,
             book,
             _scratch: scratch,
         })
@@ -562,7 +566,11 @@ impl Scene {
 
     /// A story that begins now.
     pub(crate) fn story(&self, name: &'static str, about: &'static str) -> Story {
-        Story::new(name, about, self.on, self.now())
+        let mut story = Story::new(name, about, self.on, self.now());
+        if self.even_disk {
+            story.tell(self.now(), "disk", EVEN_TOLD);
+        }
+        story
     }
 
     /// Decides everything that was sent, where nobody else does.

@@ -1,6 +1,5 @@
 //! One of four clients stops reading its answers: it alone is refused, and nobody waits for it.
 
-use crate::drill::disk::{Drag, EVEN_TOLD};
 use crate::drill::scene::{Became, Scene, Setup, became};
 use crate::drill::timeline::{On, Phase, Story, quietest};
 use crate::error::CliError;
@@ -26,17 +25,12 @@ const RATIO_MAX: f64 = 1.5;
 
 /// Plays it.
 pub(crate) fn play(on: On) -> Result<Story, CliError> {
-    // Whether somebody waits for a client is the question, and not what the disk takes.
-    let drag = (on == On::Wall).then(Drag::even);
-    let mut scene = Scene::open(on, &Setup { drag, in_memory: true, ..Setup::default() })?;
+    let mut scene = Scene::open(on, &Setup { even_disk: true, ..Setup::default() })?;
     let mut gateways = Vec::new();
     for number in 0..4 {
         gateways.push(Gateway::new(&scene, number)?);
     }
     let mut story = scene.story("slow-consumer", "one of four clients stops reading its answers");
-    if on == On::Wall {
-        story.tell(scene.now(), "disk", EVEN_TOLD);
-    }
     let (mut calms, mut laters) = (Vec::new(), Vec::new());
     let (mut waiting, mut read, mut recovered) = (0, 0, false);
     for number in 0..if on == On::Wall { ROUNDS } else { 1 } {

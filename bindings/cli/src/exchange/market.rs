@@ -190,7 +190,7 @@ impl Market {
         if !rebuilt.open
             && let Some(seeded) = &mut self.seeded
         {
-            for order in std::mem::take(&mut seeded.resting).into_keys() {
+            for order in std::mem::take(&mut seeded.resting) {
                 seeded.told.lapsed += rebuilt.book.cancel(orders, order).unwrap_or(0);
             }
         }
@@ -215,7 +215,7 @@ impl Rebuilt {
         };
         let keys = definition.runners.iter().map(|runner| runner.key());
         let places: BTreeMap<SelectionKey, u16> = keys.zip(0..).collect();
-        let book = Book::new(Prices::of(&ladder), places.len() as u16, true);
+        let book = Book::new(Prices::of(&ladder), places.len() as u16, false);
         let queues = BTreeMap::new();
         Ok(Rebuilt { ladder, book, places, queues, open: false, crosses: false })
     }
@@ -282,7 +282,6 @@ impl Rebuilt {
             self_match: SelfMatch::Allow,
             improvement: Improvement::Take,
         };
-        self.book.set_crosses(false);
         let placed = self.book.place(orders, &taker, log);
         let placed = placed.map_err(|error| format!("an order of the recording: {error:?}"))?;
         let met = self.heed(&taker, log, told);
@@ -317,7 +316,7 @@ impl Rebuilt {
             if account == OURS {
                 let Some(seeded) = told.seeded else { continue };
                 seeded.told.matched_at_rest += stake;
-                seeded.fills(selection, side, stake, self.odds(tick));
+                seeded.fills(selection, side, stake, odds_at(&self.ladder, tick));
                 if left == 0 {
                     seeded.resting.remove(&maker);
                 }
@@ -332,10 +331,6 @@ impl Rebuilt {
             }
         }
         met
-    }
-
-    fn odds(&self, tick: u32) -> u32 {
-        self.ladder.price(Tick::new(tick)).map_or(0, Price::e4)
     }
 
     /// What a runner's depth is in the recording: backs are available to lay, and lays to back.
@@ -400,7 +395,7 @@ impl Rebuilt {
                         self.place(selection, side, limit, more, orders, log, told, false)?;
                     told.report.crossed += met;
                     if 0 < met {
-                        let at = self.odds(*tick);
+                        let at = odds_at(&self.ladder, *tick);
                         told.report.example(|| {
                             format!("{side:?} of {selection} at {at}: it met {met} others")
                         });
@@ -543,8 +538,7 @@ impl Rebuilt {
             }
         }
         if let End::Rests(index) = placed.end {
-            let place = (taker.selection, taker.side, taker.limit.index());
-            seeded.resting.insert(index, place);
+            seeded.resting.insert(index);
         }
         self.heed(&taker, log, told);
         self.book.finish(orders, log);

@@ -5,7 +5,7 @@ use betring_core::book::{Book, Improvement, OrderIndex, SelfMatch, Side, Taker};
 use betring_fuzz::workload::Rng;
 use betring_pricing::{Ladder, Tick};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Whose orders they are; those of the recording are of account 0.
@@ -67,7 +67,7 @@ pub(super) struct Seeded {
     rng: Rng,
     seen: u64,
     /// Those that rest.
-    pub(super) resting: BTreeMap<OrderIndex, (u16, Side, u32)>,
+    pub(super) resting: BTreeSet<OrderIndex>,
     matched: Vec<Matched>,
     pub(super) told: Ours,
 }
@@ -78,7 +78,7 @@ impl Seeded {
             every,
             rng: Rng::new(seed),
             seen: 0,
-            resting: BTreeMap::new(),
+            resting: BTreeSet::new(),
             matched: Vec::new(),
             told: Ours::default(),
         }
