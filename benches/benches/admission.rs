@@ -44,6 +44,10 @@ impl Bench {
                 legs: 1 << 16,
                 groups: 1,
                 limited: 1,
+                orders: 1,
+                positions: 1,
+                stands: 1,
+                levels: 1,
             })
             .dead_letters(0)
             .segments_ahead(0)

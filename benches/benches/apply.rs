@@ -140,6 +140,10 @@ impl Book {
             legs: most,
             groups: 1,
             limited: 1,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         };
         let opened = command::EpochOpened {
             epoch: Epoch(self.state.epoch().0 + 1),

@@ -135,6 +135,10 @@ impl Night {
                 legs: all,
                 groups: 1,
                 limited: 1,
+                orders: 1,
+                positions: 1,
+                stands: 1,
+                levels: 1,
             })
             .bet_ring(1 << 12)
             .clients(4, 4096);

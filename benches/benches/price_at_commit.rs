@@ -170,6 +170,10 @@ fn run(dir: &Path, level: Level, rate: u64, options: &Options) -> Result<Run, Bo
             legs: bets,
             groups: 1,
             limited: 1,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         });
     let engine = Engine::open(config)?;
     let layout = engine.health().layout.to_string();

@@ -180,6 +180,10 @@ fn capacities() -> Capacities {
         legs: 1 << 19,
         groups: 1,
         limited: 1,
+        orders: 1,
+        positions: 1,
+        stands: 1,
+        levels: 1,
     }
 }
 

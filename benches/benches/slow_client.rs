@@ -81,6 +81,10 @@ fn main() -> Result<(), Error> {
         legs: bets,
         groups: 1,
         limited: 1,
+        orders: 1,
+        positions: 1,
+        stands: 1,
+        levels: 1,
     };
     let config = Config::at(dir.path().join("book")).capacities(capacities).clients(8, credit);
     let engine = Engine::open(config)?;

@@ -12,6 +12,7 @@
 mod bands;
 mod cash;
 mod compare;
+mod exchange;
 mod feeds;
 mod groups;
 mod holds;
@@ -38,12 +39,13 @@ use betring_core::wire::{Header, Minor, Name, SLOT, Slot, WirePrice};
 use betring_pricing::{LegNumbers, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
+use exchange::Exchange;
 use feeds::{Message, Says};
 use groups::Group;
 use holds::Hold;
 pub use judge::OpenBet;
 use lines::{ALL_ODDS, Lines, OfOdds};
-use own_limits::OwnLimits;
+use own_limits::{Of, OwnLimits};
 use prices::{Pin, Quote};
 pub use rules::OwnRules;
 
@@ -175,6 +177,8 @@ struct Market {
     frozen: Suspended,
     runners: Vec<Runner>,
     limits: BTreeMap<u16, Limits>,
+    /// Its bets meet each other, not the house.
+    exchange: bool,
 }
 
 /// One leg of a bet.
@@ -275,6 +279,8 @@ pub struct Hits {
     pub markets: BTreeMap<(String, String), u64>,
     /// Every refusal that was given.
     pub refusals: BTreeMap<String, u64>,
+    /// What was told of orders and positions.
+    pub exchange: BTreeMap<String, u64>,
 }
 
 /// Every step that a bet may take, by the state in which it takes it.
@@ -357,6 +363,12 @@ impl Hits {
         })
     }
 
+    /// What is told of orders and positions, and never was.
+    pub fn never_on_exchanges(&self) -> Vec<String> {
+        let all = exchange::words();
+        all.into_iter().filter(|word| !self.exchange.contains_key(word)).collect()
+    }
+
     fn missing(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Vec<String> {
         let mut missing = Vec::new();
         for (what, steps, hits) in
@@ -388,6 +400,9 @@ impl Hits {
         for (name, hits) in &other.refusals {
             *self.refusals.entry(name.clone()).or_default() += hits;
         }
+        for (word, hits) in &other.exchange {
+            *self.exchange.entry(word.clone()).or_default() += hits;
+        }
     }
 }
 
@@ -405,6 +420,12 @@ impl std::fmt::Display for Hits {
             }
         }
         for never in self.never() {
+            writeln!(f, "never: {never}")?;
+        }
+        for (word, times) in &self.exchange {
+            writeln!(f, "{word:<27}{times:>10}")?;
+        }
+        for never in self.never_on_exchanges() {
             writeln!(f, "never: {never}")?;
         }
         let refusals: Vec<String> =
@@ -444,7 +465,8 @@ pub struct Auditor {
     places: u32,
     free_blocks: BTreeMap<u32, u32>,
     bets: BTreeMap<u64, Bet>,
-    /// Handles of markets and bets: none is given twice.
+    exchange: Exchange,
+    /// Handles of markets, bets and orders: none is given twice.
     given: BTreeSet<(char, u64)>,
     asked: BTreeMap<(u64, u128), Asked>,
     /// How many requests take a place, at least and at most: those that time has forgotten keep theirs
@@ -533,6 +555,7 @@ impl Auditor {
             places: 0,
             free_blocks: BTreeMap::new(),
             bets: BTreeMap::new(),
+            exchange: Exchange::default(),
             given: BTreeSet::new(),
             asked: BTreeMap::new(),
             places_taken: (0, 0),
@@ -872,9 +895,17 @@ impl Auditor {
             legs != 0 && (i64::from(bets_room) <= bets || i64::from(legs_room) < kept + legs)
         };
         let bets = (is_full(bets_least, legs_least), is_full(bets_most, legs_most));
-        if keys.0 || bets.0 {
+        let count = match &command {
+            Command::PlaceOrders(body, _) => body.count,
+            Command::ReplaceOrders(body, _) => body.count,
+            _ => 0,
+        };
+        let is_beyond =
+            |live: i64| count != 0 && i64::from(self.capacities.orders) < live + i64::from(count);
+        let (orders_least, orders_most) = self.orders_that_stay();
+        if keys.0 || bets.0 || is_beyond(orders_least) {
             refuse(Reject::Overloaded)
-        } else if keys.1 || bets.1 {
+        } else if keys.1 || bets.1 || is_beyond(orders_most) {
             Before::RefuseOrSequence(Answer::refused(Reject::Overloaded, Seq(0)))
         } else {
             Before::Sequence
@@ -952,6 +983,7 @@ impl Auditor {
                 let runs = jobs.into_iter().flatten().any(|(id, _)| id == answer.id);
                 vec![(if runs { Fate::JobRunning } else { Fate::JobEnded }, Minor(0))]
             }
+            AnswerKind::Ordered => self.fates_of_order(answer.id),
             AnswerKind::Refused | AnswerKind::Done | AnswerKind::NeverPlaced => {
                 vec![(Fate::Nothing, Minor(0))]
             }
@@ -995,6 +1027,9 @@ impl Auditor {
             _ => None,
         });
         let wrong = |what: String| format!("{seq} {}: {what}", describe(bytes));
+        for word in found.iter().filter_map(exchange::word_of) {
+            *self.hits.exchange.entry(word).or_default() += 1;
+        }
 
         if matches!(command, Command::Step(_)) {
             self.step(&command, &found).map_err(wrong)?;
@@ -1093,8 +1128,17 @@ impl Auditor {
                 .map(|bet| bet.stake)
                 .sum();
             let escrow = self.house_balance(*currency, HouseAccount::Escrow);
-            rule(stakes == escrow, || {
-                format!("escrow {escrow} is the stakes {stakes} of bets that stand or wait")
+            let held = self.held_on_exchanges(*currency);
+            rule(stakes + held == escrow, || {
+                format!(
+                    "escrow {escrow} is the stakes {stakes} of bets that stand or wait, and {held} that may \
+                     be lost on exchanges"
+                )
+            })?;
+            let between = self.house_balance(*currency, HouseAccount::Clearing);
+            let due = self.between_winners_and_losers(*currency);
+            rule(between == due, || {
+                format!("{between} is between who lost and who won, and {due} is not settled yet")
             })?;
         }
         let bonus = self.accounts.iter().find(|(_, account)| account.bonus < 0);
@@ -1153,12 +1197,17 @@ impl Auditor {
         let through = self.passes_through;
         let sides = [(from, owed_by_one), (to, owed_by_other)];
         let now = self.now;
-        let moments = self.bets.get(&bet).map_or([None; 2], |bet| [bet.taken_at, bet.paid_on]);
+        let moments = self.bets.get(&bet).map(|bet| [bet.taken_at, bet.paid_on]);
         for (side, came) in [(from, -amount), (to, amount)] {
             if let Side::Customer(id) | Side::Debtor(id) = side {
+                let of = match (moments, side) {
+                    (Some(moments), _) => Of::Bet(moments),
+                    (None, Side::Debtor(_)) => Of::ExchangeAndOwed,
+                    (None, _) => Of::Exchange,
+                };
                 self.accounts
                     .entry(id)
-                    .and_modify(|account| account.counts(why, came, now, moments, into_escrow));
+                    .and_modify(|account| account.counts(why, came, now, of, into_escrow));
                 let limited = self.accounts.get(&id).is_some_and(|account| account.own.is_some());
                 if why == TransferWhy::Stake && limited {
                     self.bets.entry(bet).and_modify(|bet| bet.taken_at = Some(now));
@@ -1376,6 +1425,15 @@ impl Auditor {
             }
             Command::ExcludeAccount(body) => self.exclude(body.account.raw(), body.until),
             Command::ExcludeSelf(body) => self.exclude(header.account, body.until),
+            Command::SetExchange(body, bands) => self.set_exchange(body, *bands),
+            Command::SetDiscount(body) => self.set_discount(body),
+            Command::LapseOrders(body) => self.lapse_orders(body),
+            Command::PlaceOrders(body, orders) => return self.place_orders(header, body, *orders),
+            Command::CancelOrders(body, orders) => self.cancel_orders(header, body, *orders),
+            Command::ReplaceOrders(body, orders) => {
+                return self.replace_orders(header, body, *orders);
+            }
+            Command::UpdateOrders(body, orders) => self.update_orders(header, body, *orders),
             Command::ConfirmHold(body) => self.confirm_hold(body),
             Command::ReleaseHold(body) => self.release_hold(body),
         })
@@ -1517,7 +1575,8 @@ impl Auditor {
                 return Ok(Err(self.no(Reject::FeedMismatch)));
             }
         }
-        if body.kind != MarketKind::Fixed as u8 {
+        let exchange = body.kind == MarketKind::Exchange as u8;
+        if exchange && (body.each_way != EachWayOffer::No as u8 || body.canary == 1) {
             return Ok(Err(self.no(Reject::NotAllowed)));
         }
         if self.markets.len() == self.capacities.markets as usize {
@@ -1573,6 +1632,7 @@ impl Auditor {
                 frozen: Suspended::default(),
                 runners: vec![Runner::default(); usize::from(body.selections)],
                 limits: BTreeMap::new(),
+                exchange,
             },
         );
         self.told.push(Event::MarketDefined(MarketDefined {
@@ -1620,6 +1680,10 @@ impl Auditor {
 
     fn open(&mut self, id: MarketId) -> Decided {
         let to = self.market_step(id, "open")?;
+        // Without terms there is no book.
+        if self.is_exchange(id) && self.exchange_prices(id).is_empty() {
+            return Err(self.no(Reject::InvalidMarketId));
+        }
         let epoch = self.epoch;
         self.markets.entry(id.raw()).and_modify(|market| market.opened_in = epoch);
         self.market_goes_to(id, to);
@@ -1645,6 +1709,7 @@ impl Auditor {
         if self.markets.get(&id.raw()).is_some_and(|market| market.queued.is_some()) {
             return Err(self.no(Reject::NotAllowed));
         }
+        self.exchange_is_leaving(id.raw());
         self.market_goes_to(id, to);
         Ok(self.start_job(id, JobKind::Archive))
     }
@@ -1652,15 +1717,20 @@ impl Auditor {
     fn take_out(&mut self, body: &WithdrawSelection) -> Decided {
         use MarketStatus::*;
         let shown = self.price(body.market, usize::from(body.selection.0)).unwrap_or_default();
-        let Some(market) = self.markets.get_mut(&body.market.raw()) else {
+        let Some(market) = self.markets.get(&body.market.raw()) else {
             return Err(self.no(Reject::MarketUnknown));
         };
-        let Some(runner) = market.runners.get_mut(usize::from(body.selection.0)) else {
+        if market.runners.len() <= usize::from(body.selection.0) {
             return Err(self.no(Reject::SelectionUnknown));
-        };
+        }
         if !matches!(market.status, Defined | Open | Closed) {
             return Err(self.no(Reject::NotAllowed));
         }
+        self.may_withdraw(body)?;
+        let Some(market) = self.markets.get_mut(&body.market.raw()) else {
+            return Err(self.no(Reject::MarketUnknown));
+        };
+        let runner = &mut market.runners[usize::from(body.selection.0)];
         let again = runner.out == (body.withdrawn == 1);
         let before = if again { runner.withdrawn_at } else { shown };
         if body.deduct == 1 && body.price.is_none() && before.is_none() {
@@ -1689,7 +1759,8 @@ impl Auditor {
         }));
         // What does not run is in no feed's prices any more.
         self.compares_feeds(body.market, usize::from(body.selection.0));
-        Ok(self.done(body.market.raw()))
+        let started = self.runner_goes(body);
+        Ok(started.unwrap_or_else(|| self.done(body.market.raw())))
     }
 
     fn set_limits(&mut self, body: &SetLimits) -> Decided {
@@ -1802,6 +1873,8 @@ impl Auditor {
         let own = || self.bets.values().filter(counts);
         let most: i128 = own().map(|bet| bet.returns).sum();
         let least: i128 = own().filter(|bet| !self.is_leaving(bet)).map(|bet| bet.returns).sum();
+        let (most_ordered, least_ordered) = self.room_of_orders(id);
+        let (most, least) = (most + most_ordered, least + least_ordered);
         let balance = self.accounts.get(&id).map_or(0, |account| account.balance);
         let fits = |won: i128| balance + won + more <= i128::from(i64::MAX);
         fits(most) || (fits(least) && !self.answered_with(Reject::BalanceLimit))

@@ -5,6 +5,7 @@ use crate::auditor::Violation;
 use crate::sim::house::Setup;
 use crate::sim::{Failure, Input, Machine, START, replay, whole};
 use betring_core::answer::{Answer, AnswerKind};
+use betring_core::book::{SelfMatch, Side};
 use betring_core::command::*;
 use betring_core::event::{Event, EventReader};
 use betring_core::id::*;
@@ -250,6 +251,8 @@ struct Lines {
     /// Handles of bets in the order in which they appeared, which is how scripts number them, and the record
     /// with which they did.
     bets: Vec<(usize, u64)>,
+    /// The same of orders.
+    orders: Vec<(usize, u64)>,
     /// The records that began a run.
     runs: Vec<usize>,
     /// When the key of the script's own trader can be forgotten, and the record before which a Step did that.
@@ -325,7 +328,7 @@ impl Lines {
         let _ = write!(
             head,
             " accounts {} markets {} selections {} bets {} keys {} feeds {} fixtures {} actors {} \
-             currencies {} legs {} groups {} limited {}\nmanual steps\n",
+             currencies {} legs {} groups {} limited {} orders {} positions {} stands {} levels {}\nmanual steps\n",
             room.accounts,
             room.markets,
             room.selections,
@@ -338,7 +341,11 @@ impl Lines {
             room.currencies,
             room.legs,
             room.groups,
-            room.limited
+            room.limited,
+            room.orders,
+            room.positions,
+            room.stands,
+            room.levels
         );
         Lines {
             head,
@@ -347,6 +354,7 @@ impl Lines {
             actors: BTreeMap::new(),
             selections: BTreeMap::new(),
             bets: Vec::new(),
+            orders: Vec::new(),
             runs: Vec::new(),
             forgets_after: Timestamp(START).plus(Nanos(2 * genesis.window.0)),
             forgot: None,
@@ -380,6 +388,7 @@ impl Lines {
     fn cut(&mut self, kept: usize) {
         self.lines.retain(|line| line.records <= kept || line.at.is_none());
         self.bets.retain(|(record, _)| *record <= kept);
+        self.orders.retain(|(record, _)| *record <= kept);
         self.selections.retain(|_, (record, _)| *record <= kept);
         self.runs.retain(|record| *record <= kept);
         self.forgot = self.forgot.filter(|record| *record <= kept);
@@ -420,6 +429,11 @@ impl Lines {
         if taken && self.bets.iter().all(|(_, known)| *known != made) {
             self.bets.push((self.records, made));
         }
+        if let Some(answer) = answer.filter(|answer| answer.kind() == AnswerKind::Ordered) {
+            // Orders of one request follow each other, unless they got places that others had left.
+            let count = u64::try_from(answer.amount.0).unwrap_or(0);
+            self.orders.extend((made..made.saturating_add(count)).map(|id| (self.records, id)));
+        }
         let Some(mut line) = self.line(at, &header, &command, made) else { return };
         if kind == Some(AnswerKind::Done) {
             match &command {
@@ -457,6 +471,18 @@ impl Lines {
         format!("B{}", at.map_or(999, |at| at + 1))
     }
 
+    /// A version is a sequence: the script's own trader is one command more, and the Step that forgets its key another.
+    fn version(&self, of: Seq) -> String {
+        let trader = u64::from(2 < of.0);
+        let forgot = u64::from(self.forgot.is_some_and(|record| (record as u64) < of.0));
+        if of == Seq(0) { String::new() } else { format!(" version {}", of.0 + trader + forgot) }
+    }
+
+    fn order(&self, id: u64) -> String {
+        let at = self.orders.iter().position(|(_, known)| *known == id);
+        format!("O{}", at.map_or(999_999, |at| at + 1))
+    }
+
     /// An answer as scripts expect it: with their labels, and without what they would name otherwise.
     fn said(&self, answer: &Answer) -> String {
         match (answer.kind(), answer.reject()) {
@@ -471,6 +497,7 @@ impl Lines {
             }
             (AnswerKind::Pending, _) => format!("pending {}", self.bet(answer.id)),
             (AnswerKind::Started, _) => "started".to_owned(),
+            (AnswerKind::Ordered, _) => "order".to_owned(),
             (_, Some(Reject::SelfExcluded)) => format!("SelfExcluded {}", until(answer.until())),
             (_, Some(reject @ (Reject::AccountExists | Reject::NameTaken))) => {
                 reject.name().to_owned()
@@ -652,7 +679,8 @@ impl Lines {
                 for number in 1..names.iter().count() {
                     let _ = write!(line, " s{number}");
                 }
-                if body.feed != FeedId::MANUAL {
+                // In a group the line would mean the primary.
+                if body.feed != FeedId::MANUAL || body.group != GroupId::NONE {
                     let _ = write!(line, " feed {}", feed(body.feed));
                 }
                 if body.kind == MarketKind::Exchange as u8 {
@@ -717,6 +745,9 @@ impl Lines {
                 }
                 if !body.price.is_none() {
                     let _ = write!(line, " price {}", price(body.price));
+                }
+                if body.factor != 0 {
+                    let _ = write!(line, " factor {}bp", body.factor);
                 }
                 line + &control(body.valid_until, body.reason)
             }
@@ -1004,6 +1035,88 @@ impl Lines {
                 let own = own(body.valid_until);
                 format!("exclude-self {key} {customer} {}{own}", until(body.until))
             }
+            Command::SetExchange(body, bands) => {
+                let bands: Vec<String> = bands
+                    .iter()
+                    .map(|b| format!("{}-{}@{}", odds(b.from_e4), odds(b.to_e4), odds(b.step_e4)))
+                    .collect();
+                let ladder = match LadderKind::from_code(body.ladder) {
+                    Some(LadderKind::Finest) => "finest".to_owned(),
+                    Some(LadderKind::Betdaq) => "betdaq".to_owned(),
+                    Some(LadderKind::Own) => bands.join(","),
+                    Some(LadderKind::Classic) | None => "classic".to_owned(),
+                };
+                let flags = [
+                    (SetExchange::CROSSES, " cross"),
+                    (SetExchange::STARTING_PRICES, " starting-prices"),
+                    (SetExchange::PASSIVE_DELAY, " passive"),
+                    (SetExchange::PLACES, " places"),
+                ];
+                let flags = flags.iter().filter(|(flag, _)| body.flags & flag != 0);
+                let flags: String = flags.map(|(_, word)| *word).collect();
+                format!(
+                    "exchange {} {} ladder {ladder} commission {}bp min {} min-payout {} min-liability {}{flags}{}",
+                    market(body.market),
+                    currency(body.currency),
+                    body.commission,
+                    amount(body.min_stake),
+                    amount(body.min_payout),
+                    amount(body.min_liability),
+                    control(body.valid_until, body.reason)
+                )
+            }
+            Command::SetDiscount(body) => {
+                let account = label('A', body.account.raw());
+                let own = control(body.valid_until, body.reason);
+                format!("discount {account} {}bp{own}", body.discount)
+            }
+            Command::LapseOrders(body) => {
+                let which = match LapseScope::from_code(body.scope) {
+                    Some(LapseScope::NotPersistent) => "not-persistent",
+                    _ => "all",
+                };
+                let own = control(body.valid_until, body.reason);
+                format!("lapse {} {which}{own}", market(body.market))
+            }
+            Command::PlaceOrders(body, orders) => {
+                let orders: Vec<String> = orders.iter().map(|order| order_words(&order)).collect();
+                let (version, own) = (self.version(body.market_version), own(body.valid_until));
+                let (market, orders) = (market(body.market), orders.join(" + "));
+                format!("order {key} {customer} {market} {orders}{version}{own}")
+            }
+            Command::CancelOrders(body, orders) => {
+                let one = |entry: CancelEntry| match entry.by {
+                    Minor(0) => self.order(entry.order.raw()),
+                    by => format!("{}:{}", self.order(entry.order.raw()), amount(by)),
+                };
+                let orders: Vec<String> = orders.iter().map(one).collect();
+                let which = if orders.is_empty() { "all".to_owned() } else { orders.join(" ") };
+                let own = own(body.valid_until);
+                format!("cancel-orders {key} {customer} {} {which}{own}", market(body.market))
+            }
+            Command::ReplaceOrders(body, orders) => {
+                let one = |entry: ReplaceEntry| {
+                    format!("{}:{}", self.order(entry.order.raw()), odds(entry.limit_e4))
+                };
+                let orders: Vec<String> = orders.iter().map(one).collect();
+                let (version, own) = (self.version(body.market_version), own(body.valid_until));
+                let (market, orders) = (market(body.market), orders.join(" "));
+                format!("replace-orders {key} {customer} {market} {orders}{version}{own}")
+            }
+            Command::UpdateOrders(body, orders) => {
+                let one = |entry: UpdateEntry| {
+                    let to = match Persistence::from_code(entry.persistence) {
+                        Some(Persistence::Persist) => "persist",
+                        Some(Persistence::MarketOnClose) => "at-start",
+                        Some(Persistence::Lapse) | None => "lapse",
+                    };
+                    format!("{}:{to}", self.order(entry.order.raw()))
+                };
+                let orders: Vec<String> = orders.iter().map(one).collect();
+                let own = own(body.valid_until);
+                let (market, orders) = (market(body.market), orders.join(" "));
+                format!("update-orders {key} {customer} {market} {orders}{own}")
+            }
             Command::ConfirmHold(body) => {
                 let (bet, own) = (self.bet(body.bet.raw()), control(body.valid_until, body.reason));
                 let reference = body.reference;
@@ -1148,6 +1261,53 @@ fn own_limit(kind: u8, period: u8, most: Minor) -> String {
     let period = Period::from_code(period).map_or_else(String::new, |period| period.to_string());
     let most = if most.0 == 0 { "none".to_owned() } else { amount(most) };
     format!("{} {} {most}", kind.to_lowercase(), period.to_lowercase())
+}
+
+/// Odds in ten-thousandths, whatever they are.
+fn odds(e4: u32) -> String {
+    let none = e4 == 0;
+    if none { "0".to_owned() } else { price(WirePrice { e4, num: 0, den: 0 }) }
+}
+
+/// An order to be, behind its selection's number.
+fn order_words(order: &OrderEntry) -> String {
+    let side = if order.side == Side::Lay as u8 { "lay" } else { "back" };
+    let mut words = format!("{side} {} {}", order.selection.0 + 1, amount(order.size));
+    if order.kind != OrderKind::MarketOnClose as u8 {
+        words += &format!(" {}", odds(order.limit_e4));
+    }
+    if order.kind == OrderKind::LimitOnClose as u8 {
+        words += " on-close";
+    }
+    words += match Persistence::from_code(order.persistence) {
+        Some(Persistence::Persist) => " persist",
+        Some(Persistence::MarketOnClose) => " at-start",
+        Some(Persistence::Lapse) | None => "",
+    };
+    words += match SizeTarget::from_code(order.target) {
+        Some(SizeTarget::Payout) => " payout",
+        Some(SizeTarget::BackersProfit) => " profit",
+        Some(SizeTarget::Stake) | None => "",
+    };
+    if order.flags & OrderEntry::FILL_OR_KILL != 0 {
+        words += " kill";
+    }
+    if order.flags & OrderEntry::REFUSE_IMPROVEMENT != 0 {
+        words += " not-better";
+    }
+    if order.min_fill.0 != 0 {
+        words += &format!(" least {}", amount(order.min_fill));
+    }
+    words += match SelfMatch::from_code(order.self_match) {
+        Some(SelfMatch::CancelMaker) => " self cancel-maker",
+        Some(SelfMatch::CancelBoth) => " self cancel-both",
+        Some(SelfMatch::Allow) => " self allow",
+        Some(SelfMatch::RefuseTaker) | None => "",
+    };
+    if order.reference != 0 {
+        words += &format!(" reference {}", order.reference);
+    }
+    words
 }
 
 fn until(at: Timestamp) -> String {

@@ -100,6 +100,19 @@ impl NaiveBook {
         }
     }
 
+    /// From here on an order does at most so many things.
+    pub fn allow(&mut self, most: usize) {
+        self.fills_max = most.min(betring_core::book::FILLS_MAX);
+    }
+
+    /// Whether an order would meet anything if it came now.
+    pub fn would_match(&self, taker: &Taker) -> bool {
+        let now = Now { taker, matched: 0, returns_e4: 0, left: taker.size, did: Vec::new() };
+        let direct = self.best(taker.selection, taker.side.other());
+        direct.is_some_and(|tick| 0 < self.may(&now, tick))
+            || (self.crosses && self.crossing(&now, None).is_some())
+    }
+
     /// Takes an order out.
     pub fn cancel(&mut self, number: u64) -> Option<i64> {
         let at = self.orders.iter().position(|order| order.number == number)?;

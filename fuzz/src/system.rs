@@ -647,7 +647,14 @@ fn command_json(at: Timestamp, bytes: &[u8]) -> Option<Value> {
         | Command::ReleaseHold(_)
         | Command::FeedRecovering(_)
         | Command::SetOwnLimit(_)
-        | Command::ExcludeSelf(_) => return None,
+        | Command::ExcludeSelf(_)
+        | Command::SetExchange(..)
+        | Command::SetDiscount(_)
+        | Command::LapseOrders(_)
+        | Command::PlaceOrders(..)
+        | Command::CancelOrders(..)
+        | Command::ReplaceOrders(..)
+        | Command::UpdateOrders(..) => return None,
     }
     Some(out)
 }

@@ -9,7 +9,7 @@ const DOC: &str = include_str!("../../docs/json-lines.md");
 
 /// What the harness does not ask over the pipe yet: it plays singles there, at one feed a market and from
 /// balances that are kept here.
-const UNSPOKEN: [Kind; 28] = [
+const UNSPOKEN: [Kind; 35] = [
     Kind::PlaceTicket,
     Kind::CashOut,
     Kind::SetAutoCashOut,
@@ -38,6 +38,13 @@ const UNSPOKEN: [Kind; 28] = [
     Kind::SetShedding,
     Kind::ExcludeAccount,
     Kind::ExcludeSelf,
+    Kind::SetExchange,
+    Kind::SetDiscount,
+    Kind::LapseOrders,
+    Kind::PlaceOrders,
+    Kind::CancelOrders,
+    Kind::ReplaceOrders,
+    Kind::UpdateOrders,
 ];
 
 /// What `jsonl` answers to these lines, in order.

@@ -243,6 +243,16 @@ impl Audit {
                 describe::counted(c.synthetic, "bet")
             ));
         }
+        if 0 < c.orders {
+            lines.push(format!(
+                "  {} on exchanges, {} ({} between selections), {} cancelled or lapsed, {} settled",
+                describe::counted(c.orders, "order"),
+                format_args!("{} matched", describe::counted(c.matches, "time")),
+                Count(c.crossed),
+                describe::counted(c.cut, "time"),
+                describe::counted(c.positions, "position"),
+            ));
+        }
         let mut row = |broken: u64, name: &str, sentence: &str| {
             let (word, times) =
                 if broken == 0 { ("PASS", String::new()) } else { ("FAIL", format!("{broken}×")) };

@@ -1,4 +1,7 @@
-//! Records in plain words: one sentence a command, one an event, and the names behind the handles.
+//! Records in plain words: one sentence a command, one an event, and the names behind the handles. What is said of
+//! exchange markets stands in [`exchange`].
+
+mod exchange;
 
 use crate::fold::Entry;
 use betring_benches::recorder::Count;
@@ -125,7 +128,14 @@ impl<'a> Told<'a> {
             | Command::CashOut(_)
             | Command::SetAutoCashOut(_)
             | Command::SetOwnLimit(_)
+            | Command::PlaceOrders(..)
+            | Command::CancelOrders(..)
+            | Command::ReplaceOrders(..)
+            | Command::UpdateOrders(..)
             | Command::ExcludeSelf(_) => 0,
+            Command::SetExchange(body, _) => body.reason,
+            Command::SetDiscount(body) => body.reason,
+            Command::LapseOrders(body) => body.reason,
         }
     }
 
@@ -240,6 +250,13 @@ impl<'a> Told<'a> {
             Command::ExcludeSelf(body) => {
                 format!("{account} excludes itself {}", until(body.until))
             }
+            Command::SetExchange(..)
+            | Command::SetDiscount(_)
+            | Command::LapseOrders(_)
+            | Command::PlaceOrders(..)
+            | Command::CancelOrders(..)
+            | Command::ReplaceOrders(..)
+            | Command::UpdateOrders(..) => exchange::asked(actor, account, &self.command),
             Command::ConfirmHold(body) => format!(
                 "{actor} says that the wallet holds {} for {}, its number {}",
                 body.amount, body.bet, body.reference
@@ -277,7 +294,8 @@ impl<'a> Told<'a> {
                     (_, true) => ", winnings are reduced by its price in force".into(),
                     (_, false) => format!(", winnings are reduced by its price {}", body.price),
                 };
-                format!("{actor} {what} {} {}{deducts}", body.market, body.selection)
+                let factor = exchange::factor(body.factor);
+                format!("{actor} {what} {} {}{deducts}{factor}", body.market, body.selection)
             }
             Command::MarketResult(body, entries) => {
                 let of = |form| entries.iter().filter(move |e| e.form() == form);
@@ -486,7 +504,7 @@ impl<'a> Told<'a> {
             return None;
         }
         let mut said = Vec::new();
-        let (mut settled, mut paid, mut confirmed) = (0_u64, 0_i64, 0_u64);
+        let (mut settled, mut paid, mut confirmed, mut orders) = (0_u64, 0_i64, 0_u64, 0_usize);
         for event in &self.events {
             match event {
                 Event::BetOpened(bet) => said.push(format!(
@@ -522,6 +540,12 @@ impl<'a> Told<'a> {
                         said.push(event_words(event));
                     }
                 }
+                _ if exchange::is_of_many(event) => {
+                    orders += 1;
+                    if orders <= exchange::SHOWN {
+                        said.push(event_words(event));
+                    }
+                }
                 Event::PriceSet(price) if price.held == 1 => said.push(event_words(event)),
                 Event::PriceSet(price) => {
                     confirmed += 1;
@@ -539,6 +563,9 @@ impl<'a> Told<'a> {
         if 3 < settled {
             said.truncate(3);
             said.push(format!("{settled} bets in all, {} paid", Minor(paid)));
+        }
+        if exchange::SHOWN < orders {
+            said.push(format!("{} more of orders and positions", orders - exchange::SHOWN));
         }
         (!said.is_empty()).then(|| said.join("; "))
     }
@@ -903,7 +930,11 @@ pub(crate) fn event_words(event: &Event) -> String {
         }
         Event::JobStarted(e) => format!("job {} on {} begins: {}", e.job, e.market, job(e.kind)),
         Event::JobEnded(e) => {
-            format!("job {} on {} ends: {} of {} bets", e.job, e.market, job(e.kind), e.bets)
+            let of = match JobKind::from_code(e.kind) {
+                Some(JobKind::Turn | JobKind::Lapse | JobKind::NonRunner) => "orders",
+                _ => "bets",
+            };
+            format!("job {} on {} ends: {} of {} {of}", e.job, e.market, job(e.kind), e.bets)
         }
         Event::Named(e) => match Kind::from_code(e.kind) {
             Some(Kind::DefineFeed) => format!("it is F{}", e.id),
@@ -919,6 +950,19 @@ pub(crate) fn event_words(event: &Event) -> String {
         }
         Event::EventHash(e) => format!("{} events so far hash to {:016x}", e.events, e.hash),
         Event::RunBegan(e) => format!("run {} has begun", e.epoch),
+        Event::ExchangeSet(_)
+        | Event::DiscountSet(_)
+        | Event::OrderPlaced(_)
+        | Event::OrderBegan(_)
+        | Event::OrderMatched(_)
+        | Event::OrderCut(_)
+        | Event::OrderChanged(_)
+        | Event::ExposureHeld(_)
+        | Event::StartingPrice(_)
+        | Event::OrderReduced(_)
+        | Event::PositionSettled(_)
+        | Event::PositionReversed(_)
+        | Event::ExchangeCleared(_) => exchange::words(event),
     }
 }
 
@@ -1108,6 +1152,9 @@ fn job(code: u8) -> &'static str {
         Some(JobKind::Archive) => "archiving",
         Some(JobKind::Rollback) => "rollback",
         Some(JobKind::Cancel) => "cancel",
+        Some(JobKind::Turn) => "turn in-play",
+        Some(JobKind::Lapse) => "lapse",
+        Some(JobKind::NonRunner) => "withdrawal",
         None => "unknown work",
     }
 }

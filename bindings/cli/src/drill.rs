@@ -185,6 +185,10 @@ pub(crate) fn recovering(path: &Path) -> Config {
             legs: 3 << 11,
             groups: 4,
             limited: 4,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         })
         .control_ring(256)
         .bet_ring(1024)

@@ -8,13 +8,14 @@
 //! them. [`bets`] proves price and basis against it, [`waiting`] what was decided later, [`holds`] what
 //! an external wallet confirmed, [`customer`] what an account may, [`settled`] every settlement and what
 //! was taken back, [`sold`] every cash-out, [`money`] every transfer, [`answers`] what customers were
-//! told. [`tickets`] counts what lines return.
+//! told. [`tickets`] counts what lines return. [`exchange`] is all of that for exchange markets.
 
 mod answers;
 mod bets;
 #[cfg(test)]
 mod book;
 mod customer;
+mod exchange;
 mod holds;
 mod money;
 mod prices;
@@ -27,6 +28,7 @@ mod waiting;
 mod world;
 
 use self::customer::Customer;
+use self::exchange::Exchange;
 use self::holds::Hold;
 use self::tickets::{Lines, Numbers};
 use self::world::{Feed, Group, Held, Market, Selection};
@@ -89,6 +91,11 @@ rules! {
     Settlement: "every bet is settled as its legs came out, and paid once what it returns",
     Reversal: "every settlement that is taken back gives back what it paid, for another reason",
     CashOut: "every cash-out is paid once, what it is worth, and its customer agreed to it",
+    Orders: "every order is one that was asked for, matched at its limit or better, and never for more than its size",
+    Matches: "every match has two sides, and whoever wins, the house loses nothing between selections",
+    Starting: "at a starting price as much is backed as laid, all of it at the price that was told",
+    Exposure: "what an account may lose in an exchange market is in escrow, no more and no less",
+    Positions: "every position is settled as its orders came out, less its commission, and the rest is the house's",
 }
 
 /// A record of the journal, as the fold sees it.
@@ -142,6 +149,11 @@ pub(crate) struct Counts {
     pub(crate) epochs: u64,
     /// Bets of probes: no number of bets above counts them.
     pub(crate) synthetic: u64,
+    pub(crate) orders: u64,
+    pub(crate) matches: u64,
+    pub(crate) crossed: u64,
+    pub(crate) cut: u64,
+    pub(crate) positions: u64,
 }
 
 /// Findings kept word by word; the others are counted.
@@ -260,6 +272,7 @@ pub(crate) struct Fold {
     customers: HashMap<u64, Customer>,
     balances: HashMap<u64, (u16, i128)>,
     stakes: HashMap<u16, i128>,
+    exchange: Exchange,
     /// By account and key: where it was answered, and until when it could execute.
     keys: HashMap<(u64, u128), (Seq, Timestamp)>,
     pub(crate) counts: Counts,
@@ -291,6 +304,7 @@ impl Fold {
             customers: HashMap::new(),
             balances: HashMap::new(),
             stakes: HashMap::new(),
+            exchange: Exchange::default(),
             keys: HashMap::new(),
             counts: Counts::default(),
             findings: Vec::new(),
@@ -350,6 +364,7 @@ impl Fold {
             let legs = self.event(&header, &command, event, behind, &mut due);
             rest = &behind[legs..];
         }
+        self.exchange_record(&command, &events);
         self.reversals();
         self.drift_told();
         self.answers(&command, &events);
@@ -559,6 +574,9 @@ impl Fold {
                             self.compare(change.market, SelectionIndex(at as u16));
                         }
                     }
+                    if status == MarketStatus::Archived {
+                        self.place_is_archived(change.market);
+                    }
                 }
             }
             Event::SelectionChanged(change) => {
@@ -577,6 +595,7 @@ impl Fold {
                 }
                 // What does not run is in no feed's prices any more.
                 self.compare(change.market, change.selection);
+                self.place_loses(command, change);
             }
             Event::PriceSet(price) => self.price_set(header, command, price),
             Event::BetOpened(bet) => self.opened(header, command, bet, due),
@@ -596,6 +615,7 @@ impl Fold {
                         }
                     }
                 }
+                self.place_has_result(result.market);
             }
             Event::ResultRolledBack(result) => {
                 if let Some(market) = self.markets.get_mut(&result.market.raw()) {
@@ -603,6 +623,7 @@ impl Fold {
                     market.announced = result.job;
                     market.selections.iter_mut().for_each(|of| of.result = None);
                 }
+                self.place_has_result(result.market);
             }
             Event::WindowChanged(window) => {
                 let seq = self.seq;
@@ -631,8 +652,12 @@ impl Fold {
                 if let Some(market) = self.markets.get_mut(&job.market.raw()) {
                     market.running = Some(job.job);
                 }
+                self.exchange_job_started(command, job);
             }
-            Event::JobEnded(job) => self.job_ended(job),
+            Event::JobEnded(job) => {
+                self.exchange_job_ended(job);
+                self.job_ended(job);
+            }
             Event::CashOutPending(sale) => self.sale_waits(header, command, sale),
             Event::CashOutFailed(sale) => self.sale_failed(sale),
             Event::CashOutLeg(leg) => self.bought_back_at(leg),
@@ -652,6 +677,7 @@ impl Fold {
                 if let Some(market) = self.markets.get_mut(&play.market.raw()) {
                     market.wait = play.delay;
                 }
+                self.place_turns(play);
             }
             Event::RulesPublished(_) => {
                 if let Command::PublishRules(_, sets) = command {
@@ -677,6 +703,19 @@ impl Fold {
             Event::LegBound(leg) => {
                 self.broken(Rule::Layout, || format!("a leg of {} without its ticket", leg.bet));
             }
+            Event::ExchangeSet(_)
+            | Event::DiscountSet(_)
+            | Event::OrderPlaced(_)
+            | Event::OrderBegan(_)
+            | Event::OrderMatched(_)
+            | Event::OrderCut(_)
+            | Event::OrderChanged(_)
+            | Event::ExposureHeld(_)
+            | Event::StartingPrice(_)
+            | Event::OrderReduced(_)
+            | Event::PositionSettled(_)
+            | Event::PositionReversed(_)
+            | Event::ExchangeCleared(_) => self.exchange_event(header, command, event, due),
             // Kept as evidence, proved by replay: they take part in no price and no money.
             Event::Answered(_) | Event::Transfer(_) | Event::SheddingSet(_) => (),
             Event::Named(_) | Event::KeysForgotten(_) | Event::ResultNoted(_) => (),

@@ -5,6 +5,7 @@ mod beside;
 mod floor;
 mod gateway;
 mod kill;
+mod ladder;
 mod play;
 pub(crate) mod power;
 mod results;
@@ -354,6 +355,10 @@ pub(crate) fn config(args: &Args, dir: &Path, acts: &mut Acts, asks: u64) -> Con
         legs: bets.saturating_add(bets / 2).min(Capacities::MAX),
         groups: 64,
         limited: 16_384,
+        orders: 1 << 18,
+        positions: 1 << 14,
+        stands: 1 << 17,
+        levels: 1 << 16,
     };
     // Events, prices and exposure come from the journal: they cannot be at Applied.
     let outputs = match args.level() {

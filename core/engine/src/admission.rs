@@ -4,7 +4,9 @@
 //! without an allocation, cheapest first. Size and shape, the client's credit, the rate of its session,
 //! whether its bytes are a command at all; then, for what bets on a market, that market's door: whether
 //! it is shed, how many of its bets are in flight, its rate. A ticket passes the door of each of its
-//! legs, or none. What is refused here was never sequenced, and this attempt will never execute.
+//! legs, or none. What is asked about orders of an exchange market counts as a bet on it; but cancels
+//! are let in at every market's door, and only counted: who wants less at risk never waits for those who
+//! want more. What is refused here was never sequenced, and this attempt will never execute.
 //!
 //! The control ring has no door: what restricts or reports the world, the wallet's word and the feeds'
 //! are never shed. Nor is a question about a request, which ends the retries of the others.
@@ -99,7 +101,7 @@ impl Intake {
 
     /// A door that always stands open: only a full ring refuses.
     pub fn open() -> Intake {
-        Intake { shed: Shed::Off, market_in_flight: Some(u32::MAX >> 1), ..Intake::default() }
+        Intake { shed: Shed::Off, market_in_flight: Some(UNBOUNDED), ..Intake::default() }
     }
 
     /// What one client's connection may send, questions not counted. Default: what its credit allows.
@@ -157,7 +159,7 @@ impl Intake {
                 return wrong(what, "let in at least 1 a second and 1 at once, or leave it out");
             }
         }
-        if self.market_in_flight.is_some_and(|most| !(1..=u32::MAX >> 1).contains(&most)) {
+        if self.market_in_flight.is_some_and(|most| !(1..=UNBOUNDED).contains(&most)) {
             let what = "no bet of a market in flight, or more than can be counted".to_owned();
             return wrong(
                 what,
@@ -408,7 +410,7 @@ pub(crate) struct Bets<'a> {
     left: usize,
 }
 
-/// Where the market of a single stands, and how many legs a ticket has; both are drawn in the logic's
+/// Where the market of a single and of orders stands, and how many legs a ticket has; both are drawn in the logic's
 /// `command.rs`, and a test compares.
 const MARKET_AT: usize = 80;
 const LEGS_AT: usize = 104;
@@ -416,7 +418,13 @@ const LEG: usize = 32;
 
 pub(crate) fn bets(bytes: &[u8]) -> Bets<'_> {
     let (at, step, left) = match bytes.first().copied().and_then(Kind::from_code) {
-        Some(Kind::Place) => (MARKET_AT, 0, 1),
+        Some(
+            Kind::Place
+            | Kind::PlaceOrders
+            | Kind::CancelOrders
+            | Kind::ReplaceOrders
+            | Kind::UpdateOrders,
+        ) => (MARKET_AT, 0, 1),
         Some(Kind::PlaceTicket) => {
             let legs = bytes.get(LEGS_AT).map_or(0, |legs| usize::from(*legs));
             (SLOT, LEG, legs.min(betring_pricing::LEGS_MAX))
@@ -424,6 +432,11 @@ pub(crate) fn bets(bytes: &[u8]) -> Bets<'_> {
         _ => (0, 0, 0),
     };
     Bets { bytes, at, step, left }
+}
+
+/// Whether a command only takes back what was asked for.
+fn cancels(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&(Kind::CancelOrders as u8))
 }
 
 /// The place of the first market that a command bets on; of others one that there is not.
@@ -444,6 +457,8 @@ impl Iterator for Bets<'_> {
     }
 }
 
+/// More than can be in flight.
+const UNBOUNDED: u32 = u32::MAX >> 1;
 /// Looks at the engine, this often, by whoever comes by.
 const LOOK: u64 = SECOND / 100;
 /// A waterline that no market reaches.
@@ -499,7 +514,7 @@ impl Admission {
         markets: u32,
         bet_ring: usize,
     ) -> Admission {
-        let half = u32::try_from(bet_ring / 2).unwrap_or(u32::MAX >> 1);
+        let half = u32::try_from(bet_ring / 2).unwrap_or(UNBOUNDED);
         Admission {
             rules,
             opened,
@@ -553,14 +568,15 @@ impl Admission {
         let moment = self.moment(now);
         let tick = Admission::tick(moment);
         let waterline = self.waterline.load(Ordering::Relaxed);
-        if waterline != DRY || self.behind.load(Ordering::Relaxed) {
+        let cancels = cancels(bytes);
+        if !cancels && (waterline != DRY || self.behind.load(Ordering::Relaxed)) {
             self.shed(bytes, tick, waterline)?;
         }
         for (done, market) in bets(bytes).enumerate() {
             let Some((door, left)) = self.place(market) else { continue };
-            let fits = door.enter(left, self.in_flight);
+            let fits = door.enter(left, if cancels { UNBOUNDED } else { self.in_flight });
             let token = match &self.bucket {
-                Some(bucket) if fits => bucket.take(&door.bucket, moment),
+                Some(bucket) if fits && !cancels => bucket.take(&door.bucket, moment),
                 _ => Ok(()),
             };
             let refused = match token {
@@ -810,8 +826,11 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use betring_core::command::{LegEntry, Place, build};
-    use betring_core::id::{PriceVersion, SelectionIndex};
+    use betring_core::command::{
+        CancelEntry, CancelOrders, LegEntry, OrderEntry, Place, PlaceOrders, ReplaceEntry,
+        ReplaceOrders, UpdateEntry, UpdateOrders, build,
+    };
+    use betring_core::id::{OrderId, PriceVersion, SelectionIndex};
     use betring_core::wire::{self, WirePrice};
     use proptest::prelude::*;
 
@@ -830,6 +849,11 @@ mod tests {
         };
         let legs: Vec<LegEntry> = markets.iter().map(leg).collect();
         build::place_ticket(Header::default(), PlaceTicket::default(), &legs).expect("legs")
+    }
+
+    fn cancel(index: u32) -> [Slot; 1] {
+        let body = CancelOrders { market: market(index), ..CancelOrders::default() };
+        [wire::slot(Header::default(), &body)]
     }
 
     fn admission(rules: Intake) -> Admission {
@@ -875,6 +899,60 @@ mod tests {
         lies[0].0[LEGS_AT] = 200;
         assert_eq!(of(&lies).len(), 4, "four places for legs in the one slot behind the first");
         assert_eq!(of(&lies[..1]), []);
+    }
+
+    #[test]
+    fn what_is_asked_about_orders_counts_at_the_door_of_its_market() {
+        let (header, market) = (Header::default(), market(3));
+        let order = OrderId::new(1, 1);
+        let place = PlaceOrders { market, ..PlaceOrders::default() };
+        let cancel = CancelOrders { market, ..CancelOrders::default() };
+        let replace = ReplaceOrders { market, ..ReplaceOrders::default() };
+        let update = UpdateOrders { market, ..UpdateOrders::default() };
+        let by = betring_core::wire::Minor(1);
+        let all = [
+            build::place_orders(header, place, &[OrderEntry::default(); 7]),
+            build::cancel_orders(header, cancel, &[]),
+            build::cancel_orders(header, cancel, &[CancelEntry { order, by }; 9]),
+            build::replace_orders(
+                header,
+                replace,
+                &[ReplaceEntry { order, limit_e4: 20_000, zero: 0 }; 5],
+            ),
+            build::update_orders(
+                header,
+                update,
+                &[UpdateEntry { order, persistence: 1, zero: [0; 7] }; 6],
+            ),
+        ];
+        for slots in all {
+            let slots = slots.expect("not too many");
+            assert_eq!(bets(slots.as_bytes()).collect::<Vec<_>>(), [market]);
+        }
+    }
+
+    #[test]
+    fn a_cancel_is_let_in_where_bets_are_not_and_counts_until_it_is_decided() {
+        let rules = Intake::new().market_in_flight(2).market(Rate::new(1, 2)).floor(1);
+        let doors = admission(rules);
+        for _ in 0..2 {
+            doors.enter(at(0), &bet(3)).expect("there is room");
+        }
+        let why = |slots: &[Slot], now| doors.enter(now, slots).map_err(|busy| busy.why);
+        assert_eq!(why(&bet(3), at(0)), Err(BusyWhy::InFlight));
+        assert_eq!(why(&cancel(3), at(0)), Ok(()));
+        assert_eq!(doors.market(3, at(0)).expect("there").in_flight, 3);
+        for slots in [&bet(3), &bet(3), &cancel(3)] {
+            doors.decided(slots.as_bytes());
+        }
+        assert_eq!(doors.market(3, at(0)).expect("there").in_flight, 0);
+        // The rate of the market is used up, and a cancel neither waits for it nor takes of it.
+        assert_eq!(why(&bet(3), at(10)), Err(BusyWhy::Market));
+        assert_eq!(why(&cancel(3), at(10)), Ok(()));
+        // The market is as hot as any and the engine behind.
+        doors.turn(true);
+        assert_eq!(why(&bet(3), at(20)), Err(BusyWhy::Shed));
+        assert_eq!(why(&cancel(3), at(20)), Ok(()));
     }
 
     proptest! {

@@ -188,7 +188,7 @@ impl Client {
         self.ask(&ExcludeSelf::new(account, until).key(key)).map(|reply| receipt(&reply))
     }
 
-    fn ask(&mut self, ask: &impl Ask) -> Result<Reply, Error> {
+    pub(crate) fn ask(&mut self, ask: &impl Ask) -> Result<Reply, Error> {
         let slots = ask.slots_at(self.now(), default_for(self.line.shared.window));
         let slots = slots.map_err(NotTaken::Malformed)?;
         ask_and_wait(&mut self.line, slots.as_ref(), self.within)

@@ -309,6 +309,7 @@ pub struct MarketTerms {
     group: GroupId,
     tier: u8,
     canary: bool,
+    kind: MarketKind,
 }
 
 impl MarketTerms {
@@ -329,6 +330,7 @@ impl MarketTerms {
             group: GroupId::NONE,
             tier: 0,
             canary: false,
+            kind: MarketKind::Fixed,
         }
     }
 
@@ -345,6 +347,11 @@ impl MarketTerms {
     /// The tier it is in; 0, the default, bounds nothing until it is set.
     pub fn tier(self, tier: u8) -> MarketTerms {
         MarketTerms { tier, ..self }
+    }
+
+    /// Bets of customers against each other: it gets its book with [`Control::set_exchange`].
+    pub fn exchange(self) -> MarketTerms {
+        MarketTerms { kind: MarketKind::Exchange, ..self }
     }
 
     /// For probes only: no money report counts it.
@@ -554,19 +561,23 @@ impl Control {
         self
     }
 
-    fn until(&self) -> Timestamp {
+    pub(crate) fn reason(&self) -> u32 {
+        self.reason
+    }
+
+    pub(crate) fn until(&self) -> Timestamp {
         self.line.now().plus(default_for(self.line.shared.window))
     }
 
-    fn header(&mut self) -> Header {
+    pub(crate) fn header(&mut self) -> Header {
         Header::control(self.actor, self.keys.next())
     }
 
-    fn ask(&mut self, slots: &[Slot]) -> Result<Reply, Error> {
+    pub(crate) fn ask(&mut self, slots: &[Slot]) -> Result<Reply, Error> {
         ask_and_wait(&mut self.line, slots, self.within)
     }
 
-    fn ask_one(&mut self, slot: Slot) -> Result<Receipt, Error> {
+    pub(crate) fn ask_one(&mut self, slot: Slot) -> Result<Receipt, Error> {
         self.ask(&[slot]).map(|reply| receipt(&reply))
     }
 
@@ -633,7 +644,7 @@ impl Control {
             winners: terms.winners,
             fixture: terms.fixture,
             age_bound: terms.age_bound,
-            kind: MarketKind::Fixed as u8,
+            kind: terms.kind as u8,
             each_way: terms.each_way as u8,
             places: terms.own.map_or(0, |(places, _)| places),
             place_num: terms.own.map_or(0, |(_, fraction)| fraction.num()),
@@ -1550,11 +1561,11 @@ impl std::fmt::Display for Control {
 }
 
 /// The job that a command started, if it did.
-fn job(reply: &Reply) -> Option<JobId> {
+pub(crate) fn job(reply: &Reply) -> Option<JobId> {
     (reply.answer.kind() == AnswerKind::Started).then_some(JobId(reply.answer.id))
 }
 
-fn malformed(what: Malformed) -> Error {
+pub(crate) fn malformed(what: Malformed) -> Error {
     Error::NotTaken(NotTaken::Malformed(what))
 }
 

@@ -120,12 +120,15 @@ impl RefusedFor {
             | R::MarketClosed
             | R::MarketSuspended
             | R::SelectionWithdrawn
+            | R::MarketNotOpenForBspBetting
             | R::CashOutFrozen => RefusedFor::Suspended,
             R::PriceMoved | R::CashOutMoved => RefusedFor::Moved,
             R::StakeTooSmall
             | R::StakeTooLarge
             | R::PayoutLimit
             | R::LiabilityLimit
+            | R::InvalidBetSize
+            | R::TooManyOrders
             | R::CustomerLimit => RefusedFor::Limit,
             R::AccountUnknown
             | R::AccountBlocked

@@ -12,9 +12,11 @@ use std::path::Path;
 use betring_core::BetState;
 use betring_core::ReplayWhat;
 use betring_core::answer::{Answer, AnswerKind};
-use betring_core::command::{self, Command, Kind, Level, decode};
-use betring_core::event::Events;
-use betring_core::id::{AccountId, BetId, MarketId, RequestKey, Seq};
+use betring_core::command::{
+    self, CancelEntry, Command, Kind, Level, ReplaceEntry, UpdateEntry, decode,
+};
+use betring_core::event::{Event, EventReader, Events};
+use betring_core::id::{AccountId, BetId, MarketId, OrderId, RequestKey, Seq};
 use betring_core::time::Timestamp;
 use betring_core::wire::{self, HEADER, Header, Minor, Slot};
 use betring_core::{Digest, Rules, Stamp, State};
@@ -122,8 +124,9 @@ impl Compared {
 ///
 /// Commands that never got a sequence are not in a journal and are not asked. Steps and Ticks are the
 /// journal's own; where the other side has work when the journal's side has none, it is given Steps of
-/// its own. Sequences, and the ids of bets and markets, may therefore differ between the sides; an
-/// offer or a market that a command names is looked up on the other side by where it was made.
+/// its own. Sequences, and the ids of bets, markets and orders, may therefore differ between the sides;
+/// an offer, a market or an order that a command names is looked up on the other side by where it was
+/// made.
 ///
 /// ```
 /// use betring::{BetFacts, Config, HouseRules, Layout, Rules, Ruling};
@@ -202,7 +205,7 @@ pub fn diff<A: Rules, B: Rules>(
     while let Some(record) = reader.next()? {
         let at = Timestamp(record.meta.ts);
         compared.extra_steps += other.catch_up(&journal.state, at)?;
-        let (stamp, bytes, _) = journal.apply(&record)?;
+        let (stamp, bytes, events) = journal.apply(&record)?;
         let wrong = |what: &dyn std::fmt::Display| Error::NotReproduced {
             seq: stamp.seq,
             what: what.to_string(),
@@ -210,6 +213,7 @@ pub fn diff<A: Rules, B: Rules>(
         let (header, command) = decode(bytes).map_err(|what| wrong(&what))?;
         let ours = journal.answer;
         let theirs = other.ask(stamp, bytes, &header, &command)?;
+        other.learn_orders(events);
         other.learn(&journal.state, stamp.seq, &command, (&ours, &theirs));
         if header.key != RequestKey::NONE {
             compared.answers += 1;
@@ -309,11 +313,14 @@ fn accounts<A: Rules, B: Rules>(
     differing
 }
 
-/// What every account has in open and offered bets.
+/// What every account has in open and offered bets, and in escrow for its orders.
 fn at_stake<R: Rules>(state: &State<R>) -> BTreeMap<AccountId, i64> {
     let mut stakes = BTreeMap::new();
     for bet in state.bets().filter(|b| matches!(b.state, BetState::Open | BetState::Offered)) {
         *stakes.entry(bet.account).or_default() += bet.stake.0;
+    }
+    for position in state.positions() {
+        *stakes.entry(position.account).or_default() += position.held.0;
     }
     stakes
 }
@@ -322,9 +329,10 @@ fn at_stake<R: Rules>(state: &State<R>) -> BTreeMap<AccountId, i64> {
 struct Other<R: Rules> {
     state: State<R>,
     events: Events,
-    /// Offers and markets that have other ids here, by those of the journal.
+    /// Offers, markets and orders that have other ids here, by those of the journal.
     bets: BTreeMap<BetId, BetId>,
     markets: BTreeMap<MarketId, MarketId>,
+    orders: BTreeMap<OrderId, OrderId>,
 }
 
 impl<R: Rules> Other<R> {
@@ -334,6 +342,7 @@ impl<R: Rules> Other<R> {
             events: Events::new(),
             bets: BTreeMap::new(),
             markets: BTreeMap::new(),
+            orders: BTreeMap::new(),
         }
     }
 
@@ -408,6 +417,17 @@ impl<R: Rules> Other<R> {
         self.give(stamp, slot.0.as_bytes(), &slot.header()).map(|_| ())
     }
 
+    /// Remembers which orders of the last command have other ids here, by their place in the request.
+    fn learn_orders(&mut self, recorded: &[u8]) {
+        for (number, id) in placed(recorded) {
+            let mut own = placed(self.events.as_bytes());
+            let here = own.find(|(of, _)| *of == number).map_or(OrderId::NONE, |(_, here)| here);
+            if id != here {
+                self.orders.insert(id, here);
+            }
+        }
+    }
+
     /// Remembers what a command made, where it has another id here.
     fn learn<A: Rules>(
         &mut self,
@@ -438,14 +458,38 @@ impl<R: Rules> Other<R> {
             // Nobody can name what has left memory.
             self.bets.retain(|id, _| journal.bet(*id).is_some());
             self.markets.retain(|id, _| journal.market(*id).is_some());
+            self.orders.retain(|id, _| journal.order(*id).is_some());
         }
     }
 
     /// The command with the ids of this side, where they are others.
     fn translated(&self, bytes: &[u8], command: &Command<'_>) -> Option<Vec<u8>> {
+        let first = HEADER + size_of::<command::CancelOrders>();
+        let (count, entry) = match command {
+            Command::CancelOrders(body, _) => (body.count, size_of::<CancelEntry>()),
+            Command::ReplaceOrders(body, _) => (body.count, size_of::<ReplaceEntry>()),
+            Command::UpdateOrders(body, _) => (body.count, size_of::<UpdateEntry>()),
+            _ => (0, 0),
+        };
+        let orders = (0..usize::from(count)).filter_map(|number| {
+            let at = first + number * entry;
+            let id = OrderId::from_raw(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+            self.orders.get(&id).map(|here| (at, here.raw()))
+        });
+        let named = self.named(command).map(|(at, id)| (HEADER + at, id));
+        let mut changed: Option<Vec<u8>> = None;
+        for (at, id) in named.into_iter().chain(orders) {
+            let changed = changed.get_or_insert_with(|| bytes.to_vec());
+            changed.get_mut(at..at + 8)?.copy_from_slice(&id.to_le_bytes());
+        }
+        changed
+    }
+
+    /// The bet or market that a command names, if it has another id here: where in its body, and which.
+    fn named(&self, command: &Command<'_>) -> Option<(usize, u64)> {
         let bet = |id: &BetId| self.bets.get(id).map(|id| id.raw());
         let market = |id: &MarketId| self.markets.get(id).map(|id| id.raw());
-        let (at, id) = match command {
+        Some(match command {
             Command::AcceptOffer(body) => (offset_of!(command::AcceptOffer, bet), bet(&body.bet)?),
             Command::DeclineOffer(body) => {
                 (offset_of!(command::DeclineOffer, bet), bet(&body.bet)?)
@@ -478,10 +522,43 @@ impl<R: Rules> Other<R> {
             Command::Release(body) if body.level == Level::Market as u8 => {
                 (offset_of!(command::Release, id), market(&MarketId::from_raw(body.id))?)
             }
+            Command::SetExchange(body, _) => {
+                (offset_of!(command::SetExchange, market), market(&body.market)?)
+            }
+            Command::LapseOrders(body) => {
+                (offset_of!(command::LapseOrders, market), market(&body.market)?)
+            }
+            Command::PlaceOrders(body, _) => {
+                (offset_of!(command::PlaceOrders, market), market(&body.market)?)
+            }
+            Command::CancelOrders(body, _) => {
+                (offset_of!(command::CancelOrders, market), market(&body.market)?)
+            }
+            Command::ReplaceOrders(body, _) => {
+                (offset_of!(command::ReplaceOrders, market), market(&body.market)?)
+            }
+            Command::UpdateOrders(body, _) => {
+                (offset_of!(command::UpdateOrders, market), market(&body.market)?)
+            }
             _ => return None,
-        };
-        let mut bytes = bytes.to_vec();
-        bytes.get_mut(HEADER + at..HEADER + at + 8)?.copy_from_slice(&id.to_le_bytes());
-        Some(bytes)
+        })
     }
 }
+
+/// Orders that were placed, with their places in the request.
+fn placed(events: &[u8]) -> impl Iterator<Item = (u8, OrderId)> + '_ {
+    EventReader::new(events).flatten().filter_map(|event| match event {
+        Event::OrderPlaced(placed) => Some((placed.number, placed.order)),
+        _ => None,
+    })
+}
+
+// Their entries stand behind a body of this size, and begin with the order.
+const _: () = {
+    let body = size_of::<command::CancelOrders>();
+    assert!(
+        size_of::<command::ReplaceOrders>() == body && size_of::<command::UpdateOrders>() == body
+    );
+    assert!(offset_of!(CancelEntry, order) == 0);
+    assert!(offset_of!(ReplaceEntry, order) == 0 && offset_of!(UpdateEntry, order) == 0);
+};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use betring_core::command::{self, Capacities, EpochOpened, Genesis, Shed, rounding_code};
 use betring_core::event::{Event, Events};
-use betring_core::id::{Epoch, FeedId, MarketId, Seq};
+use betring_core::id::{AccountId, Epoch, FeedId, MarketId, Seq};
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Body, Header};
 use betring_core::{Digest, HouseRules, LOGIC_VERSION, Rules, Stamp, State};
@@ -34,6 +34,7 @@ use crate::health::{
     BUSIEST, Counts, FeedHealth, GroupHealth, Health, IntakeHealth, MarketHealth, RingHealth,
 };
 use crate::ingress::{Inlet, Outlet, Ring, ring};
+use crate::order_updates::OrderReader;
 use crate::output::{EventStream, Exposures, Outputs, Prices, Readers};
 use crate::pin::{self, Plan};
 use crate::poison::{self, Pill};
@@ -556,6 +557,11 @@ impl Engine {
     /// Events, from now on.
     pub fn events(&self) -> EventStream {
         self.readers.events(&self.shared)
+    }
+
+    /// What becomes of orders of exchange markets, of one account or of all.
+    pub fn order_updates(&self, of: Option<AccountId>) -> OrderReader {
+        OrderReader::new(self.events(), of)
     }
 
     /// Prices in force.

@@ -30,6 +30,7 @@
 //!     Outcome::Refused(why) => println!("{why}"),                 // a sentence that a customer can read
 //!     Outcome::Pending(wait) => println!("{wait}"),               // its end comes as an event
 //!     Outcome::Done(receipt) => println!("{receipt}"),            // of deposits and withdrawals
+//!     Outcome::Ordered(orders) => println!("{orders}"),           // of an exchange market
 //!     Outcome::Unknown(request) => println!("{}", client.resolve(request)?),
 //! }
 //! println!("{}", engine.shutdown()?);                             // the last sequence and the digest
@@ -58,6 +59,10 @@
 //! **An external wallet** is told of stakes to hold by events (`HoldRequested`), and answers with
 //! [`Control::confirm_hold`] or [`Control::release_hold`]; until then a bet is [`Outcome::Pending`].
 //!
+//! **An exchange** is a market in which customers bet against each other: [`MarketTerms::exchange`] and
+//! [`Control::set_exchange`] define it, [`Client::place_orders`] backs and lays. What there is at which price is
+//! read from a [`View`] by a [`MarketReader`], what has become of orders by an [`OrderReader`].
+//!
 //! **Threads.** [`Layout::TwoThread`]: one thread decides and, once warm, neither allocates, faults nor
 //! calls the system; another one records and syncs. [`Layout::OneThread`]: one thread does both.
 //! [`Layout::Inline`]: none; the caller turns the loop, and every call that waits turns it, too.
@@ -73,6 +78,8 @@ mod config;
 mod ask;
 
 mod slip;
+
+mod orders;
 
 // In.
 mod admission;
@@ -97,6 +104,8 @@ mod output;
 mod client;
 
 mod control;
+
+mod exchange;
 
 mod feed;
 
@@ -125,6 +134,10 @@ mod health;
 
 mod view;
 
+mod market_data;
+
+mod order_updates;
+
 mod engine;
 
 pub use admission::{Busy, BusyWhy, Intake, MarketDoor, Rate};
@@ -146,13 +159,21 @@ pub use dials::RefusedFor;
 pub use diff::{AccountDifference, Compared, Difference, Sums, diff};
 pub use engine::{Engine, SCHEMA_HASH};
 pub use error::{Error, NotTaken};
+pub use exchange::ExchangeTerms;
 pub use feed::{Feed, FeedCounts, ParseError};
 pub use governor::{Governor, GovernorTask};
 pub use health::{
     Counts, FeedHealth, GroupHealth, Health, IntakeHealth, MarketHealth, RingHealth, Status,
 };
+pub use market_data::{
+    Gap, MarketData, MarketDelta, MarketImage, MarketNow, MarketReader, PriceSize, SelectionDelta,
+    SelectionImage, SelectionNow,
+};
+pub use order_updates::{OrderReader, OrderUpdate};
+pub use orders::{Cancel, CancelOrders, Order, PlaceOrders, ReplaceOrders, UpdateOrders};
 pub use outcome::{
-    Bet, Liability, Offer, Outcome, Receipt, Refusal, Request, Resolved, Submitted, Ticket, Waiting,
+    Bet, Cancelled, Liability, Offer, Ordered, Outcome, Receipt, Refusal, Request, Resolved,
+    Submitted, Ticket, Updated, Waiting,
 };
 pub use output::{EventStream, ExposureNow, Exposures, Lapped, Occurrence, PriceNow, Prices};
 pub use recover::{Cut, Progress, Recovered, Replayed, Stage, replay, replay_with};
@@ -162,15 +183,17 @@ pub use snapshot::{Snapshot, SnapshotHealth, snapshot, snapshot_with};
 pub use view::{Book, View};
 
 pub use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
+pub use betring_core::book::{SelfMatch, Side, Stand};
 pub use betring_core::command::{
-    Capacities, Drives, EachWayOffer, HoldBind, LiabilityAct, LimitKind, Limits, Owner, PayoutCap,
-    Period, PriceEntry, PriceFailure, PricePolicy, Purse, ReferralAnswer, ResultEntry, ResultForm,
-    RoundingPlace, SelectionOutcome, Shed,
+    Capacities, Drives, EachWayOffer, HoldBind, LadderKind, LapseScope, LiabilityAct, LimitKind,
+    Limits, OrderKind, Owner, PayoutCap, Period, Persistence, PriceEntry, PriceFailure,
+    PricePolicy, Purse, ReferralAnswer, ResultEntry, ResultForm, RoundingPlace, SelectionOutcome,
+    Shed,
 };
-pub use betring_core::event::{BetOutcome, Event, FeedStatus, PendingWhy};
+pub use betring_core::event::{BetOutcome, Event, FeedStatus, MarketStatus, PendingWhy};
 pub use betring_core::id::{
     AccountId, ActorId, BetId, ClientId, Epoch, FeedId, FixtureId, GroupId, JobId, MarketId,
-    PriceVersion, RequestKey, SelectionIndex, Seq, Token,
+    OrderId, PriceVersion, RequestKey, SelectionIndex, Seq, Token,
 };
 pub use betring_core::reject::{Malformed, Reject};
 pub use betring_core::ruleset::Ruleset;
@@ -178,9 +201,10 @@ pub use betring_core::time::{Nanos, Timestamp};
 pub use betring_core::wire::{Minor, Name, Slot, WirePrice};
 pub use betring_core::{AccountView, BetState, BetView, LegView, MarketView};
 pub use betring_core::{BetFacts, Digest, HouseRules, Rules, Ruling, Shedding, Stamp, State};
+pub use betring_core::{OrderState, OrderView, PositionView, Sizes};
 pub use betring_pricing::{
-    Currency, LegNumbers, Money, Pence, PlaceFraction, Price, RoundingMode, Share, Stake, money,
-    price,
+    Band, Currency, Ladder, LegNumbers, Money, Pence, PlaceFraction, Price, RoundingMode, Share,
+    Stake, money, price,
 };
 
 /// The README's program, run as a test.

@@ -5,7 +5,7 @@ use std::fmt;
 use betring_core::answer::{Answer, AnswerKind, Basis, Fate, Reply};
 use betring_core::command::{LimitKind, Period};
 use betring_core::event::PendingWhy;
-use betring_core::id::{BetId, PriceVersion, RequestKey, Seq, Token};
+use betring_core::id::{BetId, OrderId, PriceVersion, RequestKey, Seq, Token};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Minor, WirePrice};
@@ -108,6 +108,119 @@ impl fmt::Display for Bet {
             return write!(f, "{}: {} returns up to {}", self.id, self.stake, self.returns);
         }
         write!(f, "{} at {}: {} returns {}", self.id, self.price, self.stake, self.returns)
+    }
+}
+
+/// Orders that were placed on an exchange market. What becomes of each is told by events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// The first of them.
+    pub first: OrderId,
+    /// How many; 0 if orders were cancelled and not placed again.
+    pub count: u32,
+    /// Backers' stakes that were matched at once.
+    pub matched: Minor,
+    /// Of one order the average price of that, rounded down; else none.
+    pub average: WirePrice,
+    /// The end of the bet delay; 0 if none of them waits for it.
+    pub until: Timestamp,
+    /// Why what was cancelled was not placed again.
+    pub not_placed: Option<Reject>,
+    /// The sequence that placed them.
+    pub seq: Seq,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
+    /// What has become of the first, in a duplicate.
+    pub fate: Fate,
+}
+
+impl Ordered {
+    pub(crate) fn of(reply: &Reply) -> Ordered {
+        let answer = &reply.answer;
+        Ordered {
+            first: OrderId::from_raw(answer.id),
+            // Of what was cancelled and not placed again it is none.
+            count: u32::try_from(answer.amount.0).unwrap_or(0),
+            matched: answer.stake,
+            average: answer.price,
+            until: answer.until(),
+            not_placed: answer.detail_of_orders(),
+            seq: answer.seq,
+            duplicate: reply.is_duplicate(),
+            fate: reply.fate(),
+        }
+    }
+}
+
+impl fmt::Display for Ordered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.not_placed, self.count) {
+            (Some(why), _) => return write!(f, "cancelled, and not placed again: {why}"),
+            (None, 1) => write!(f, "{} placed", self.first)?,
+            (None, count) => {
+                write!(f, "{} and {} more placed", self.first, count.saturating_sub(1))?
+            }
+        }
+        if self.matched.0 != 0 {
+            write!(f, ", {} matched", self.matched)?;
+        }
+        if !self.average.is_none() {
+            write!(f, " at {}", self.average)?;
+        }
+        if self.until.0 != 0 { write!(f, ", waits until {}", self.until) } else { Ok(()) }
+    }
+}
+
+/// Orders that were cancelled, or made smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cancelled {
+    /// How many.
+    pub count: u32,
+    /// What waited of them and does not any more: backers' stakes, and liabilities of lays at the starting price.
+    pub size: Minor,
+    /// The sequence that did it.
+    pub seq: Seq,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
+}
+
+impl Cancelled {
+    pub(crate) fn of(reply: &Reply) -> Cancelled {
+        let Answer { amount, stake, seq, .. } = reply.answer;
+        let count = u32::try_from(amount.0).unwrap_or(0);
+        Cancelled { count, size: stake, seq, duplicate: reply.is_duplicate() }
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let orders = if self.count == 1 { "order" } else { "orders" };
+        write!(f, "{} of {} {orders} cancelled", self.size, self.count)
+    }
+}
+
+/// Orders of which something else becomes in-play than was said before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Updated {
+    /// How many.
+    pub count: u32,
+    /// The sequence that did it.
+    pub seq: Seq,
+    /// Whether this repeats an earlier answer.
+    pub duplicate: bool,
+}
+
+impl Updated {
+    pub(crate) fn of(reply: &Reply) -> Updated {
+        let count = u32::try_from(reply.answer.amount.0).unwrap_or(0);
+        Updated { count, seq: reply.answer.seq, duplicate: reply.is_duplicate() }
+    }
+}
+
+impl fmt::Display for Updated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let orders = if self.count == 1 { "order" } else { "orders" };
+        write!(f, "{} {orders} changed", self.count)
     }
 }
 
@@ -331,6 +444,8 @@ pub enum Outcome {
     Refused(Refusal),
     /// The bet waits.
     Pending(Waiting),
+    /// Orders of an exchange market were placed.
+    Ordered(Ordered),
     /// Done: a deposit, a withdrawal, the end of an offer, a cash-out with what it brought.
     Done(Receipt),
     /// Nobody knows: no answer came in time, or the engine stopped. `Client::resolve` closes the question.
@@ -377,6 +492,7 @@ impl Outcome {
                 duplicate,
                 fate,
             }),
+            AnswerKind::Ordered => Outcome::Ordered(Ordered::of(reply)),
             AnswerKind::Done | AnswerKind::Started | AnswerKind::NeverPlaced => {
                 Outcome::Done(Receipt::of(&answer, duplicate))
             }
@@ -392,6 +508,7 @@ impl fmt::Display for Outcome {
             Outcome::Offered(offer) => offer.fmt(f),
             Outcome::Refused(refusal) => refusal.fmt(f),
             Outcome::Pending(waiting) => waiting.fmt(f),
+            Outcome::Ordered(ordered) => ordered.fmt(f),
             Outcome::Done(receipt) => receipt.fmt(f),
             Outcome::Unknown(request) => write!(f, "unknown: {request}"),
         }
@@ -452,6 +569,9 @@ impl fmt::Display for Resolved {
                     Fate::CashingOut => f.write_str("being sold back"),
                     Fate::CashedOut => write!(f, "sold back for {amount}"),
                     Fate::Held => f.write_str("still waiting for the wallet"),
+                    Fate::Executable => f.write_str("still waiting to be matched"),
+                    Fate::ExecutionComplete => write!(f, "complete, {amount} matched"),
+                    Fate::Expired => f.write_str("expired: it could not be filled at once"),
                 }
             }
         }

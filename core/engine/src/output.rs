@@ -248,6 +248,11 @@ impl EventStream {
         }
     }
 
+    /// The last sequence that was read as a whole, or passed over.
+    pub(crate) fn seq(&self) -> Seq {
+        Seq(self.after)
+    }
+
     /// Passes over everything that is there: the next event is one that happens from now on.
     pub fn skip(&mut self) {
         self.after = self.ring.complete.load(Ordering::Acquire);

@@ -85,7 +85,9 @@ struct Bench {
     engine: Engine,
     client: Client,
     market: Market,
+    race: Market,
     account: AccountId,
+    other: AccountId,
     sent: u128,
 }
 
@@ -110,6 +112,10 @@ impl Bench {
                 legs: 1 << 17,
                 groups: 4,
                 limited: 4,
+                orders: 1 << 15,
+                positions: 64,
+                stands: 256,
+                levels: 1 << 12,
             })
             .limits(Limits {
                 min_stake: Minor(1),
@@ -125,10 +131,66 @@ impl Bench {
         let market = trader.define_market("ENG-SCO", ["England", "Draw"]).expect("defined");
         trader.set_prices(&market, [price!(2.10), price!(1.90)]).expect("priced");
         trader.open_market(&market).expect("open");
+        let race = MarketTerms::new("race", ["1", "2", "3", "4", "5", "6"]).exchange();
+        let race = trader.define(race).expect("defined");
+        let terms = ExchangeTerms::new(Currency::GBP).crosses().starting_prices();
+        trader.set_exchange(&race, &terms).expect("has its book");
+        trader.open_market(&race).expect("open");
         let mut client = engine.client_at(1024, Level::ProcessCrashOnly).expect("a seat");
-        let account = client.open_account(Reference(1), Currency::GBP).expect("opened");
-        client.deposit(account, money!(10000000.00), key(1)).expect("paid in");
-        Bench { engine, client, market, account, sent: 100 }
+        let [account, other] = [1, 2].map(|reference| {
+            let account = client.open_account(Reference(reference), Currency::GBP).expect("opened");
+            client.deposit(account, money!(10000000.00), key(1)).expect("paid in");
+            account
+        });
+        Bench { engine, client, market, race, account, other, sent: 100 }
+    }
+
+    fn key(&mut self) -> RequestKey {
+        self.sent += 1;
+        key(self.sent)
+    }
+
+    fn order(&mut self, account: AccountId, orders: &[Order]) -> Ordered {
+        let key = self.key();
+        self.client.place_orders(account, key, orders).expect("placed")
+    }
+
+    /// Rounds of orders that rest at several prices, meet those that come, are crossed with those of all other
+    /// selections, are replaced, made smaller and cancelled. How many orders that was, and how much was matched
+    /// directly and crossed.
+    fn trade(&mut self, rounds: u32) -> (u32, Minor, Minor) {
+        let on = |at| self.race.at(SelectionIndex(at));
+        let prices = [price!(5.50), price!(5.60), price!(5.70), price!(5.80)];
+        let resting: Vec<_> = (0..5_u16)
+            .flat_map(|at| prices.map(|price| Order::back(on(at), money!(20.00), price)))
+            .collect();
+        let crossed = [Order::back(on(5), money!(9.00), price!(10.50)).persist(); 3];
+        let direct: Vec<_> =
+            (0..5).map(|at| Order::lay(on(at), money!(25.00), price!(5.70))).collect();
+        let (race, one, other) = (self.race.id(), self.account, self.other);
+        let (mut orders, mut met, mut made) = (0, Minor(0), Minor(0));
+        for _ in 0..rounds {
+            let rests = self.order(one, &resting);
+            assert_eq!(rests.matched, Minor(0), "they only rest");
+            let crosses = self.order(other, &crossed);
+            let meets = self.order(other, &direct);
+            let nth = |nth: u32| OrderId::new(rests.first.index() + nth, 1);
+            let moved = (0..5).map(|at| (nth(4 * at + 3), price!(5.90)));
+            let key = self.key();
+            let again = self.client.replace_orders(one, key, race, moved).expect("replaced");
+            let key = self.key();
+            let parts = [2, 6, 10].map(|at| Cancel::part(nth(at), money!(1.00)));
+            self.client.cancel_orders(one, key, race, parts).expect("made smaller");
+            let key = self.key();
+            self.client.cancel_all(one, key, race).expect("cancelled");
+            let key = self.key();
+            // What was crossed in full leaves nothing.
+            let _ = self.client.cancel_all(other, key, race);
+            orders += rests.count + crosses.count + meets.count + again.count;
+            met.0 += meets.matched.0;
+            made.0 += crosses.matched.0;
+        }
+        (orders, met, made)
     }
 
     /// Places bets and reads their replies; how many of the caller's own allocations that took.
@@ -187,6 +249,30 @@ fn a_warm_deciding_thread_neither_allocates_nor_faults() {
     bench.engine.shutdown().expect("in order");
 }
 
+#[test]
+fn a_warm_deciding_thread_neither_allocates_nor_faults_while_orders_are_matched_and_crossed() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut bench = Bench::open(dir.path(), Clock::wall());
+    bench.trade(150);
+    // A bet tells what the deciding thread has done so far.
+    bench.place(5_000);
+    let thread = bench.engine.health().decide_thread;
+    let before = (DECIDING.load(Ordering::Acquire), faults(thread));
+    let (orders, met, made) = bench.trade(150);
+    bench.place(1);
+    let after = (DECIDING.load(Ordering::Acquire), faults(thread));
+    println!(
+        "{orders} orders, {met} matched directly and {made} crossed: {} allocations and {} faults of \
+         the deciding thread",
+        after.0 - before.0,
+        after.1 - before.1
+    );
+    assert!(4_000 < orders && Minor(0) < met && Minor(0) < made);
+    assert_eq!(after.0 - before.0, 0, "allocations of the deciding thread");
+    assert_eq!(after.1 - before.1, 0, "faults of the deciding thread");
+    bench.engine.shutdown().expect("in order");
+}
+
 /// A thread that may only read and write dies of any other system call, and then answers no bet. It can
 /// never leave that state, so this happens in a process of its own.
 #[test]
@@ -196,12 +282,16 @@ fn a_warm_deciding_thread_makes_no_system_call() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         // Strict mode takes the processor's counter away, too, which is no system call to read.
         let mut bench = Bench::open(dir.path(), Clock::manual(Timestamp(1)));
+        bench.trade(50);
         bench.place(5_000);
         LOCK_UP.store(true, Ordering::Release);
         bench.place(1_000);
         if LOCKED_UP.load(Ordering::Acquire) {
             bench.place(20_000);
             println!("20000 bets decided without a system call");
+            let (orders, ..) = bench.trade(100);
+            assert!(3_000 < orders);
+            println!("orders matched and crossed without a system call");
         } else {
             println!("SKIPPED: this kernel has no strict mode");
         }
@@ -221,7 +311,7 @@ fn a_warm_deciding_thread_makes_no_system_call() {
         return;
     }
     assert!(
-        child.status.success() && said.contains("20000 bets decided without a system call"),
+        child.status.success() && said.contains("orders matched and crossed without a system call"),
         "{}\n{said}\n{}",
         child.status,
         String::from_utf8_lossy(&child.stderr)

@@ -36,6 +36,10 @@ choice! {
         Pending = 6,
         /// The request was never seen, and now never will be.
         NeverPlaced = 7,
+        /// Orders were placed: `id` is the first, `amount` how many, `stake` what of them was matched at once. Of one
+        /// that was matched `price` is the average, rounded down; of those that wait for a delay [`Answer::until`] is
+        /// its end.
+        Ordered = 8,
     }
 }
 
@@ -88,6 +92,12 @@ choice! {
         CashedOut = 14,
         /// The bet waits for the external wallet to hold its stake.
         Held = 15,
+        /// Of the order something waits.
+        Executable = 16,
+        /// Nothing of the order waits any more; `fate_amount` is what was matched.
+        ExecutionComplete = 17,
+        /// The order was to be filled at once, and was not.
+        Expired = 18,
     }
 }
 
@@ -108,7 +118,8 @@ choice! {
 impl Fate {
     /// Whether an amount belongs to it.
     pub const fn has_amount(self) -> bool {
-        matches!(self, Fate::Won | Fate::Void | Fate::Partial | Fate::CashedOut)
+        use Fate::*;
+        matches!(self, Won | Void | Partial | CashedOut | ExecutionComplete)
     }
 }
 
@@ -216,6 +227,11 @@ impl Answer {
         self.detail
     }
 
+    /// Orders were cancelled and not placed again, of [`AnswerKind::Ordered`]: why not.
+    pub fn detail_of_orders(&self) -> Option<Reject> {
+        Reject::from_code(self.detail).filter(|_| self.kind() == AnswerKind::Ordered)
+    }
+
     /// Why the bet has its price.
     pub fn basis(&self) -> Option<Basis> {
         Basis::from_code(self.basis)
@@ -281,6 +297,20 @@ impl std::fmt::Display for Answer {
                 None => write!(f, "pending {bet}"),
             },
             AnswerKind::NeverPlaced => f.write_str("NeverPlaced"),
+            AnswerKind::Ordered => {
+                if let Some(reject) = self.detail_of_orders() {
+                    return write!(f, "CancelledNotPlaced {reject}");
+                }
+                let order = OrderId::from_raw(self.id);
+                write!(f, "order {order}")?;
+                if self.amount.0 != 1 {
+                    write!(f, " and {} more", self.amount.0 - 1)?;
+                }
+                if self.stake.0 != 0 {
+                    write!(f, " matched {}", self.stake)?;
+                }
+                if self.price.is_none() { Ok(()) } else { write!(f, " at {}", self.price) }
+            }
             AnswerKind::Refused => {
                 let Some(reject) = self.reject() else { return f.write_str("refused") };
                 f.write_str(reject.name())?;
@@ -295,7 +325,9 @@ impl std::fmt::Display for Answer {
                     Reject::Policy => write!(f, " {}", self.policy_reason),
                     Reject::CashOutMoved => write!(f, " now {}", self.amount),
                     Reject::TooManyLines => write!(f, " {}", self.id),
-                    Reject::StakeTooSmall => write!(f, " min {}", self.amount),
+                    Reject::StakeTooSmall | Reject::InvalidBetSize => {
+                        write!(f, " min {}", self.amount)
+                    }
                     Reject::StakeTooLarge | Reject::PayoutLimit => {
                         write!(f, " max {}", self.amount)
                     }

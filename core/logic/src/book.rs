@@ -26,24 +26,35 @@ pub use orders::{Order, Orders};
 pub use settle::{Outcome, commission, exact, lay_at_starting_price, net, profit_is_fair, reduced};
 pub use starting::{Reconciled, Starting};
 
+use crate::command::choice;
 use betring_pricing::{Ladder, Tick};
 use cross::Crossing;
 use levels::{Levels, NONE};
+
+/// Bytes of a level.
+pub(crate) const LEVEL_BYTES: usize = size_of::<levels::Level>();
+
 use std::sync::Arc;
 
 /// Fills of one command: what would go on lapses ([`Lapse::FillLimit`]).
 pub const FILLS_MAX: usize = 512;
 
-/// Which way an order bets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Side {
-    /// That the selection wins.
-    Back,
-    /// That it does not.
-    Lay,
+choice! {
+    /// Which way an order bets.
+    Side {
+        /// That the selection wins.
+        Back = 1,
+        /// That it does not.
+        Lay = 2,
+    }
 }
 
 impl Side {
+    /// Its place where there is one for each.
+    pub(crate) const fn place(self) -> usize {
+        self as usize - 1
+    }
+
     /// Who meets it.
     pub const fn other(self) -> Side {
         match self {
@@ -65,18 +76,25 @@ impl Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderIndex(pub u32);
 
-/// What happens when an order meets one of its own account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum SelfMatch {
-    /// What is left of the incoming one lapses.
-    #[default]
-    RefuseTaker,
-    /// The one that rests is cancelled.
-    CancelMaker,
-    /// Both.
-    CancelBoth,
-    /// They match.
-    Allow,
+choice! {
+    /// What happens when an order meets one of its own account.
+    SelfMatch {
+        /// What is left of the incoming one lapses.
+        RefuseTaker = 1,
+        /// The one that rests is cancelled.
+        CancelMaker = 2,
+        /// Both.
+        CancelBoth = 3,
+        /// They match.
+        Allow = 4,
+    }
+}
+
+impl Default for SelfMatch {
+    /// Of an order that says nothing.
+    fn default() -> SelfMatch {
+        SelfMatch::RefuseTaker
+    }
 }
 
 /// What happens when a better price than the limit is there.
@@ -213,21 +231,29 @@ pub enum Step {
 
 /// What an order did, in order. Made once with all of its room.
 #[derive(Clone, Debug)]
-pub struct Log(Vec<Step>);
+pub struct Log {
+    steps: Vec<Step>,
+    most: usize,
+}
 
 impl Log {
     /// With room for everything that one order can do.
     pub fn new() -> Log {
-        Log(Vec::with_capacity(2 * FILLS_MAX))
+        Log { steps: Vec::with_capacity(2 * FILLS_MAX), most: FILLS_MAX }
     }
 
     /// The steps.
     pub fn steps(&self) -> &[Step] {
-        &self.0
+        &self.steps
+    }
+
+    /// From here on an order does at most so many things, and never more than [`FILLS_MAX`].
+    pub fn allow(&mut self, most: usize) {
+        self.most = most.min(FILLS_MAX);
     }
 
     fn has_room_for(&self, steps: usize) -> bool {
-        self.0.len() + steps <= FILLS_MAX
+        self.steps.len() + steps <= self.most
     }
 }
 
@@ -257,6 +283,24 @@ impl Prices {
 
     fn e4(&self, tick: u32) -> i128 {
         i128::from(self.e4[tick as usize])
+    }
+
+    /// The odds of a price, in ten-thousandths.
+    ///
+    /// # Panics
+    /// If the ladder has no such price.
+    pub fn odds_e4(&self, tick: Tick) -> u32 {
+        self.e4[tick.index() as usize]
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u32 {
+        self.e4.len() as u32
+    }
+
+    /// Never.
+    pub fn is_empty(&self) -> bool {
+        self.e4.is_empty()
     }
 }
 
@@ -298,12 +342,17 @@ impl Book {
         }
     }
 
+    /// Whether a selection runs.
+    pub fn runs(&self, selection: u16) -> bool {
+        self.runs.get(usize::from(selection)).is_some_and(|runs| *runs)
+    }
+
     fn levels(&self, selection: u16, side: Side) -> &Levels {
-        &self.sides[usize::from(selection)][side as usize]
+        &self.sides[usize::from(selection)][side.place()]
     }
 
     fn levels_mut(&mut self, selection: u16, side: Side) -> &mut Levels {
-        &mut self.sides[usize::from(selection)][side as usize]
+        &mut self.sides[usize::from(selection)][side.place()]
     }
 
     /// The best price of the orders that rest on a side: the lowest backs, the highest lays.
@@ -345,7 +394,7 @@ impl Book {
         taker: &Taker,
         log: &mut Log,
     ) -> Result<Placed, NotPlaced> {
-        log.0.clear();
+        log.steps.clear();
         if self.prices.e4.len() <= taker.limit.index() as usize {
             return Err(NotPlaced::OffLadder);
         }
@@ -372,14 +421,36 @@ impl Book {
         } else if let Some(why) = lapse {
             placed.end = End::Lapsed(why);
         } else if 0 < placed.left {
-            placed.end = End::Rests(self.rest(orders, taker, &placed));
+            placed.end = End::Rests(self.rest(orders, taker, placed.left, placed.matched));
         }
         Ok(placed)
     }
 
+    /// An order waits that was here before: `taker` as it came, of which so much was matched and so much is left. Those
+    /// that were before it are there already. Nothing if there is no place for it.
+    pub fn put_back(
+        &mut self,
+        orders: &mut Orders,
+        taker: &Taker,
+        left: i64,
+        matched: i64,
+    ) -> Option<OrderIndex> {
+        let side = self.sides.get(usize::from(taker.selection)).is_some();
+        let fits = side && taker.limit.index() < self.prices.len() && 0 < left && !orders.is_full();
+        fits.then(|| self.rest(orders, taker, left, matched))
+    }
+
+    /// Whether an order would be matched at once, in part at least: what waits for no delay does not.
+    pub fn would_match(&mut self, taker: &Taker) -> bool {
+        let whole = Placed { matched: 0, returns_e4: 0, left: taker.size, end: End::Matched };
+        let direct = self.best_tick(taker.selection, taker.side.other());
+        let direct = direct.filter(|tick| 0 < self.may_take(taker, &whole, *tick));
+        direct.is_some() || self.crosses && self.cross(taker, &whole, None)
+    }
+
     /// Gives back the places of what was filled or cancelled.
     pub fn finish(&mut self, orders: &mut Orders, log: &mut Log) {
-        for step in log.0.drain(..) {
+        for step in log.steps.drain(..) {
             match step {
                 Step::Fill { maker, left: 0, .. }
                 | Step::Leg { maker, left: 0, .. }
@@ -478,7 +549,7 @@ impl Book {
         let may = self.may_take(taker, placed, tick);
         let stake = orders.at(head).remaining.min(may);
         let (account, left) = self.fill(orders, head, stake);
-        log.0.push(Step::Fill { maker: OrderIndex(head), account, tick, stake, left });
+        log.steps.push(Step::Fill { maker: OrderIndex(head), account, tick, stake, left });
         self.took(placed, tick, stake);
         None
     }
@@ -498,7 +569,7 @@ impl Book {
         if taker.self_match != SelfMatch::RefuseTaker {
             let left = orders.at(maker).remaining;
             self.unlink(orders, maker);
-            log.0.push(Step::Cancelled { maker: OrderIndex(maker), left });
+            log.steps.push(Step::Cancelled { maker: OrderIndex(maker), left });
         }
         let goes_on = taker.self_match == SelfMatch::CancelMaker;
         Some(if goes_on { None } else { Some(Lapse::SelfMatch) })
@@ -531,7 +602,7 @@ impl Book {
             }
         }
         let (tick, stake) = (self.crossing.tick, self.crossing.stake);
-        log.0.push(Step::Cross { tick, stake, legs: legs as u32 });
+        log.steps.push(Step::Cross { tick, stake, legs: legs as u32 });
         for at in 0..self.crossing.legs.len() {
             let leg = self.crossing.legs[at];
             let mut left = leg.stake;
@@ -539,7 +610,7 @@ impl Book {
                 let maker = self.levels(leg.selection, taker.side).at(leg.tick).head;
                 let stake = orders.at(maker).remaining.min(left);
                 let (account, remains) = self.fill(orders, maker, stake);
-                log.0.push(Step::Leg {
+                log.steps.push(Step::Leg {
                     maker: OrderIndex(maker),
                     account,
                     selection: leg.selection,
@@ -579,15 +650,16 @@ impl Book {
     }
 
     /// What is left waits behind everybody who was there before.
-    fn rest(&mut self, orders: &mut Orders, taker: &Taker, placed: &Placed) -> OrderIndex {
+    fn rest(&mut self, orders: &mut Orders, taker: &Taker, left: i64, matched: i64) -> OrderIndex {
         let tick = taker.limit.index();
         let tail = self.levels(taker.selection, taker.side).at(tick).tail;
         let index = orders
             .take(Order {
                 account: taker.account,
                 tick,
-                remaining: placed.left,
-                matched: placed.matched,
+                remaining: left,
+                matched,
+                number: NONE,
                 selection: taker.selection,
                 side: taker.side,
                 live: true,
@@ -604,7 +676,7 @@ impl Book {
             level.head = index;
         }
         level.tail = index;
-        level.size += placed.left;
+        level.size += left;
         levels.fill(tick);
         OrderIndex(index)
     }
@@ -631,7 +703,7 @@ impl Book {
 
     /// Undoes all that is in the log, last first.
     fn take_back(&mut self, orders: &mut Orders, log: &mut Log) {
-        while let Some(step) = log.0.pop() {
+        while let Some(step) = log.steps.pop() {
             match step {
                 Step::Fill { maker, stake, left, .. } | Step::Leg { maker, stake, left, .. } => {
                     let order = orders.at_mut(maker.0);

@@ -36,6 +36,7 @@ impl<R: Rules> State<R> {
         self.check_bets()?;
         self.check_quotes()?;
         self.check_shedding()?;
+        self.check_exchange()?;
         self.check_risk()
     }
 
@@ -112,8 +113,14 @@ impl<R: Rules> State<R> {
                 .filter(|bet| !bet.synthetic);
             let stakes = in_escrow.map(|bet| i128::from(bet.stake)).sum::<i128>();
             let escrow = self.ledger.house(book as u8, HouseAccount::Escrow);
-            rule(stakes == escrow, || {
-                format!("escrow is the stakes of bets that stand or wait: {escrow} is not {stakes}")
+            let of_book =
+                |account: u32| usize::from(self.ledger.accounts[account as usize].currency) == book;
+            let kept = stakes + self.exchange.held(of_book);
+            rule(kept == escrow, || {
+                format!(
+                    "escrow is the stakes of bets that stand or wait, and what may be lost on exchanges: \
+                     {escrow} is not {kept}"
+                )
             })?;
         }
         for (index, account) in self.ledger.accounts.iter().enumerate() {
@@ -124,8 +131,9 @@ impl<R: Rules> State<R> {
                     && bet.state != BetState::CashedOut
             };
             let pending = self.bets.iter().filter(own).map(|bet| i128::from(bet.returns));
-            rule(i128::from(account.pending) == pending.sum::<i128>(), || {
-                format!("what A{} may yet win is the sum of its bets' returns", index + 1)
+            let pending = pending.sum::<i128>() + self.exchange.room(index as u32);
+            rule(i128::from(account.pending) == pending, || {
+                format!("what A{} may yet win is the sum over its bets and orders", index + 1)
             })?;
             let counted = self.bets.iter().filter(own).filter(|bet| bet.counts() && !bet.synthetic);
             rule(account.may_win == counted.map(Bet::may_win).sum::<i128>(), || {
@@ -388,7 +396,7 @@ impl<R: Rules> State<R> {
             d.put(account.balance).put(account.bonus).put(account.reference);
             d.put(account.currency).put(account.blocked);
             d.put(account.external).put(account.synthetic).put(account.percent);
-            d.put(account.excluded.0).put(account.limited);
+            d.put(account.excluded.0).put(account.limited).put(account.discount);
         }
         for (book, limits) in self.ledger.books.iter().zip(&self.currency_limits) {
             d.put(book.currency.numeric()).bytes(limits.as_bytes());
@@ -413,6 +421,7 @@ impl<R: Rules> State<R> {
         }
         self.digest_markets(&mut d);
         self.digest_bets(&mut d);
+        self.digest_exchange(&mut d);
 
         let mut timers: Vec<_> = self.timers.iter().map(|Reverse(timer)| *timer).collect();
         timers.sort_unstable();

@@ -3,14 +3,15 @@
 //! Every body begins `valid_until i64, token u64` (bytes 64..80 of the first slot); the pictures
 //! below begin at byte 80. Numbers in the pictures are offsets within the slot.
 
+use crate::book::{SelfMatch, Side};
 use crate::id::*;
 use crate::reject::Malformed;
 use crate::ruleset::Ruleset;
 use crate::time::{Nanos, Timestamp};
 use crate::wire::{Body, HEADER, Header, Minor, NAME, Name, SLOT, SLOTS_MAX, WirePrice};
 use betring_pricing::{
-    Currency, EachWay, LEGS_MAX, LegNumbers, Money, Pence, PlaceFraction, RoundingMode, Shape,
-    Share, Stake,
+    Band, Currency, EachWay, LEGS_MAX, Ladder, LegNumbers, Money, Pence, PlaceFraction, Price,
+    RoundingMode, Shape, Share, Stake,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -152,6 +153,12 @@ kinds! {
     ReleaseHold = 54, Control;
     /// Says when load is shed, over the word of the configuration.
     SetShedding = 56, Control;
+    /// Gives an exchange market its terms, and its book.
+    SetExchange = 57, Control;
+    /// Sets what is taken off an account's commission.
+    SetDiscount = 58, Control;
+    /// Lets the orders of an exchange market that wait lapse.
+    LapseOrders = 59, Control;
 
     /// Prices of a market: by a feed without a key, by a person (feed 0) with one.
     SetPrices = 40, Feed;
@@ -188,6 +195,14 @@ kinds! {
     SetOwnLimit = 74, Customer;
     /// A customer excludes itself until a moment; that can be made longer, never shorter.
     ExcludeSelf = 75, Customer;
+    /// Places orders on an exchange market.
+    PlaceOrders = 76, Customer;
+    /// Cancels orders, or makes them smaller.
+    CancelOrders = 77, Customer;
+    /// Cancels orders and places them again at other prices.
+    ReplaceOrders = 78, Customer;
+    /// Changes what becomes of orders when their market turns in-play.
+    UpdateOrders = 79, Customer;
 }
 
 macro_rules! choice {
@@ -386,6 +401,66 @@ choice! {
         Fixed = 1,
         /// Against each other on a ladder.
         Exchange = 2,
+    }
+}
+
+choice! {
+    /// The prices of an exchange market.
+    LadderKind {
+        /// [`betring_pricing::Ladder::CLASSIC`].
+        Classic = 1,
+        /// [`betring_pricing::Ladder::FINEST`].
+        Finest = 2,
+        /// [`betring_pricing::Ladder::BETDAQ`].
+        Betdaq = 3,
+        /// The bands that follow the body.
+        Own = 4,
+    }
+}
+
+choice! {
+    /// At which price an order is to be matched. (Names: Betfair's OrderType.)
+    OrderKind {
+        /// At a price of its own, in the book.
+        Limit = 1,
+        /// At the starting price, if that is within a limit.
+        LimitOnClose = 2,
+        /// At the starting price.
+        MarketOnClose = 3,
+    }
+}
+
+choice! {
+    /// What becomes of what waits of an order when its market turns in-play. (Names: Betfair's PersistenceType.)
+    Persistence {
+        /// It lapses.
+        Lapse = 1,
+        /// It stays.
+        Persist = 2,
+        /// It is matched at the starting price.
+        MarketOnClose = 3,
+    }
+}
+
+choice! {
+    /// What the size of an order says. (Names: Betfair's BetTargetType.)
+    SizeTarget {
+        /// The backer's stake; of a lay at the starting price the liability.
+        Stake = 1,
+        /// What the backer gets at the limit if the selection wins, stake included.
+        Payout = 2,
+        /// What the backer wins at the limit beside the stake.
+        BackersProfit = 3,
+    }
+}
+
+choice! {
+    /// Which orders of a market lapse.
+    LapseScope {
+        /// All that wait, those that would persist too: something material has happened.
+        All = 1,
+        /// Those that would lapse when the market turns in-play.
+        NotPersistent = 2,
     }
 }
 
@@ -702,6 +777,15 @@ pub struct Capacities {
     pub groups: u32,
     /// Accounts that have limits of their own by a period of time.
     pub limited: u32,
+    /// Orders of all exchange markets in memory that wait, or of which something was matched. Others are kept as long as
+    /// there is room.
+    pub orders: u32,
+    /// What accounts have in exchange markets in memory: one for each account and market.
+    pub positions: u32,
+    /// Selections of all those, each market's counted up to the next power of two.
+    pub stands: u32,
+    /// Prices of the ladders of exchange markets in memory, counted once for each of their selections.
+    pub levels: u32,
 }
 
 impl Capacities {
@@ -709,7 +793,7 @@ impl Capacities {
     pub const MAX: u32 = 1 << 30;
 
     /// The capacities, in the order of their layout.
-    pub const fn all(&self) -> [u32; 13] {
+    pub const fn all(&self) -> [u32; 17] {
         [
             self.accounts,
             self.markets,
@@ -724,6 +808,10 @@ impl Capacities {
             self.legs,
             self.groups,
             self.limited,
+            self.orders,
+            self.positions,
+            self.stands,
+            self.levels,
         ]
     }
 
@@ -754,6 +842,10 @@ impl Capacities {
             legs: self.legs.max(to.legs),
             groups: self.groups.max(to.groups),
             limited: self.limited.max(to.limited),
+            orders: self.orders.max(to.orders),
+            positions: self.positions.max(to.positions),
+            stands: self.stands.max(to.stands),
+            levels: self.levels.max(to.levels),
         }
     }
 }
@@ -761,8 +853,8 @@ impl Capacities {
 body! {
     /// A run begins. Every feed has to recover; markets with manual prices wait to be opened.
     ///
-    /// `80 epoch u32, 84 logic_version u32, 88 rules_id u64, 96 rules_version u32, 100 capacities 13 × u32,
-    /// 152 kept_seq u64, 160 cut_segment u64, 168 cut_offset u64, 176 cut_bytes u64, 184 zero`
+    /// `80 epoch u32, 84 logic_version u32, 88 rules_id u64, 96 rules_version u32, 100 capacities 17 × u32,
+    /// 168 kept_seq u64, 176 cut_segment u64, 184 cut_offset u64, 192 cut_bytes u64, 200 zero`
     EpochOpened[192] {
         /// The run's number, more than the last; a run that died before its first record leaves a gap.
         epoch: Epoch,
@@ -782,7 +874,7 @@ body! {
         cut_offset: u64,
         /// How many bytes were cut.
         cut_bytes: u64,
-    ; zero: 72 }
+    ; zero: 56 }
     check(self) {
         is(0 < self.epoch.0, Malformed::Range)?;
         self.capacities.check()
@@ -1000,7 +1092,7 @@ body! {
     /// Takes a selection out of a market (a non-runner), or back in.
     ///
     /// `80 reason u32, 84 selection u16, 86 withdrawn u8, 87 deduct u8, 88 market u64,
-    /// 96 price e4 u32, num u16, den u16, 104 zero`
+    /// 96 price e4 u32, num u16, den u16, 104 factor u16, 106 zero`
     WithdrawSelection[64] {
         /// Why.
         reason: u32,
@@ -1014,9 +1106,13 @@ body! {
         market: MarketId,
         /// The price that the reduction goes by; none: the price in force.
         price: WirePrice,
-    ; zero: 24 }
+        /// Of an exchange market: the reduction factor of what was matched on the others, in ten-thousandths, at
+        /// most 10,000; else 0.
+        factor: u16,
+    ; zero: 22 }
     check(self) {
         is(self.withdrawn <= 1 && self.deduct <= self.withdrawn, Malformed::Choice)?;
+        is(self.factor <= 10_000 && (self.factor == 0 || self.withdrawn == 1), Malformed::Range)?;
         is(self.price.is_none() || self.deduct == 1 && self.price.is_price(), Malformed::Price)
     }
 }
@@ -2107,6 +2203,323 @@ body! {
     check(self) { Ok(()) }
 }
 
+/// Orders of one request, at most. (As published for placeOrders.)
+pub const INSTRUCTIONS_MAX: usize = 200;
+/// Orders that one request replaces, at most. (As published for replaceOrders.)
+pub const REPLACEMENTS_MAX: usize = 60;
+
+body! {
+    /// Gives an exchange market its terms, and its book. Once, before it opens.
+    ///
+    /// `80 reason u32, 84 currency u16, 86 ladder u8, 87 flags u8, 88 market u64, 96 commission u16, 98 bands u16,
+    /// 100 zero [u8; 4], 104 min_stake i64, 112 min_payout i64, 120 min_liability i64`, then bands × [`BandEntry`]
+    SetExchange[64] {
+        /// Why.
+        reason: u32,
+        /// ISO 4217 number of the currency of all its orders.
+        currency: u16,
+        /// [`LadderKind`].
+        ladder: u8,
+        /// [`SetExchange::CROSSES`], [`SetExchange::STARTING_PRICES`], [`SetExchange::PASSIVE_DELAY`],
+        /// [`SetExchange::PLACES`].
+        flags: u8,
+        /// Which market.
+        market: MarketId,
+        /// Of net winnings, in ten-thousandths, at most 10,000.
+        commission: u16,
+        /// How many bands follow: with [`LadderKind::Own`] 1 to [`betring_pricing::BANDS_MAX`], else 0.
+        bands: u16,
+        /// Zero.
+        pad: [u8; 4],
+        /// The smallest stake, in minor units.
+        min_stake: Minor,
+        /// A smaller stake will do if it would pay at least so much, stake included; 0: it never does.
+        min_payout: Minor,
+        /// The smallest liability of a lay at the starting price, in minor units.
+        min_liability: Minor,
+    ; zero: 0 }
+    tail(self) size_of::<BandEntry>() * usize::from(self.bands);
+    check(self) {
+        zeros(&self.pad)?;
+        let Some(ladder) = LadderKind::from_code(self.ladder) else { return Err(Malformed::Choice) };
+        is(self.flags & !Self::FLAGS == 0, Malformed::Flags)?;
+        is(self.commission <= 10_000, Malformed::Range)?;
+        let bands = usize::from(self.bands);
+        let own = (1..=betring_pricing::BANDS_MAX).contains(&bands);
+        is(if ladder == LadderKind::Own { own } else { bands == 0 }, Malformed::Entries)?;
+        is(self.min_stake.stake().is_some() && self.min_liability.stake().is_some(), Malformed::Amount)?;
+        is(0 <= self.min_payout.0 && self.min_payout.money().is_some(), Malformed::Amount)
+    }
+}
+
+impl SetExchange {
+    /// The house stands between selections where that makes a better price.
+    pub const CROSSES: u8 = 1;
+    /// There are starting prices.
+    pub const STARTING_PRICES: u8 = 2;
+    /// In play only an order that would be matched at once waits for the delay.
+    pub const PASSIVE_DELAY: u8 = 4;
+    /// A market of places: reduction factors apply to winnings, not to odds, and to small ones too.
+    pub const PLACES: u8 = 8;
+    const FLAGS: u8 = Self::CROSSES | Self::STARTING_PRICES | Self::PASSIVE_DELAY | Self::PLACES;
+}
+
+/// A band of a ladder: `0 from u32, 4 to u32, 8 step u32`, all in ten-thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct BandEntry {
+    /// Its first price.
+    pub from_e4: u32,
+    /// Its last, the first of the next band.
+    pub to_e4: u32,
+    /// From price to price.
+    pub step_e4: u32,
+}
+
+impl BandEntry {
+    /// The band, if both ends are prices.
+    pub fn band(&self) -> Option<Band> {
+        let [from, to] = [self.from_e4, self.to_e4].map(Price::from_e4);
+        Some(Band { from: from?, to: to?, step_e4: self.step_e4 })
+    }
+}
+
+/// The ladder that a body and its bands name, if they are one.
+pub fn ladder_of(body: &SetExchange, bands: Entries<'_, BandEntry>) -> Option<Ladder> {
+    match LadderKind::from_code(body.ladder)? {
+        LadderKind::Classic => Some(Ladder::CLASSIC),
+        LadderKind::Finest => Some(Ladder::FINEST),
+        LadderKind::Betdaq => Some(Ladder::BETDAQ),
+        LadderKind::Own => {
+            let bands: Vec<Band> = bands.iter().map(|b| b.band()).collect::<Option<_>>()?;
+            Ladder::new(&bands).ok()
+        }
+    }
+}
+
+body! {
+    /// Sets what is taken off an account's commission. `80 reason u32, 84 discount u16, 86 zero [u8; 2],
+    /// 88 account u64, 96 zero`
+    SetDiscount[64] {
+        /// Why.
+        reason: u32,
+        /// In ten-thousandths of the commission, at most 10,000.
+        discount: u16,
+        /// Zero.
+        pad: [u8; 2],
+        /// Which account.
+        account: AccountId,
+    ; zero: 32 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(self.discount <= 10_000, Malformed::Range)
+    }
+}
+
+body! {
+    /// Lets the orders of an exchange market that wait lapse. `80 reason u32, 84 scope u8, 85 zero [u8; 3],
+    /// 88 market u64, 96 zero`
+    LapseOrders[64] {
+        /// Why.
+        reason: u32,
+        /// [`LapseScope`].
+        scope: u8,
+        /// Zero.
+        pad: [u8; 3],
+        /// Which market.
+        market: MarketId,
+    ; zero: 32 }
+    check(self) {
+        zeros(&self.pad)?;
+        is(LapseScope::from_code(self.scope).is_some(), Malformed::Choice)
+    }
+}
+
+body! {
+    /// Places orders on an exchange market: all of them or none.
+    ///
+    /// `80 market u64, 88 market_version u64, 96 count u16, 98 zero`, then count × [`OrderEntry`]
+    PlaceOrders[64] {
+        /// Which market.
+        market: MarketId,
+        /// The version of the market that the customer saw; where it is another by now, the orders lapse. 0: any.
+        market_version: Seq,
+        /// How many orders, 1 to [`INSTRUCTIONS_MAX`].
+        count: u16,
+    ; zero: 30 }
+    tail(self) size_of::<OrderEntry>() * usize::from(self.count);
+    check(self) { is((1..=INSTRUCTIONS_MAX).contains(&usize::from(self.count)), Malformed::Entries) }
+}
+
+/// An order to be: `0 limit u32, 4 selection u16, 6 side u8, 7 kind u8, 8 persistence u8, 9 target u8,
+/// 10 self_match u8, 11 flags u8, 12 zero u32, 16 size i64, 24 min_fill i64, 32 reference u128`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OrderEntry {
+    /// The worst price that will do, in ten-thousandths; 0 with [`OrderKind::MarketOnClose`].
+    pub limit_e4: u32,
+    /// Which selection.
+    pub selection: SelectionIndex,
+    /// [`Side`].
+    pub side: u8,
+    /// [`OrderKind`].
+    pub kind: u8,
+    /// [`Persistence`].
+    pub persistence: u8,
+    /// [`SizeTarget`].
+    pub target: u8,
+    /// [`SelfMatch`].
+    pub self_match: u8,
+    /// [`OrderEntry::FILL_OR_KILL`], [`OrderEntry::REFUSE_IMPROVEMENT`].
+    pub flags: u8,
+    /// Zero.
+    pub zero: u32,
+    /// Minor units: of what, says the target.
+    pub size: Minor,
+    /// With fill or kill: matched at least so much, at an average within the limit, or not at all; 0: all of it.
+    pub min_fill: Minor,
+    /// The customer's own number of it, or its name; carried and never looked at.
+    pub reference: u128,
+}
+
+impl Default for OrderEntry {
+    /// A limit order that rests, and lapses when the market turns in-play; to be filled in.
+    fn default() -> OrderEntry {
+        OrderEntry {
+            limit_e4: 0,
+            selection: SelectionIndex(0),
+            side: Side::Back as u8,
+            kind: OrderKind::Limit as u8,
+            persistence: Persistence::Lapse as u8,
+            target: SizeTarget::Stake as u8,
+            self_match: SelfMatch::RefuseTaker as u8,
+            flags: 0,
+            zero: 0,
+            size: Minor(0),
+            min_fill: Minor(0),
+            reference: 0,
+        }
+    }
+}
+
+impl OrderEntry {
+    /// Matched at once or never.
+    pub const FILL_OR_KILL: u8 = 1;
+    /// It lapses where a better price than its limit is there.
+    pub const REFUSE_IMPROVEMENT: u8 = 2;
+    const FLAGS: u8 = Self::FILL_OR_KILL | Self::REFUSE_IMPROVEMENT;
+
+    /// Which way it bets.
+    ///
+    /// # Panics
+    /// If it was not read from a command.
+    pub fn side(&self) -> Side {
+        Side::from_code(self.side).expect("checked when it was read")
+    }
+
+    /// At which price.
+    ///
+    /// # Panics
+    /// If it was not read from a command.
+    pub fn kind(&self) -> OrderKind {
+        OrderKind::from_code(self.kind).expect("checked when it was read")
+    }
+
+    fn check(&self) -> Result<(), Malformed> {
+        is(self.zero == 0, Malformed::NotZero)?;
+        is(self.flags & !Self::FLAGS == 0, Malformed::Flags)?;
+        is(Side::from_code(self.side).is_some(), Malformed::Choice)?;
+        is(Persistence::from_code(self.persistence).is_some(), Malformed::Choice)?;
+        is(SizeTarget::from_code(self.target).is_some(), Malformed::Choice)?;
+        is(SelfMatch::from_code(self.self_match).is_some(), Malformed::Choice)?;
+        is(self.size.stake().is_some() && 0 <= self.min_fill.0, Malformed::Amount)?;
+        match OrderKind::from_code(self.kind).ok_or(Malformed::Choice)? {
+            OrderKind::Limit | OrderKind::LimitOnClose => Ok(()),
+            OrderKind::MarketOnClose => is(self.limit_e4 == 0, Malformed::Price),
+        }
+    }
+}
+
+body! {
+    /// Cancels orders of a market, or makes them smaller: each for itself. Without entries all of the account's that
+    /// wait there.
+    ///
+    /// `80 market u64, 88 count u16, 90 zero`, then count × [`CancelEntry`]
+    CancelOrders[64] {
+        /// Which market.
+        market: MarketId,
+        /// How many, at most [`INSTRUCTIONS_MAX`]; 0: all that wait.
+        count: u16,
+    ; zero: 38 }
+    tail(self) size_of::<CancelEntry>() * usize::from(self.count);
+    check(self) { is(usize::from(self.count) <= INSTRUCTIONS_MAX, Malformed::Entries) }
+}
+
+/// An order to be cancelled: `0 order u64, 8 by i64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CancelEntry {
+    /// Which order.
+    pub order: OrderId,
+    /// By how much, in minor units; 0, or more than waits: all that waits.
+    pub by: Minor,
+}
+
+body! {
+    /// Cancels orders of a market and places what was left of them again at other prices: the cancels each for
+    /// itself, then all that were cancelled are placed or none. A cancel is not taken back.
+    ///
+    /// `80 market u64, 88 market_version u64, 96 count u16, 98 zero`, then count × [`ReplaceEntry`]
+    ReplaceOrders[64] {
+        /// Which market.
+        market: MarketId,
+        /// As in [`PlaceOrders`].
+        market_version: Seq,
+        /// How many, 1 to [`REPLACEMENTS_MAX`].
+        count: u16,
+    ; zero: 30 }
+    tail(self) size_of::<ReplaceEntry>() * usize::from(self.count);
+    check(self) { is((1..=REPLACEMENTS_MAX).contains(&usize::from(self.count)), Malformed::Entries) }
+}
+
+/// An order to be replaced: `0 order u64, 8 limit u32, 12 zero u32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ReplaceEntry {
+    /// Which order.
+    pub order: OrderId,
+    /// The limit of the new one, in ten-thousandths.
+    pub limit_e4: u32,
+    /// Zero.
+    pub zero: u32,
+}
+
+body! {
+    /// Changes what becomes of orders when their market turns in-play: all of them or none.
+    ///
+    /// `80 market u64, 88 count u16, 90 zero`, then count × [`UpdateEntry`]
+    UpdateOrders[64] {
+        /// Which market.
+        market: MarketId,
+        /// How many, 1 to [`INSTRUCTIONS_MAX`].
+        count: u16,
+    ; zero: 38 }
+    tail(self) size_of::<UpdateEntry>() * usize::from(self.count);
+    check(self) { is((1..=INSTRUCTIONS_MAX).contains(&usize::from(self.count)), Malformed::Entries) }
+}
+
+/// An order to be changed: `0 order u64, 8 persistence u8, 9 zero`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct UpdateEntry {
+    /// Which order.
+    pub order: OrderId,
+    /// [`Persistence`].
+    pub persistence: u8,
+    /// Zero.
+    pub zero: [u8; 7],
+}
+
 /// Names behind a body, in order.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a>(&'a [u8]);
@@ -2145,7 +2558,7 @@ impl<T> Copy for Entries<'_, T> {}
 
 impl<'a, T: FromBytes + 'a> Entries<'a, T> {
     /// The entries.
-    pub fn iter(self) -> impl ExactSizeIterator<Item = T> + 'a {
+    pub fn iter(self) -> impl ExactSizeIterator<Item = T> + Clone + 'a {
         let entry = |bytes| T::read_from_bytes(bytes).expect("cut to its size");
         self.0.chunks_exact(size_of::<T>()).map(entry)
     }
@@ -2203,6 +2616,9 @@ command! {
     SetPrices(PriceEntry), FeedHeartbeat, FeedGap, FeedRecovered, FeedRecovering,
     OpenAccount, Deposit, Withdraw, Place, AcceptOffer, DeclineOffer, Resolve,
     PlaceTicket(LegEntry), CashOut, SetAutoCashOut, SetOwnLimit, ExcludeSelf,
+    SetExchange(BandEntry), SetDiscount, LapseOrders,
+    PlaceOrders(OrderEntry), CancelOrders(CancelEntry), ReplaceOrders(ReplaceEntry),
+    UpdateOrders(UpdateEntry),
 }
 
 /// Splits what follows the header into the body and its entries; the rest has to be zero.
@@ -2259,6 +2675,20 @@ impl Command<'_> {
                 })
             }
             Command::PublishRules(_, sets) => sets.iter().try_for_each(|set| set.check()),
+            Command::SetExchange(body, bands) => {
+                is(ladder_of(body, *bands).is_some(), Malformed::Price)
+            }
+            Command::PlaceOrders(_, orders) => orders.iter().try_for_each(|order| order.check()),
+            Command::CancelOrders(_, orders) => {
+                orders.iter().try_for_each(|order| is(0 <= order.by.0, Malformed::Amount))
+            }
+            Command::ReplaceOrders(_, orders) => {
+                orders.iter().try_for_each(|order| is(order.zero == 0, Malformed::NotZero))
+            }
+            Command::UpdateOrders(_, orders) => orders.iter().try_for_each(|order| {
+                zeros(&order.zero)?;
+                is(Persistence::from_code(order.persistence).is_some(), Malformed::Choice)
+            }),
             _ => Ok(()),
         }
     }
@@ -2407,6 +2837,76 @@ pub mod build {
         Ok(wire::slots(header, &AnswerReferral { count, ..body }, prices.as_bytes()))
     }
 
+    /// Gives an exchange market its terms; `body.bands` is set from the bands.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for more than [`betring_pricing::BANDS_MAX`].
+    pub fn set_exchange(
+        header: Header,
+        body: SetExchange,
+        bands: &[BandEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        is(bands.len() <= betring_pricing::BANDS_MAX, Malformed::Entries)?;
+        let count = u16::try_from(bands.len()).map_err(|_| Malformed::Entries)?;
+        Ok(wire::slots(header, &SetExchange { bands: count, ..body }, bands.as_bytes()))
+    }
+
+    /// Places orders; `body.count` is set from the entries.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for none or more than [`INSTRUCTIONS_MAX`].
+    pub fn place_orders(
+        header: Header,
+        body: PlaceOrders,
+        orders: &[OrderEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        is((1..=INSTRUCTIONS_MAX).contains(&orders.len()), Malformed::Entries)?;
+        let count = u16::try_from(orders.len()).map_err(|_| Malformed::Entries)?;
+        Ok(wire::slots(header, &PlaceOrders { count, ..body }, orders.as_bytes()))
+    }
+
+    /// Cancels orders; `body.count` is set from the entries: none cancels all that wait.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for more than [`INSTRUCTIONS_MAX`].
+    pub fn cancel_orders(
+        header: Header,
+        body: CancelOrders,
+        orders: &[CancelEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        is(orders.len() <= INSTRUCTIONS_MAX, Malformed::Entries)?;
+        let count = u16::try_from(orders.len()).map_err(|_| Malformed::Entries)?;
+        Ok(wire::slots(header, &CancelOrders { count, ..body }, orders.as_bytes()))
+    }
+
+    /// Replaces orders; `body.count` is set from the entries.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for none or more than [`REPLACEMENTS_MAX`].
+    pub fn replace_orders(
+        header: Header,
+        body: ReplaceOrders,
+        orders: &[ReplaceEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        is((1..=REPLACEMENTS_MAX).contains(&orders.len()), Malformed::Entries)?;
+        let count = u16::try_from(orders.len()).map_err(|_| Malformed::Entries)?;
+        Ok(wire::slots(header, &ReplaceOrders { count, ..body }, orders.as_bytes()))
+    }
+
+    /// Changes orders; `body.count` is set from the entries.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for none or more than [`INSTRUCTIONS_MAX`].
+    pub fn update_orders(
+        header: Header,
+        body: UpdateOrders,
+        orders: &[UpdateEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        is((1..=INSTRUCTIONS_MAX).contains(&orders.len()), Malformed::Entries)?;
+        let count = u16::try_from(orders.len()).map_err(|_| Malformed::Entries)?;
+        Ok(wire::slots(header, &UpdateOrders { count, ..body }, orders.as_bytes()))
+    }
+
     /// Publishes a set of rules.
     pub fn publish_rules(header: Header, body: PublishRules, set: &Ruleset) -> Vec<Slot> {
         wire::slots(header, &body, set.as_bytes())
@@ -2433,6 +2933,10 @@ const _: () = assert!(HEADER + 64 + size_of::<LegEntry>() * LEGS_MAX <= SLOTS_MA
 const _: () = assert!(HEADER + 64 + NAME * (1 + SELECTIONS_MAX) <= SLOTS_MAX * SLOT);
 const _: () = assert!(HEADER + 64 + size_of::<PriceEntry>() * SELECTIONS_MAX <= SLOTS_MAX * SLOT);
 const _: () = assert!(SELECTIONS_MAX <= 4 * 64);
+const _: () = assert!(size_of::<OrderEntry>() == 48);
+const _: () = assert!(HEADER + 64 + size_of::<OrderEntry>() * INSTRUCTIONS_MAX <= SLOTS_MAX * SLOT);
+// Which of them was refused is told in one byte.
+const _: () = assert!(INSTRUCTIONS_MAX <= u8::MAX as usize);
 const _: () = assert!(size_of::<PriceEntry>() == 12 && size_of::<ResultEntry>() == 16);
 // Money and Stake are bounded so that every sum in a market fits: see `risk.rs`.
 const _: () = assert!(Stake::MAX.money().minor() <= Money::MAX.minor());

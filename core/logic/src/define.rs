@@ -82,11 +82,18 @@ impl<R: Rules> State<R> {
         if market.status.after(MarketStep::Close).is_none() {
             return Err(self.no(Reject::NotAllowed));
         }
+        let exchange = self.exchange.market(index).is_some();
+        if exchange && market.job.is_some() {
+            return Err(self.no(Reject::NotAllowed));
+        }
+        let (id, delay, in_play) = (body.market, body.delay, body.in_play);
+        events.push(&InPlayChanged { market: id, delay, in_play, zero: [0; 7] });
+        if exchange {
+            self.turn_in_play(index, body, events);
+        }
         let market = &mut self.markets[index as usize];
         market.in_play = body.in_play == 1;
         market.delay = body.delay;
-        let (market, delay, in_play) = (body.market, body.delay, body.in_play);
-        events.push(&InPlayChanged { market, delay, in_play, zero: [0; 7] });
         Ok(Answer::done(self.seq, body.market.raw()))
     }
 
@@ -154,6 +161,7 @@ impl<R: Rules> State<R> {
 
         reserve_touched(&mut self.bets, to.bets as usize, Bet::filler());
         reserve_touched(&mut self.legs, to.legs as usize, Leg::filler());
+        self.exchange.grow(&to);
         self.windows.grow(to.markets);
         self.timers.reserve_exact(self.timers_max() - self.timers.len());
         self.auto_queue.reserve_exact(to.markets as usize - self.auto_queue.len());
@@ -280,7 +288,9 @@ impl<R: Rules> State<R> {
                 Some(_) => (),
             }
         }
-        if body.kind != MarketKind::Fixed as u8 {
+        let exchange = body.kind == MarketKind::Exchange as u8;
+        // No house stands behind it that would pay places, or take a probe's bet.
+        if exchange && (body.each_way != EachWayOffer::No as u8 || body.canary == 1) {
             return Err(self.no(Reject::NotAllowed));
         }
         let room = self.markets.len() < self.capacities.markets as usize;
@@ -314,6 +324,7 @@ impl<R: Rules> State<R> {
             places: body.places,
             fraction: PlaceFraction::new(body.place_num, body.place_den),
             canary: body.canary == 1,
+            exchange,
             ..Market::filler()
         };
         let index = match self.free_markets.pop() {
@@ -387,6 +398,10 @@ impl<R: Rules> State<R> {
 
     pub(crate) fn open_market(&mut self, body: &OpenMarket, events: &mut Events) -> Decided {
         let (index, status) = self.market_step(body.market, MarketStep::Open)?;
+        // Without terms there is no book.
+        if self.markets[index as usize].exchange && self.exchange.market(index).is_none() {
+            return Err(self.no(Reject::InvalidMarketId));
+        }
         self.markets[index as usize].opened_in = self.epoch;
         self.set_status(index, status, events);
         Ok(Answer::done(self.seq, body.market.raw()))
@@ -428,6 +443,7 @@ impl<R: Rules> State<R> {
         if market.status.after(MarketStep::Close).is_none() {
             return Err(self.no(Reject::NotAllowed));
         }
+        self.may_withdraw(index, body)?;
         let place = market.first + u32::from(body.selection.0);
         let withdrawn = body.withdrawn == 1;
         let (in_force, _) = self.price_in_force(market, &self.selections[place as usize]);
@@ -467,6 +483,9 @@ impl<R: Rules> State<R> {
         });
         // What does not run is in no feed's prices any more.
         self.look_at_drift(index, body.selection, events);
+        if self.exchange.market(index).is_some() {
+            return Ok(self.withdraw_runner(index, body, events));
+        }
         Ok(Answer::done(self.seq, body.market.raw()))
     }
 

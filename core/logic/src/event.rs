@@ -14,7 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// Bytes of an event's header.
 pub const EVENT_HEADER: usize = 8;
 /// Bytes of the longest record's events: with the longest command (16 KiB) it stays within 128 KiB.
-pub const EVENTS_MAX: usize = 96 * 1024;
+pub const EVENTS_MAX: usize = 104 * 1024;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -54,6 +54,14 @@ choice! {
         WalletIn = 11,
         /// It goes out to the external wallet.
         WalletOut = 12,
+        /// What an account may lose in an exchange market goes into escrow, or comes back.
+        Exposure = 13,
+        /// What an account won or lost in an exchange market.
+        Net = 14,
+        /// Commission on what it won.
+        Commission = 15,
+        /// What the house won between selections, and what rounding left.
+        Residue = 16,
     }
 }
 
@@ -86,6 +94,52 @@ choice! {
         CashOut = 3,
         /// The external wallet's confirmation that it holds the stake.
         Wallet = 4,
+    }
+}
+
+choice! {
+    /// How an order was matched.
+    Match {
+        /// With another order.
+        Direct = 1,
+        /// With the house, which met orders on all other selections for it.
+        Crossed = 2,
+        /// With the house, for such an order.
+        Leg = 3,
+        /// At the starting price.
+        Starting = 4,
+    }
+}
+
+choice! {
+    /// Why less of an order waits.
+    Cut {
+        /// Its customer cancelled it.
+        Cancelled = 1,
+        /// It met an order of its own account.
+        SelfMatch = 2,
+        /// It would have had more fills than a request may.
+        FillLimit = 3,
+        /// There was a better price than its limit, which it did not want.
+        Improvement = 4,
+        /// Fill or kill: so much was not to be had at once.
+        Killed = 5,
+        /// Its market had another version than the customer saw.
+        Version = 6,
+        /// Its market was suspended or closed while it waited for its delay.
+        Suspended = 7,
+        /// Its market turned in-play.
+        InPlay = 8,
+        /// The market's orders were made to lapse.
+        Swept = 9,
+        /// At the starting price nobody was left to match it, or its limit was not met.
+        StartingPrice = 10,
+        /// A runner was withdrawn, and what was laid before is off.
+        NonRunner = 11,
+        /// Its own selection was withdrawn.
+        Withdrawn = 12,
+        /// The result of its market is in.
+        Result = 13,
     }
 }
 
@@ -184,6 +238,12 @@ choice! {
         Rollback = 3,
         /// Voids the bets of a window, or takes that back.
         Cancel = 4,
+        /// An exchange market turns in-play: what does not persist lapses, starting prices are made.
+        Turn = 5,
+        /// Orders of an exchange market lapse.
+        Lapse = 6,
+        /// A runner of an exchange market was withdrawn: its bets are void, the others' odds are cut.
+        NonRunner = 7,
     }
 }
 
@@ -220,6 +280,13 @@ choice! {
         Promotions = 5,
         /// The other side of everything that probes do: no money report counts it.
         Probes = 6,
+        /// Between those who lose in an exchange market and those who win: nothing once all are settled.
+        Clearing = 7,
+        /// What standing between selections of exchange markets brought; it loses nothing as long as no runner is
+        /// withdrawn.
+        Crossing = 8,
+        /// Commission on winnings in exchange markets.
+        Commission = 9,
     }
 }
 
@@ -1255,6 +1322,207 @@ events! {
         mode: u8,
         /// Zero.
         zero: [u8; 7],
+    }
+    /// An exchange market has its terms. They stand in the command.
+    ExchangeSet = 60 [24] {
+        /// The market.
+        market: MarketId,
+        /// How many prices its ladder has.
+        levels: u32,
+        /// ISO 4217 number.
+        currency: u16,
+        /// Of net winnings, in ten-thousandths.
+        commission: u16,
+        /// [`crate::command::LadderKind`].
+        ladder: u8,
+        /// The flags of [`crate::command::SetExchange`].
+        flags: u8,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// What is taken off an account's commission.
+    DiscountSet = 61 [16] {
+        /// The account.
+        account: AccountId,
+        /// In ten-thousandths of the commission.
+        discount: u16,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// An order was placed: all of it waits, for its delay or a moment.
+    OrderPlaced = 62 [80] {
+        /// The order.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+        /// The backer's stake; of a lay at the starting price the liability.
+        size: Minor,
+        /// Until when it waits for its delay; 0: it does not.
+        until: Timestamp,
+        /// At least so much at once; 0: it is not fill or kill.
+        min_fill: Minor,
+        /// As in the command.
+        reference: u128,
+        /// The worst price that will do, in ten-thousandths; 0 without.
+        limit_e4: u32,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// [`crate::book::Side`].
+        side: u8,
+        /// [`crate::command::OrderKind`].
+        kind: u8,
+        /// [`crate::command::Persistence`].
+        persistence: u8,
+        /// Its place in the request, from 0.
+        number: u8,
+        /// The flags of [`crate::command::OrderEntry`].
+        flags: u8,
+        /// [`crate::book::SelfMatch`].
+        self_match: u8,
+        /// Zero.
+        zero: [u8; 4],
+    }
+    /// The delay of an order is over: it met what is there.
+    OrderBegan = 63 [16] {
+        /// The order.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+    }
+    /// Of an order so much was matched.
+    OrderMatched = 64 [56] {
+        /// The order that was there.
+        order: OrderId,
+        /// The order that came, or for which the house came; none at the starting price.
+        taker: OrderId,
+        /// In which market.
+        market: MarketId,
+        /// The backer's stake, in minor units.
+        stake: Minor,
+        /// What the order that was there still wants.
+        left: Minor,
+        /// The price, in ten-thousandths.
+        price_e4: u32,
+        /// Which selection.
+        selection: SelectionIndex,
+        /// [`crate::book::Side`] of the order that was there.
+        side: u8,
+        /// [`Match`]. Of one that was crossed the order that came is told as the one that was there.
+        how: u8,
+        /// Whose the order that was there is.
+        account: AccountId,
+    }
+    /// Less of an order waits, and was not matched.
+    OrderCut = 65 [32] {
+        /// The order.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// By how much.
+        by: Minor,
+        /// [`Cut`].
+        why: u8,
+        /// Zero.
+        zero: [u8; 7],
+    }
+    /// An order is of another kind, or what becomes of it in-play is something else.
+    OrderChanged = 66 [32] {
+        /// The order.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// What waits of it, as its kind counts it.
+        left: Minor,
+        /// [`crate::command::OrderKind`].
+        kind: u8,
+        /// [`crate::command::Persistence`].
+        persistence: u8,
+        /// Zero.
+        zero: [u8; 6],
+    }
+    /// What an account may lose in an exchange market is in escrow.
+    ExposureHeld = 67 [24] {
+        /// Whose.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+        /// All of it.
+        held: Minor,
+    }
+    /// A selection has its starting price.
+    StartingPrice = 68 [32] {
+        /// The market.
+        market: MarketId,
+        /// What is matched at it, in minor units of the backers' stakes.
+        matched: Minor,
+        /// The price, in ten-thousandths; 0: nothing could be matched.
+        price_e4: u32,
+        /// The selection.
+        selection: SelectionIndex,
+        /// Zero.
+        zero: [u8; 10],
+    }
+    /// What was matched of an order returns less, or nothing: a runner was withdrawn.
+    OrderReduced = 69 [48] {
+        /// The order.
+        order: OrderId,
+        /// Whose.
+        account: AccountId,
+        /// What a winner returned before, in ten-thousandths of a minor unit.
+        before_e4: i128,
+        /// What it returns now; 0: the bet is void.
+        after_e4: i128,
+    }
+    /// What an account has in an exchange market is settled: its first settlement, or the next after a reversal.
+    PositionSettled = 70 [48] {
+        /// Whose.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+        /// The job that did it.
+        job: JobId,
+        /// What it won in the market, below zero what it lost.
+        net: Minor,
+        /// What is taken of it.
+        commission: Minor,
+        /// Which version of the market's result.
+        settlement: u32,
+        /// Which settlement of the position, from 1.
+        version: u32,
+    }
+    /// A settlement of a position is taken back.
+    PositionReversed = 71 [48] {
+        /// Whose.
+        account: AccountId,
+        /// In which market.
+        market: MarketId,
+        /// The job that did it.
+        job: JobId,
+        /// What it had won, below zero lost.
+        net: Minor,
+        /// What had been taken of it.
+        commission: Minor,
+        /// Which settlement of the position.
+        version: u32,
+        /// Zero.
+        zero: u32,
+    }
+    /// All positions of an exchange market are settled, or none is any more: what is left over is the house's.
+    ExchangeCleared = 72 [40] {
+        /// The market.
+        market: MarketId,
+        /// The job that did it.
+        job: JobId,
+        /// What the house won between selections.
+        crossing: Minor,
+        /// What rounding left.
+        residue: Minor,
+        /// ISO 4217 number.
+        currency: u16,
+        /// Zero.
+        zero: [u8; 6],
     }
     /// A run began: what holds from here on stands in the command.
     RunBegan = 25 [8] {

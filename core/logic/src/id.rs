@@ -216,6 +216,10 @@ handle!(
     /// A bet, from its offer or acceptance on.
     BetId, "B"
 );
+handle!(
+    /// An order of an exchange market.
+    OrderId, "O"
+);
 
 /// A handle that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -38,6 +38,8 @@ pub(crate) struct Account {
     pub(crate) may_win: i128,
     /// The stakes of its bets that are held in its wallet at a bound price.
     pub(crate) held: i128,
+    /// What is taken off its commission, in ten-thousandths.
+    pub(crate) discount: u16,
 }
 
 /// The house's accounts in one currency. Their sum with all customers' balances is zero.
@@ -64,6 +66,7 @@ impl Account {
             limited: NONE,
             may_win: 0,
             held: 0,
+            discount: 0,
         }
     }
 
@@ -175,7 +178,7 @@ impl Ledger {
         }
     }
 
-    /// The only place where money moves; its currency.
+    /// Money of an account moves; its currency.
     #[expect(clippy::too_many_arguments, reason = "one line of a ledger has as many columns")]
     pub(crate) fn post_both(
         &mut self,
@@ -187,8 +190,35 @@ impl Ledger {
         bet: BetId,
         events: &mut Events,
     ) -> u16 {
-        assert!(0 < amount, "a transfer moves something");
         let book = self.accounts[account as usize].currency;
+        self.post_in(book, from, to, amount, why, bet, events)
+    }
+
+    /// Money moves between the house's own accounts in a currency.
+    pub(crate) fn post_between(
+        &mut self,
+        book: u8,
+        from: Side,
+        to: Side,
+        amount: i64,
+        why: TransferWhy,
+        events: &mut Events,
+    ) {
+        self.post_in(book, from, to, amount, why, BetId::NONE, events);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one line of a ledger has as many columns")]
+    fn post_in(
+        &mut self,
+        book: u8,
+        from: Side,
+        to: Side,
+        amount: i64,
+        why: TransferWhy,
+        bet: BetId,
+        events: &mut Events,
+    ) -> u16 {
+        assert!(0 < amount, "a transfer moves something");
         let currency = self.books[usize::from(book)].currency.numeric();
         let from = self.post(book, from, -amount, currency);
         let to = self.post(book, to, amount, currency);

@@ -27,6 +27,7 @@ mod cashout;
 mod check;
 mod define;
 mod digest;
+mod exchange;
 mod factors;
 mod feed;
 mod grid;
@@ -56,6 +57,7 @@ mod waiting;
 
 pub use bet::{BetState, BetStep};
 pub use digest::Digest;
+pub use exchange::{ORDERS_WAITING_MAX, OrderState, OrderStep, OrderView, PositionView, Sizes};
 pub use limits::OwnLimitView;
 pub use market::MarketStep;
 pub use read::{

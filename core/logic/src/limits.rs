@@ -128,6 +128,16 @@ fn moved(from: Side, to: Side, amount: i64, why: TransferWhy, again: bool) -> Op
             Some(Moved { lost: -amount, ..nothing })
         }
         TransferWhy::Reverse if own(from) => Some(Moved { lost: amount, ..nothing }),
+        // On an exchange a customer has staked what was ever held for him, and lost what is held or taken.
+        TransferWhy::Exposure if matches!(from, Side::Customer(_)) => {
+            Some(Moved { staked: amount, lost: amount, ..nothing })
+        }
+        TransferWhy::Exposure | TransferWhy::Net | TransferWhy::Commission if own(from) => {
+            Some(Moved { lost: amount, ..nothing })
+        }
+        TransferWhy::Exposure | TransferWhy::Net | TransferWhy::Commission if own(to) => {
+            Some(Moved { lost: -amount, ..nothing })
+        }
         TransferWhy::Deposit
         | TransferWhy::Withdraw
         | TransferWhy::Stake
@@ -139,7 +149,11 @@ fn moved(from: Side, to: Side, amount: i64, why: TransferWhy, again: bool) -> Op
         | TransferWhy::Adjust
         | TransferWhy::Bonus
         | TransferWhy::WalletIn
-        | TransferWhy::WalletOut => None,
+        | TransferWhy::WalletOut
+        | TransferWhy::Exposure
+        | TransferWhy::Net
+        | TransferWhy::Commission
+        | TransferWhy::Residue => None,
     }
 }
 

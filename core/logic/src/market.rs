@@ -94,7 +94,7 @@ impl MarketStatus {
 pub(crate) struct Job {
     pub(crate) id: JobId,
     pub(crate) kind: JobKind,
-    /// The next leg to handle.
+    /// The next leg to handle, or of an exchange market the next order or position.
     pub(crate) cursor: u32,
     /// Legs handled so far.
     pub(crate) bets: u64,
@@ -161,6 +161,8 @@ pub(crate) struct Market {
     pub(crate) drift_since: Timestamp,
     /// For probes only.
     pub(crate) canary: bool,
+    /// Its bets meet each other, not the house.
+    pub(crate) exchange: bool,
 }
 
 impl Market {
@@ -239,6 +241,7 @@ impl Market {
             drifted: 0,
             drift_since: Timestamp(0),
             canary: false,
+            exchange: false,
         }
     }
 }

@@ -447,6 +447,9 @@ impl<R: Rules> State<R> {
         if canary && !synthetic {
             return Err(self.no(Reject::AccountKind));
         }
+        if self.find_market(wanted.market).is_some_and(|(_, market)| market.exchange) {
+            return Err(self.no(Reject::InvalidMarketId));
+        }
         let market = self.open_for_bets(wanted.market, wanted.selection)?;
         let quote = match wanted.given.price() {
             None => self.quote_in_force(market, wanted.selection)?,

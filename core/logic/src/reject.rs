@@ -242,6 +242,58 @@ rejects! {
     /// A dense table is full.
     Full = 86, "This is not available.",
         "the table is full: raise its capacity at the next start";
+
+    /// The market is not of the kind that this is for.
+    InvalidMarketId = 87, "This is not available here.",
+        "an order for a market that is no exchange market or has no terms yet, a bet against the house on one that is, or \
+         an order of another market";
+    /// The version of the market is one that it never had.
+    InvalidMarketVersion = 88, "We could not read this request.",
+        "the market's version is below the one that the request names: take it from the market's data";
+    /// The market has no starting prices, or not any more.
+    MarketNotOpenForBspBetting = 89, "Bets at the starting price are not available here.",
+        "the market has no starting prices, or is in-play";
+    /// The limit is not a price of the market's ladder.
+    InvalidOdds = 90, "These odds are not available here.",
+        "the limit is not on the market's ladder: the detail says of which order";
+    /// The stake, or the liability, is too small, or its size does not come out.
+    InvalidBetSize = 91, "The stake is not possible here.",
+        "below the market's smallest stake and payout, or liability, or above the largest stake: the answer carries the \
+         smallest, the detail says of which order";
+    /// The profit in whole units is too far from the exact one.
+    InvalidProfitRatio = 92, "The stake is not possible at these odds.",
+        "in whole minor units the profit would be more than 20 % below the exact one, or more than 25 % above: choose a \
+         larger stake, or cancel the whole order";
+    /// At least so much was to be filled, and that is more than the order, or no fill or kill.
+    InvalidMinFillSize = 93, "We could not read this order.",
+        "the minimum fill is above the size, or the order is not fill or kill";
+    /// An order at the starting price is never in the book.
+    UnexpectedPersistenceType = 94, "We could not read this order.",
+        "a persistence with an order at the starting price: say Lapse";
+    /// Fill or kill and something that waits.
+    TimeInForceConflict = 95, "We could not read this order.",
+        "fill or kill with a persistence, or with an order at the starting price";
+    /// The orders cannot be told apart, or one is named twice.
+    DuplicateBetIds = 96, "We could not read this request.",
+        "one order is named twice in a request";
+    /// No such order, or another account's.
+    InvalidBetId = 97, "We do not know this order.",
+        "no order of the account has this handle, or it has left memory";
+    /// Nothing of the order waits any more.
+    BetTakenOrLapsed = 98, "This order is already matched, cancelled or lapsed.",
+        "nothing of the order waits: look at its sizes";
+    /// The order waits for the end of its delay.
+    BetInProgress = 99, "This order is being placed; please try again in a moment.",
+        "the order waits for the end of the bet delay: repeat with a new key after it";
+    /// The same price, or none that can be changed.
+    InvalidPriceEdit = 100, "This order cannot be changed so.",
+        "an order is replaced at another limit than it has, and one without a limit cannot be";
+    /// Nothing would change.
+    NoActionRequired = 101, "Nothing is to be done.",
+        "nothing waits that could be cancelled, or it is so already";
+    /// The account has as many orders waiting as it may.
+    TooManyOrders = 102, "You have too many orders waiting here.",
+        "more orders of the account would wait in this market than may: cancel some";
 }
 
 impl Reject {

@@ -9,6 +9,7 @@ use crate::answer::Answer;
 use crate::bet::{BetState, NONE};
 use crate::command::*;
 use crate::event::*;
+use crate::exchange::{outcomes_of, running};
 use crate::id::*;
 use crate::ledger::{BALANCE_MAX, Side};
 use crate::market::MarketStep;
@@ -137,6 +138,15 @@ impl<R: Rules> State<R> {
         if u64::from(market.winners) * BILLION + ROUNDED < shares {
             return Err(self.no(Reject::TooManyWinners));
         }
+        // What an account may lose was held for exactly as many winners; and money has whole parts.
+        let first = market.first;
+        let runs = entries.iter().map(|entry| {
+            let place = first + u32::from(entry.selection.0);
+            running(entry, self.selections[place as usize].withdrawn)
+        });
+        if market.exchange && outcomes_of(runs, market.winners).is_none() {
+            return Err(self.no(Reject::NotAllowed));
+        }
         let certainty = if body.certainty == 0 { 2 } else { body.certainty };
         let set = self.rulesets.last().expect("there is a first set of rules");
         let known = body.source != Timestamp(0) && market.result_source != Timestamp(0);
@@ -153,7 +163,6 @@ impl<R: Rules> State<R> {
         }
 
         // From here on nothing can fail.
-        let first = market.first;
         let same = has_result
             && entries.iter().all(|entry| {
                 let place = first + u32::from(entry.selection.0);
@@ -234,7 +243,8 @@ impl<R: Rules> State<R> {
         let Some((index, market)) = self.find_market(body.market) else {
             return Err(self.no(Reject::MarketUnknown));
         };
-        if market.status == MarketStatus::Archiving {
+        // Orders of an exchange are void with their runner, or by the result.
+        if market.status == MarketStatus::Archiving || market.exchange {
             return Err(self.no(Reject::NotAllowed));
         }
         let from = if body.from.0 == 0 { Timestamp::MIN } else { body.from };

@@ -1,7 +1,9 @@
 //! How much memory capacities take, about: asked before a run begins, so that nothing ends for want of it.
 
 use crate::bet::{Bet, Leg};
+use crate::book::{LEVEL_BYTES, Order, Stand};
 use crate::command::{Capacities, Limits};
+use crate::exchange::{OrderRow, Position};
 use crate::feed::Feed;
 use crate::group::Group;
 use crate::idempotency::Entry;
@@ -13,7 +15,7 @@ use crate::wire::Name;
 impl Capacities {
     /// The bytes that a state needs for each of them, by its name: no more than there will be, and no
     /// less than half of that.
-    pub fn bytes(&self) -> [(&'static str, u64); 12] {
+    pub fn bytes(&self) -> [(&'static str, u64); 16] {
         let take = |count: u32, each: usize| u64::from(count).saturating_mul(each as u64);
         // A table keeps at least two places of eight bytes for each.
         let found = 16;
@@ -35,6 +37,11 @@ impl Capacities {
             ("quarantined", take(self.quarantined, 32)),
             ("legs", take(self.legs, size_of::<Leg>())),
             ("limited", take(self.limited, size_of::<Limited>())),
+            ("orders", take(self.orders, size_of::<OrderRow>() + size_of::<Order>())),
+            ("positions", take(self.positions, size_of::<Position>() + found)),
+            ("stands", take(self.stands, size_of::<Stand>() + 4)),
+            // Both sides of a book, and what was traded; two sums of a starting price.
+            ("levels", take(self.levels, 2 * LEVEL_BYTES + 3 * size_of::<i64>())),
         ]
     }
 }

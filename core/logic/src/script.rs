@@ -3,6 +3,7 @@
 #![doc = include_str!("../../../docs/script.md")]
 
 mod desk;
+mod exchange;
 mod feeds;
 mod limits;
 mod tickets;
@@ -125,6 +126,7 @@ pub struct Runner<R: Rules = HouseRules> {
     groups: BTreeMap<String, GroupId>,
     fixtures: BTreeMap<String, FixtureId>,
     bets: Vec<BetId>,
+    orders: Vec<OrderId>,
     jobs: Vec<u64>,
     /// Of every market that the script defined: its feed and the names of its selections.
     shapes: BTreeMap<String, (FeedId, Vec<String>)>,
@@ -209,6 +211,10 @@ impl<R: Rules> Runner<R> {
                 currencies: 4,
                 groups: 8,
                 limited: 16,
+                orders: 512,
+                positions: 64,
+                stands: 512,
+                levels: 1 << 17,
                 quarantined: 8,
                 legs: 4096,
             },
@@ -223,6 +229,7 @@ impl<R: Rules> Runner<R> {
             groups: BTreeMap::new(),
             fixtures: BTreeMap::new(),
             bets: Vec::new(),
+            orders: Vec::new(),
             jobs: Vec::new(),
             shapes: BTreeMap::new(),
             verb: String::new(),
@@ -397,6 +404,15 @@ impl<R: Rules> Runner<R> {
                 let why = answer.pending_why().map_or_else(String::new, |why| format!(", {why}"));
                 format!("pending {} until @{}{why}", bet(), answer.until().since(START))
             }
+            AnswerKind::Ordered => {
+                let until = answer.until();
+                let waits = until.0 != 0;
+                let until =
+                    if waits { format!(", until @{}", until.since(START)) } else { String::new() };
+                let id = OrderId::from_raw(answer.id);
+                let said = answer.to_string().replacen(&id.to_string(), &self.order_label(id), 1);
+                format!("{said}{until}")
+            }
             AnswerKind::Started => match self.jobs.iter().position(|j| *j == answer.id) {
                 Some(at) => format!("started J{}", at + 1),
                 None => answer.to_string(),
@@ -480,6 +496,9 @@ impl<R: Rules> Runner<R> {
         let before = desk.state().seq();
         let reply = desk.ask(now, &bytes)?;
         let sequenced = before != desk.state().seq();
+        let last = desk.records().last().filter(|_| sequenced);
+        let events = last.map(|record| record.events.clone()).unwrap_or_default();
+        self.learn_orders(&events);
         self.last_sequenced = sequenced;
         let id = reply.answer.id;
         match reply.answer.kind() {

@@ -54,8 +54,11 @@ impl<R: Rules> State<R> {
     }
 
     fn begin_job(&mut self, index: u32, id: JobId, kind: JobKind, events: &mut Events) {
-        let market = &mut self.markets[index as usize];
-        market.job = Some(Job { id, kind, cursor: market.head, bets: 0, steps: 0 });
+        let cursor = match self.exchange.market(index) {
+            Some(_) => self.begin_exchange_job(index, kind),
+            None => self.markets[index as usize].head,
+        };
+        self.markets[index as usize].job = Some(Job { id, kind, cursor, bets: 0, steps: 0 });
         let market = self.market_id(index);
         events.push(&JobStarted { job: id, market, kind: kind as u8, zero: [0; 7] });
     }
@@ -67,6 +70,7 @@ impl<R: Rules> State<R> {
         self.steps += 1;
         let mut left = u32::from(budget);
         left -= self.end_due_waits(left, events);
+        left -= self.end_delays(left, events);
         for turn in 0..3 {
             left -= match (self.steps + turn) % 3 {
                 0 => self.forget_keys(left, events),
@@ -101,19 +105,27 @@ impl<R: Rules> State<R> {
             let Some(index) = self.working.pop_front() else { break };
             let mut job = self.markets[index as usize].job.expect("a working market has a job");
             job.steps += 1;
-            while 0 < left && job.cursor != NONE {
+            let on_exchange = self.exchange.market(index).is_some();
+            if on_exchange {
+                left = self.work_on_exchange(index, &mut job, left, events);
+            }
+            while 0 < left && !on_exchange && job.cursor != NONE {
                 let at = job.cursor;
                 job.cursor = self.legs[at as usize].next;
                 let units = match job.kind {
                     JobKind::Archive => self.archive_leg(at),
-                    JobKind::Settle | JobKind::Rollback | JobKind::Cancel => {
-                        self.bring_news(at, job.id, events)
-                    }
+                    JobKind::Settle
+                    | JobKind::Rollback
+                    | JobKind::Cancel
+                    | JobKind::Turn
+                    | JobKind::Lapse
+                    | JobKind::NonRunner => self.bring_news(at, job.id, events),
                 };
                 job.bets += 1;
                 left = left.saturating_sub(units);
             }
-            if job.cursor == NONE {
+            let over = !on_exchange || self.exchange_is_done(index, &job);
+            if job.cursor == NONE && over {
                 // Ending costs a unit too, so that many empty markets cannot end in one turn.
                 left = left.saturating_sub(1);
                 self.markets[index as usize].job = None;
@@ -541,6 +553,9 @@ impl<R: Rules> State<R> {
             kind: job.kind as u8,
             zero: [0; 7],
         });
+        if self.exchange.market(index).is_some() {
+            self.end_exchange_job(index, &job, events);
+        }
         let market = &mut self.markets[index as usize];
         if let Some((id, kind)) = market.queued.take() {
             self.begin_job(index, id, kind, events);
@@ -570,6 +585,7 @@ impl<R: Rules> State<R> {
     }
 
     fn free_market(&mut self, index: u32) {
+        self.forget_exchange(index);
         let market = self.markets[index as usize];
         let hash = self.name_hash(&self.market_names[index as usize]);
         self.market_table.remove(hash, index);

@@ -14,6 +14,7 @@ use crate::command::{
 };
 use crate::digest::{Digest, Digester, Running};
 use crate::event::{FeedStatus, HouseAccount, JobKind, MarketStatus};
+use crate::exchange::ExchangeImage;
 use crate::feed::Feed;
 use crate::group::Group;
 use crate::id::*;
@@ -93,6 +94,7 @@ struct Image {
     working: Vec<u32>,
     auto_queue: Vec<u32>,
     keys: Vec<BucketRow>,
+    exchange: ExchangeImage,
 }
 
 /// Which owners suspend a level, and since when offers are off.
@@ -150,6 +152,7 @@ struct AccountRow {
     percent: u32,
     excluded: i64,
     limited: u32,
+    discount: u16,
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -164,7 +167,7 @@ struct LimitedRow {
 #[derive(Archive, Serialize, Deserialize)]
 struct BookRow {
     currency: u16,
-    house: [i128; 6],
+    house: [i128; 9],
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -204,6 +207,7 @@ struct MarketRow {
     drifted: u16,
     drift_since: i64,
     canary: bool,
+    exchange: bool,
 }
 
 /// Price, received, as of, delay, generation.
@@ -320,7 +324,7 @@ struct KeyRow {
     sealed: bool,
 }
 
-const _: () = assert!(HouseAccount::ALL.len() == 6 && size_of::<Answer>() == 64);
+const _: () = assert!(HouseAccount::ALL.len() == 9 && size_of::<Answer>() == 64);
 
 /// Why bytes are not a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -354,13 +358,13 @@ impl std::fmt::Display for ImageError {
 
 impl std::error::Error for ImageError {}
 
-type Read<T> = Result<T, ImageError>;
+pub(crate) type Read<T> = Result<T, ImageError>;
 
-fn content<T>(value: Option<T>, what: &'static str) -> Read<T> {
+pub(crate) fn content<T>(value: Option<T>, what: &'static str) -> Read<T> {
     value.ok_or(ImageError::Content(what))
 }
 
-fn holds(good: bool, what: &'static str) -> Read<()> {
+pub(crate) fn holds(good: bool, what: &'static str) -> Read<()> {
     content(good.then_some(()), what)
 }
 
@@ -501,6 +505,7 @@ impl<R: Rules> State<R> {
             working: self.working.iter().copied().collect(),
             auto_queue: self.auto_queue.iter().copied().collect(),
             keys: self.keys.buckets().map(bucket_row).collect(),
+            exchange: self.exchange.image(),
         }
     }
 
@@ -582,12 +587,14 @@ impl<R: Rules> State<R> {
             blocks.clone_from(kept);
         }
         state.check_bounds(&capacities)?;
+        state.put_exchange_back(&image.exchange, &capacities)?;
         let live = state.bets.iter().filter(|bet| bet.state != BetState::Archived);
         state.live_bets = live.clone().count() as u32;
         state.live_legs = live.map(|bet| u32::from(bet.legs)).sum();
 
         // Tables and grids are built for the capacities; then what was left out is recomputed.
         state.grow(capacities);
+        state.rebuild_books()?;
         for (book, index, limits) in &image.own_limits {
             let known = usize::from(*book) < state.ledger.books.len()
                 && (*index as usize) < state.markets.len();
@@ -716,7 +723,8 @@ impl<R: Rules> State<R> {
             let group = self.find_group(kept.group);
             let grouped = group.map_or(kept.group == GroupId::NONE, |g| g.primary == kept.feed);
             holds(grouped, "a market's group")?;
-            let cursor = kept.job.is_none_or(|job| leg(job.cursor));
+            // Of an exchange market it is a place of something else, which is looked at with its orders.
+            let cursor = kept.exchange || kept.job.is_none_or(|job| leg(job.cursor));
             holds(leg(kept.head) && leg(kept.tail) && cursor, "a market's bets")?;
             let autos = leg(kept.auto_head) && leg(kept.auto_kept);
             holds(autos && window(kept.windows), "a market's lists")?;
@@ -876,6 +884,7 @@ fn account_row(account: &Account) -> AccountRow {
         percent: account.percent,
         excluded: account.excluded.0,
         limited: account.limited,
+        discount: account.discount,
     }
 }
 
@@ -889,6 +898,7 @@ fn account(row: &AccountRow) -> Account {
         percent: row.percent,
         excluded: Timestamp(row.excluded),
         limited: row.limited,
+        discount: row.discount,
         ..Account::new(row.reference, row.currency)
     }
 }
@@ -958,6 +968,7 @@ fn market_row(market: &Market) -> MarketRow {
         drifted: market.drifted,
         drift_since: market.drift_since.0,
         canary: market.canary,
+        exchange: market.exchange,
     }
 }
 
@@ -1014,6 +1025,7 @@ fn market(row: &MarketRow) -> Read<Market> {
         drifted: row.drifted,
         drift_since: Timestamp(row.drift_since),
         canary: row.canary,
+        exchange: row.exchange,
     })
 }
 

@@ -5,6 +5,7 @@ use crate::bet::{Bet, BetState, Leg};
 use crate::command::*;
 use crate::digest::Running;
 use crate::event::*;
+use crate::exchange::{Exchange, OrderState};
 use crate::factors::Factors;
 use crate::feed::Feed;
 use crate::grid::{Grid, reserve_touched};
@@ -140,6 +141,7 @@ pub struct State<R: Rules = crate::rules::HouseRules> {
     pub(crate) legs: Vec<Leg>,
     pub(crate) free_leg: u32,
     pub(crate) live_legs: u32,
+    pub(crate) exchange: Exchange,
     pub(crate) windows: Windows,
     pub(crate) timers: BinaryHeap<Timer>,
     /// Markets with a job, in turn.
@@ -222,6 +224,7 @@ impl<R: Rules> State<R> {
             legs: Vec::new(),
             free_leg: NONE,
             live_legs: 0,
+            exchange: Exchange::new(),
             windows: Windows::new(),
             timers: BinaryHeap::new(),
             working: VecDeque::new(),
@@ -266,13 +269,15 @@ impl<R: Rules> State<R> {
         !self.working.is_empty()
             || !self.auto_queue.is_empty()
             || self.timer_is_due()
+            || self.order_is_due()
             || self.keys.has_work(self.now)
     }
 
     /// When the next work falls due: then the engine, if idle, gives a Tick.
     pub fn next_due(&self) -> Option<Timestamp> {
         let timer = self.timers.peek().map(|Reverse((due, ..))| *due);
-        timer.into_iter().chain(self.keys.next_due()).min()
+        let order = self.exchange.timers.peek().map(|Reverse((due, ..))| *due);
+        timer.into_iter().chain(order).chain(self.keys.next_due()).min()
     }
 
     /// Bets that may wait at a time.
@@ -396,11 +401,18 @@ impl<R: Rules> State<R> {
         let bets_full = legs != 0
             && (self.live_bets == self.capacities.bets
                 || self.capacities.legs < self.live_legs + legs);
+        let orders = match command {
+            Command::PlaceOrders(body, _) => body.count,
+            Command::ReplaceOrders(body, _) => body.count,
+            _ => 0,
+        };
+        let live = self.exchange.live_rows - self.exchange.spent + u32::from(orders);
+        let orders_full = orders != 0 && self.capacities.orders < live;
         let keys_full = match command_lane(command) {
             Lane::Customer => self.keys.is_full_for_customers(),
             Lane::Engine | Lane::Control | Lane::Feed => self.keys.is_full(),
         };
-        if keys_full || bets_full {
+        if keys_full || bets_full || orders_full {
             return refuse(Reject::Overloaded);
         }
         Admission::Sequence(Admitted { hash, digest })
@@ -565,6 +577,20 @@ impl<R: Rules> State<R> {
             Command::SetOwnLimit(body) => self.set_own_limit(header, body, events),
             Command::ExcludeSelf(body) => self.exclude_self(header, body, events),
             Command::Resolve(_) => Ok(Answer::of(AnswerKind::NeverPlaced, self.seq)),
+
+            Command::SetExchange(body, bands) => self.set_exchange(body, *bands, events),
+            Command::SetDiscount(body) => self.set_discount(body, events),
+            Command::LapseOrders(body) => self.lapse_orders(body, events),
+            Command::PlaceOrders(body, orders) => self.place_orders(header, body, *orders, events),
+            Command::CancelOrders(body, orders) => {
+                self.cancel_orders(header, body, *orders, events)
+            }
+            Command::ReplaceOrders(body, orders) => {
+                self.replace_orders(header, body, *orders, events)
+            }
+            Command::UpdateOrders(body, orders) => {
+                self.update_orders(header, body, *orders, events)
+            }
         }
     }
 
@@ -602,6 +628,20 @@ impl<R: Rules> State<R> {
                 };
                 let sold = bet.state == BetState::CashedOut;
                 (fate, Minor(if sold { bet.cashed } else { bet.paid }))
+            }
+            AnswerKind::Ordered => {
+                let Some(order) = self.exchange.find(OrderId::from_raw(answer.id)) else {
+                    return (Fate::Archived, Minor(0));
+                };
+                match order.state {
+                    OrderState::Pending => (Fate::Waiting, Minor(0)),
+                    OrderState::Executable => (Fate::Executable, Minor(0)),
+                    OrderState::ExecutionComplete => {
+                        (Fate::ExecutionComplete, Minor(order.matched))
+                    }
+                    OrderState::Expired => (Fate::Expired, Minor(0)),
+                    OrderState::Archived => (Fate::Archived, Minor(0)),
+                }
             }
             AnswerKind::Started => {
                 let job = self.find_market(answer.job_market()).is_some_and(|(_, market)| {
@@ -787,6 +827,13 @@ macro_rules! for_every_body {
             Command::SetAutoCashOut($body) => $what,
             Command::SetOwnLimit($body) => $what,
             Command::ExcludeSelf($body) => $what,
+            Command::SetExchange($body, _) => $what,
+            Command::SetDiscount($body) => $what,
+            Command::LapseOrders($body) => $what,
+            Command::PlaceOrders($body, _) => $what,
+            Command::CancelOrders($body, _) => $what,
+            Command::ReplaceOrders($body, _) => $what,
+            Command::UpdateOrders($body, _) => $what,
         }
     };
 }

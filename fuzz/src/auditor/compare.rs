@@ -17,6 +17,7 @@ impl Auditor {
         self.compare_money(state)?;
         self.compare_markets(state)?;
         self.compare_bets(state)?;
+        self.compare_exchange(state)?;
         let said = state.shedding();
         rule((said.code(), said.by.0) == self.shedding, || {
             format!("{said:?} is said of shedding, and the rules say {:?}", self.shedding)
@@ -198,6 +199,8 @@ impl Auditor {
         let waits = |bet: &super::Bet| bet.state.waits() || bet.state == BetState::CashingOut;
         let late =
             self.bets.iter().find(|(_, bet)| waits(bet) && super::waits::due(bet) <= self.now);
-        rule(late.is_none(), || format!("a wait never ended: {late:?}"))
+        rule(late.is_none(), || format!("a wait never ended: {late:?}"))?;
+        let order = self.an_order_is_late();
+        rule(order.is_none(), || format!("the delay of order {order:x?} never ended"))
     }
 }

@@ -100,6 +100,12 @@ impl Auditor {
         asked.map(|(.., by)| by.last).max().unwrap_or(0)
     }
 
+    /// When a market was last suspended as a whole, at any level.
+    pub(super) fn last_suspended_as_market(&self, market: &Market) -> u64 {
+        let levels = self.levels_named(0, market, None).into_iter();
+        levels.map(|(.., by)| by.last).max().unwrap_or(0)
+    }
+
     /// Everybody who suspends a market or one of its selections, and at which level: the level, its number, the
     /// selection, the owner.
     pub fn suspensions(&self, id: MarketId) -> Vec<(Level, u64, SelectionIndex, u8)> {

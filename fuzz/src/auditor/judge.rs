@@ -134,14 +134,15 @@ impl Auditor {
                     self.news_reach(*id, market, job);
                 }
             }
-            self.job_ends(&JobEnded {
+            let ended = JobEnded {
                 job: JobId(job),
                 market: MarketId::from_raw(market),
                 bets: bets.len() as u64,
                 steps: 0,
                 kind: kind as u8,
                 zero: [0; 7],
-            })?;
+            };
+            self.job_ends(&ended, &[])?;
         }
         self.timers.retain(|(due, ..)| self.now < *due);
         self.told.clear();

@@ -22,6 +22,17 @@ struct Limit {
     raise: Option<(i64, i64)>,
 }
 
+/// What a transfer of a customer's own money is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Of {
+    /// A bet, whose stake was taken and which was paid then.
+    Bet([Option<i64>; 2]),
+    /// What an account has in an exchange market.
+    Exchange,
+    /// The same, whether the customer has it or not.
+    ExchangeAndOwed,
+}
+
 /// The limits of an account, and what counts towards them: by kind and period.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnLimits {
@@ -132,10 +143,11 @@ impl Account {
         why: TransferWhy,
         came: i128,
         now: i64,
-        [taken, paid]: [Option<i64>; 2],
+        of: Of,
         into_escrow: bool,
     ) {
         let Some(own) = &mut self.own else { return };
+        let [taken, paid] = if let Of::Bet(moments) = of { moments } else { [None; 2] };
         match why {
             TransferWhy::Deposit => own.add(LimitKind::Deposit, came, now, None),
             TransferWhy::Stake => own.add_stake(-came, now, None),
@@ -143,12 +155,23 @@ impl Account {
             TransferWhy::Reverse if into_escrow && taken.is_some() => {
                 own.add_stake(-came, now, taken);
             }
+            TransferWhy::Reverse if !matches!(of, Of::Bet(_)) => {
+                own.add(LimitKind::Loss, -came, now, None);
+            }
             TransferWhy::Reverse if into_escrow || paid.is_none() => (),
             TransferWhy::Reverse => own.add(LimitKind::Loss, -came, now, paid),
             TransferWhy::Pay | TransferWhy::CashOut => {
                 own.add(LimitKind::Loss, -came, now, None);
             }
-            TransferWhy::Withdraw
+            // Whatever was held of its own will counts as staked, and what may be lost as lost until it comes back.
+            TransferWhy::Exposure if came < 0 && matches!(of, Of::Exchange) => {
+                own.add_stake(-came, now, None);
+            }
+            TransferWhy::Exposure | TransferWhy::Net | TransferWhy::Commission => {
+                own.add(LimitKind::Loss, -came, now, None);
+            }
+            TransferWhy::Residue
+            | TransferWhy::Withdraw
             | TransferWhy::Return
             | TransferWhy::Take
             | TransferWhy::Adjust

@@ -488,6 +488,9 @@ impl Auditor {
         if market.is_some_and(|market| market.canary && !synthetic) {
             return Err(self.no(Reject::AccountKind));
         }
+        if self.is_exchange(wanted.market) {
+            return Err(self.no(Reject::InvalidMarketId));
+        }
         let market = self.takes_bets(wanted.market, wanted.selection)?;
         let (price, version, age, feed) = if wanted.given.is_none() {
             let shown = self.in_force(market, wanted.selection)?;

@@ -1,6 +1,7 @@
 //! What became of bets, as the rules have it: a function of what is known, whatever came first. A settlement
 //! that says otherwise is reversed, and the next one posted.
 
+use super::exchange::in_parts;
 use super::lines::{ALL_ODDS, Ratio, Rounded};
 use super::{Auditor, Bet, Checked, Decided, Leg, Side, Window, money, rule};
 use betring_core::BetState;
@@ -25,7 +26,7 @@ pub(super) struct Cause {
 }
 
 /// What an entry of a result says of a leg, before deductions.
-fn numbers_of(entry: &ResultEntry, winners: usize, places: u8) -> LegNumbers {
+pub(super) fn numbers_of(entry: &ResultEntry, winners: usize, places: u8) -> LegNumbers {
     let share = |num: u64, den: u64| Share::new(num as u16, den as u16).unwrap_or(Share::NONE);
     let pair = |[num, den]: [u16; 2]| share(num.into(), den.into());
     match entry.form() {
@@ -424,6 +425,11 @@ impl Auditor {
         if market.winners as u128 * 1_000_000_000 + 1_000_000 < shares {
             return Err(Answer::refused(Reject::TooManyWinners, Seq(self.seq)));
         }
+        let out = |entry: &ResultEntry| market.runners[usize::from(entry.selection.0)].out;
+        let runs = entries.iter().map(|entry| (entry, out(&entry)));
+        if market.exchange && in_parts(runs, market.winners).is_none() {
+            return Err(Answer::refused(Reject::NotAllowed, Seq(self.seq)));
+        }
         let certainty = if body.certainty == 0 { 2 } else { body.certainty };
         let source = body.source.0;
         let has_result = market.runners[0].result.is_some();
@@ -450,6 +456,10 @@ impl Auditor {
         if entries.iter().all(same) {
             return Ok(self.done(id));
         }
+        self.job_may_have_passed(id);
+        let Some(market) = self.markets.get_mut(&id) else {
+            return Err(Answer::refused(Reject::MarketUnknown, Seq(self.seq)));
+        };
         for entry in entries.iter() {
             market.runners[usize::from(entry.selection.0)].result = Some(entry);
         }
@@ -489,6 +499,10 @@ impl Auditor {
         if late {
             return Ok(self.done(id));
         }
+        self.job_may_have_passed(id);
+        let Some(market) = self.markets.get_mut(&id) else {
+            return Err(self.no(Reject::MarketUnknown));
+        };
         market.runners.iter_mut().for_each(|runner| runner.result = None);
         market.certainty = 0;
         market.settlement += 1;
@@ -515,7 +529,7 @@ impl Auditor {
         let Some(market) = self.markets.get_mut(&id) else {
             return Err(unknown(Reject::MarketUnknown));
         };
-        if market.status == MarketStatus::Archiving {
+        if market.status == MarketStatus::Archiving || market.exchange {
             return Err(unknown(Reject::NotAllowed));
         }
         let from = if body.from.0 == 0 { i64::MIN } else { body.from.0 };
@@ -573,6 +587,7 @@ impl Auditor {
                 let started =
                     JobStarted { job: JobId(job), market, kind: kind as u8, zero: [0; 7] };
                 self.told.push(Event::JobStarted(started));
+                self.job_begins(market.raw());
             } else if known.queued.is_none() {
                 known.queued = Some((job, kind));
             }
@@ -580,7 +595,7 @@ impl Auditor {
         super::and(Answer::started(Seq(self.seq), market), |started| started.id = job)
     }
 
-    pub(super) fn job_ends(&mut self, ended: &JobEnded) -> Checked {
+    pub(super) fn job_ends(&mut self, ended: &JobEnded, record: &[Event]) -> Checked {
         let id = ended.market.raw();
         let Some(market) = self.markets.get(&id) else {
             return Err(format!("a job ended on {}, which is not there", ended.market));
@@ -598,11 +613,15 @@ impl Auditor {
         // What was placed after the news may have been passed over: it was placed knowing them.
         let since = |id: &&u64| ended.job.0 < self.bets[id].placed_seq;
         let (most, newer) = (bets.len() as u64, bets.iter().filter(since).count() as u64);
-        rule((most - newer..=most).contains(&ended.bets), || {
+        let trades = market.exchange;
+        rule(trades || (most - newer..=most).contains(&ended.bets), || {
             format!("{} legs were handled, the market has {most}, {newer} since", ended.bets)
         })?;
-        self.told.push(Event::JobEnded(*ended));
         let (from, queued) = (market.status, market.queued);
+        self.told.push(Event::JobEnded(*ended));
+        if trades && !self.exchange_prices(ended.market).is_empty() {
+            self.exchange_job_ends(id, ended, record)?;
+        }
         if let Some((job, kind)) = queued {
             self.markets.entry(id).and_modify(|market| {
                 (market.job, market.queued) = (market.queued, None);
@@ -610,6 +629,7 @@ impl Auditor {
             let (job, market) = (JobId(job), ended.market);
             let started = JobStarted { job, market, kind: kind as u8, zero: [0; 7] };
             self.told.push(Event::JobStarted(started));
+            self.job_begins(id);
             return Ok(());
         }
         self.markets.entry(id).and_modify(|market| market.job = None);
@@ -671,6 +691,7 @@ impl Auditor {
     }
 
     fn leaves_memory(&mut self, id: u64, bets: &[u64]) -> Checked {
+        self.exchange_leaves(id)?;
         let gone = self.markets.remove(&id);
         let runners = gone.map_or(0, |market| market.runners.len() as u32);
         *self.free_blocks.entry(runners.next_power_of_two()).or_default() += 1;

@@ -26,7 +26,7 @@ impl Auditor {
             };
             let of = found[at..].iter().find(before);
             self.told.clear();
-            units += self.follow(of.unwrap_or(event))?;
+            units += self.follow(of.unwrap_or(event), &found[at..])?;
             let told = std::mem::take(&mut self.told);
             rule(!told.is_empty(), || format!("nothing was to become of {event:?}"))?;
             let said = found.get(at..at + told.len()).unwrap_or(&found[at..]);
@@ -40,7 +40,7 @@ impl Auditor {
     }
 
     /// Does what an event says was done, if it was due, and says how many units of work it was at least.
-    fn follow(&mut self, event: &Event) -> Checked<u64> {
+    fn follow(&mut self, event: &Event, record: &[Event]) -> Checked<u64> {
         match event {
             Event::OfferEnded(OfferEnded { bet, .. })
             | Event::BetRejected(BetRejected { bet, .. })
@@ -83,14 +83,30 @@ impl Auditor {
                 Ok(1)
             }
             Event::JobEnded(ended) => {
-                self.job_ends(ended)?;
+                self.job_ends(ended, record)?;
                 Ok(0)
             }
             Event::KeysForgotten(forgotten) => {
                 self.keys_go(forgotten.count)?;
                 Ok(forgotten.count)
             }
-            other => Err(format!("a Step does no such thing: {other:?}")),
+            Event::OrderBegan(began) => {
+                self.delay_ends(began.order.raw())?;
+                Ok(1)
+            }
+            Event::OrderCut(cut)
+                if matches!(Cut::from_code(cut.why), Some(Cut::Suspended | Cut::Version)) =>
+            {
+                self.delay_ends(cut.order.raw())?;
+                Ok(1)
+            }
+            other => {
+                let market = self.market_of_event(other);
+                let market =
+                    market.ok_or_else(|| format!("a Step does no such thing: {other:?}"))?;
+                self.job_does(market, record)?;
+                Ok(1)
+            }
         }
     }
 

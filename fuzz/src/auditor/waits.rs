@@ -403,10 +403,10 @@ impl Auditor {
         let Some(market) = self.markets.get_mut(&body.market.raw()) else {
             return Err(self.no(Reject::MarketUnknown));
         };
-        if !matches!(market.status, Defined | Open | Closed) {
+        let trades = market.exchange && market.job.is_some();
+        if !matches!(market.status, Defined | Open | Closed) || trades {
             return Err(self.no(Reject::NotAllowed));
         }
-        (market.in_play, market.delay) = (body.in_play == 1, body.delay.0);
         let (market, delay, in_play) = (body.market, body.delay, body.in_play);
         self.told.push(Event::InPlayChanged(InPlayChanged {
             market,
@@ -414,6 +414,10 @@ impl Auditor {
             in_play,
             zero: [0; 7],
         }));
+        self.turns_in_play(body);
+        self.markets.entry(body.market.raw()).and_modify(|market| {
+            (market.in_play, market.delay) = (body.in_play == 1, body.delay.0);
+        });
         Ok(self.done(body.market.raw()))
     }
 

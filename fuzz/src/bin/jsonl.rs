@@ -146,6 +146,10 @@ fn begin(asked: &Value, at: Timestamp) -> Result<House, String> {
         legs: if asked["capacities"]["legs"].is_null() { room("bets") } else { room("legs") },
         groups: 1,
         limited: 1,
+        orders: 1,
+        positions: 1,
+        stands: 1,
+        levels: 1,
     };
     let state = State::new(HouseRules);
     let mut house = House { state, capacities, events: Events::new(), at };

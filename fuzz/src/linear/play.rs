@@ -736,6 +736,10 @@ fn config(seed: u64, layout: Option<Layout>) -> (Config, Nanos) {
             legs: if tight { 64 } else { 4_096 },
             groups: 1,
             limited: 2,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         })
         .window(window)
         .age_bound(Nanos::from_secs(1))

@@ -1,6 +1,7 @@
 //! Who does what in a night: customers with retries and late copies, traders who repeat themselves, feeds
 //! that stall and miss messages, an operator who starts the engine again, and the power company.
 
+mod exchange;
 mod live;
 
 use super::house::Setup;
@@ -68,6 +69,8 @@ pub(crate) struct Crowd {
     weights: Option<Weights>,
     /// Whether it asks for singles only, as engines of others are asked.
     singles: bool,
+    /// Whether most markets are exchanges.
+    trades: bool,
 }
 
 fn bytes_of(slots: &[Slot]) -> Vec<u8> {
@@ -96,18 +99,20 @@ impl Crowd {
             calm,
             weights: None,
             singles: false,
+            trades: Rng::new(seed ^ 0xb00c).permille(400),
         }
     }
 
     /// The same crowd with a user's weights; of an engine that is not ours it asks for singles only.
     pub(crate) fn weighted(self, weights: Weights, singles: bool) -> Crowd {
-        Crowd { weights: Some(weights), singles, ..self }
+        Crowd { weights: Some(weights), singles, trades: false, ..self }
     }
 
     /// The same crowd with its money in external wallets.
     pub(crate) fn with_wallets(mut self, wallets: bool) -> Crowd {
-        let calm = self.calm || (wallets && self.rng.permille(700));
-        Crowd { wallets, calm, ..self }
+        let trades = self.trades && !wallets;
+        let calm = self.calm || ((wallets || trades) && self.rng.permille(700));
+        Crowd { wallets, calm, trades, ..self }
     }
 
     /// What somebody does next, or time: for engines that are asked one thing at a time.
@@ -254,6 +259,10 @@ impl Crowd {
         }
         let (market, status) = self.rng.pick(&markets);
         let header = self.control();
+        let unset = auditor.is_exchange(market) && auditor.exchange_prices(market).is_empty();
+        if unset && status == MarketStatus::Defined && self.rng.permille(900) {
+            return Some((TRADER, self.terms(header, valid_until, market)));
+        }
         let open = OpenMarket { valid_until, market, ..OpenMarket::default() };
         let close = CloseMarket { valid_until, market, ..CloseMarket::default() };
         let often = self.rng.below(100);
@@ -290,7 +299,11 @@ impl Crowd {
         market: MarketId,
     ) -> Option<(usize, Vec<u8>)> {
         let selections = auditor.selections(market);
-        let lacks = (0..selections).find_map(|selection| auditor.why_no_bets(market, selection))?;
+        let mut all = 0..selections;
+        let lacks = match auditor.is_exchange(market) {
+            true => auditor.why_no_orders(market),
+            false => all.find_map(|selection| auditor.why_no_bets(market, selection)),
+        }?;
         let feed = auditor.feed_of(market)?;
         let of_a_feed = Header { account: header.account, ..Header::default() };
         match lacks {
@@ -506,6 +519,12 @@ impl Crowd {
         {
             return self.send(client, bytes);
         }
+        if self.trades
+            && self.rng.permille(750)
+            && let Some((client, bytes)) = self.trade(machine)
+        {
+            return self.send(client, bytes);
+        }
         // After every start nobody bets before somebody has seen to it.
         if self.rng.permille(330)
             && let Some((client, bytes)) = self.groom(machine)
@@ -665,8 +684,12 @@ impl Crowd {
         } else {
             FeedId(if self.rng.permille(20) { 9 } else { 0 })
         };
+        let some = self.rng.permille(20) || (self.trades && self.rng.permille(650));
+        let exchange = some && !self.singles;
+        let by_hand = exchange && self.rng.permille(700);
+        let feed = if by_hand { FeedId::MANUAL } else { feed };
         let groups: Vec<_> = auditor.groups().collect();
-        let grouped = !self.singles && !groups.is_empty() && self.rng.permille(500);
+        let grouped = !by_hand && !self.singles && !groups.is_empty() && self.rng.permille(500);
         let (group, feed) = match grouped {
             true => {
                 let (group, [primary, _], _) = self.rng.pick(&groups);
@@ -678,6 +701,7 @@ impl Crowd {
         // Whatever rules say of fixtures, there is something else to bet on.
         let share = if self.weights.is_some() { 350 } else { 250 };
         let offer = match self.rng.below(10) {
+            _ if exchange && self.rng.permille(980) => EachWayOffer::No,
             0..=2 if !self.singles => EachWayOffer::Own,
             3..=4 if !self.singles => EachWayOffer::ByTable,
             5 if !self.singles => EachWayOffer::Handicap,
@@ -692,15 +716,14 @@ impl Crowd {
             winners: 1 + u16::from(names.len() == 4 && self.rng.permille(500)),
             fixture: fixture.unwrap_or_default(),
             age_bound: Nanos::from_millis(self.rng.pick(&[0, 0, 300])),
-            kind: if self.rng.permille(20) { MarketKind::Exchange } else { MarketKind::Fixed }
-                as u8,
+            kind: if exchange { MarketKind::Exchange } else { MarketKind::Fixed } as u8,
             each_way: offer as u8,
             places,
             place_num,
             place_den,
             tier: if self.singles { 0 } else { self.rng.pick(&[0, 0, 1, 2]) },
             group,
-            canary: u8::from(!self.singles && self.rng.permille(40)),
+            canary: u8::from(!self.singles && self.rng.permille(if exchange { 5 } else { 40 })),
             ..DefineMarket::default()
         };
         build::define_market(self.control(), body, &name, &names).ok().map(|s| bytes_of(&s))
@@ -1420,6 +1443,9 @@ impl Crowd {
         valid_until: Timestamp,
         market: MarketId,
     ) -> Vec<u8> {
+        if auditor.is_exchange(market) && self.rng.permille(900) {
+            return self.placing(auditor, header, valid_until, market);
+        }
         let selections = auditor.selections(market).max(2);
         let winner = self.rng.below(selections as u64) as usize;
         let all_void = self.rng.permille(80);

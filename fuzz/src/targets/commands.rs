@@ -90,9 +90,10 @@ fn encoded(header: Header, command: &Command<'_>) -> Vec<Slot> {
         SetInPlay FreezeCashOut CancelBets RollbackResult CancelBet CorrectPrice Adjust GrantBonus
         CashOut SetAutoCashOut SwitchFeed SetTier AssignTier SetFeedSchema TraderPrice
         SetStakeFactor SetShedding SetAccountLimit ExcludeAccount ConfirmHold ReleaseHold
-        FeedRecovering SetOwnLimit ExcludeSelf;
+        FeedRecovering SetOwnLimit ExcludeSelf SetDiscount LapseOrders;
         RegisterActor DefineFeed DefineFixture DefineMarket DefineGroup;
-        SetPrices MarketResult PublishRules AnswerReferral PlaceTicket
+        SetPrices MarketResult PublishRules AnswerReferral PlaceTicket SetExchange PlaceOrders
+        CancelOrders ReplaceOrders UpdateOrders
     }
 }
 
@@ -398,6 +399,51 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             bytes(plain(trader, &body!(ExcludeAccount { account: account, until: until })))
         }),
         ("exclude-self", bytes(plain(customer, &body!(ExcludeSelf { until: Timestamp::MAX })))),
+        ("terms", {
+            let own = LadderKind::Own as u8;
+            let body = body!(SetExchange {
+                currency: 826,
+                ladder: own,
+                flags: SetExchange::CROSSES | SetExchange::STARTING_PRICES,
+                market: MarketId::new(2, 1),
+                commission: 500,
+                min_stake: Minor(100),
+                min_liability: Minor(1_000),
+            });
+            let band = BandEntry { from_e4: 20_000, to_e4: 30_000, step_e4: 200 };
+            built(build::set_exchange(trader, body, &[band]))
+        }),
+        ("discount", {
+            let (account, discount) = (AccountId::new(1, 1), 4_000);
+            bytes(plain(trader, &body!(SetDiscount { account: account, discount: discount })))
+        }),
+        ("lapse", {
+            let (scope, market) = (LapseScope::All as u8, MarketId::new(2, 1));
+            bytes(plain(trader, &body!(LapseOrders { scope: scope, market: market })))
+        }),
+        ("orders", {
+            let body = body!(PlaceOrders { market: MarketId::new(2, 1), market_version: Seq(3) });
+            let back = OrderEntry { limit_e4: 25_000, size: Minor(500), ..OrderEntry::default() };
+            let flags = OrderEntry::FILL_OR_KILL;
+            let kill = OrderEntry { flags, min_fill: Minor(100), ..back };
+            built(build::place_orders(customer, body, &[back, kill]))
+        }),
+        ("cancels", {
+            let entry = CancelEntry { order: OrderId::new(0, 1), by: Minor(100) };
+            let body = body!(CancelOrders { market: MarketId::new(2, 1) });
+            built(build::cancel_orders(customer, body, &[entry]))
+        }),
+        ("replacements", {
+            let entry = ReplaceEntry { order: OrderId::new(0, 1), limit_e4: 26_000, zero: 0 };
+            let body = body!(ReplaceOrders { market: MarketId::new(2, 1) });
+            built(build::replace_orders(customer, body, &[entry]))
+        }),
+        ("updates", {
+            let persistence = Persistence::Persist as u8;
+            let entry = UpdateEntry { order: OrderId::new(0, 1), persistence, zero: [0; 7] };
+            let body = body!(UpdateOrders { market: MarketId::new(2, 1) });
+            built(build::update_orders(customer, body, &[entry]))
+        }),
         ("confirm-hold", {
             let (bet, amount) = (BetId::new(0, 1), Minor(1_000));
             bytes(plain(trader, &body!(ConfirmHold { bet: bet, amount: amount, reference: 7 })))

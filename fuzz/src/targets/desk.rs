@@ -60,6 +60,10 @@ pub(crate) fn capacities() -> Capacities {
         legs: 24,
         groups: 2,
         limited: 2,
+        orders: 32,
+        positions: 6,
+        stands: 16,
+        levels: 1 << 11,
     }
 }
 

@@ -4,6 +4,8 @@
 //! five choices out of short lists, so that commands meet the same few accounts, markets and bets.
 //! A choice of 255 asks for eight bytes more, which may be any number.
 
+mod exchange;
+
 use betring_core::command::*;
 use betring_core::id::*;
 use betring_core::ruleset::Ruleset;
@@ -286,6 +288,9 @@ impl Night {
         }
         if op::LIVE <= what {
             return self.live(tape, what - op::LIVE, p);
+        }
+        if op::EXCHANGE <= what {
+            return self.exchange(tape, what - op::EXCHANGE, p);
         }
         match what % 38 {
             op::WAIT => {
@@ -844,6 +849,7 @@ impl Night {
 mod op {
     pub(super) const LATER: u8 = 228;
     pub(super) const LIVE: u8 = 190;
+    pub(super) const EXCHANGE: u8 = 152;
     pub(super) const WAIT: u8 = 0;
     pub(super) const STEP: u8 = 1;
     pub(super) const TICK: u8 = 2;
@@ -1175,6 +1181,54 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     [WAIT, 11, 0, 0, 0, 0],
                     [LIVE + 9, 0, 4, 0, 0, 0],
                     place(0, 0, 2),
+                ],
+            ),
+        ),
+        (
+            "orders-in-play-withdrawn-settled-and-taken-back",
+            night(
+                house,
+                &[
+                    // An exchange market of three, m2, with starting prices and cross-matching.
+                    [DEFINE_MARKET, 2, 0, 5, 1, 0],
+                    [OPEN, 2, 0, 0, 0, 0],
+                    [EXCHANGE, 2, 3, 4, 12, 0],
+                    [OPEN, 2, 0, 0, 0, 0],
+                    [SET_LIMITS, 0, 0, 0, 0, 0],
+                    [OPEN_ACCOUNT, 3, 0, 0, 0, 0],
+                    [DEPOSIT, 2, 7, 0, 0, 0],
+                    // Backs, lays, one of each that meets, one that is killed, some for the starting price.
+                    [EXCHANGE + 1, 16, 1, 0, 5, 64],
+                    [EXCHANGE + 1, 18, 2, 1, 4, 0],
+                    [EXCHANGE + 1, 18, 1, 1, 4, 0],
+                    [EXCHANGE + 4, 16, 3, 0, 5, 1],
+                    [EXCHANGE + 1, 16, 1, 14, 5, 0],
+                    [EXCHANGE + 1, 18, 1, 15, 5, 0],
+                    [EXCHANGE + 2, 18, 9, 33, 4, 0],
+                    // Smaller, elsewhere, to stay.
+                    [EXCHANGE + 5, 16, 0, 4, 0, 1],
+                    [EXCHANGE + 6, 18, 2, 3, 0, 0],
+                    [EXCHANGE + 7, 16, 0, 1, 0, 0],
+                    [EXCHANGE + 9, 2, 2, 4, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [LATER + 10, 2, 3, 1, 0, 0],
+                    [STEP, 0, 0, 0, 0, 0],
+                    [CRASH, 0, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [EXCHANGE + 1, 16, 1, 0, 4, 0],
+                    [WAIT, 4, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [EXCHANGE + 8, 2, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [EXCHANGE + 10, 0, 2, 0, 0, 0],
+                    [RESULT, 2, 0, 1, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [LATER + 4, 2, 0, 0, 0, 0],
+                    [STEP, 0, 0, 0, 0, 0],
+                    [RESULT, 2, 1, 1, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
+                    [ARCHIVE, 2, 0, 0, 0, 0],
+                    [WORK, 0, 0, 0, 0, 0],
                 ],
             ),
         ),

@@ -66,6 +66,10 @@ impl Book {
             legs: 48,
             groups: 1,
             limited: 1,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         };
         book.own(&EpochOpened { epoch: Epoch(1), capacities, ..EpochOpened::default() });
         let header = Header { account: 0, ..book.trader() };

@@ -293,6 +293,10 @@ fn config(book: &Path, clock: &Clock) -> Config {
             legs: 32,
             groups: 1,
             limited: 1,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         })
         .secret([7; 16])
         .control_ring(256)

@@ -877,6 +877,10 @@ fn config(on: On, book: &Path, setup: &Setup) -> Config {
             legs: setup.bets,
             groups: 4,
             limited: 16,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         })
         .secret([7; 16])
         .control_ring(1_024)

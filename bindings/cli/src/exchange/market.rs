@@ -380,12 +380,12 @@ impl Rebuilt {
             let range = (selection, side as usize, 0)..=(selection, side as usize, u32::MAX);
             let ticks: Vec<u32> = self.queues.range(range).map(|((_, _, tick), _)| *tick).collect();
             for tick in ticks {
-                let target = wanted[side as usize].get(&tick).copied().unwrap_or(0);
+                let target = wanted[side as usize - 1].get(&tick).copied().unwrap_or(0);
                 self.shrink((selection, side as usize, tick), target, orders, told);
             }
         }
         for side in SIDES {
-            for (tick, target) in &wanted[side as usize] {
+            for (tick, target) in &wanted[side as usize - 1] {
                 let key = (selection, side as usize, *tick);
                 let mut more = target - self.size_of(&key, orders);
                 while 0 < more {
@@ -460,7 +460,7 @@ impl Rebuilt {
                         found.insert(tick.index(), size - ours);
                     }
                 }
-                if found != wanted[side as usize] {
+                if found != wanted[side as usize - 1] {
                     same = false;
                     report.example(|| format!("{side:?} of {key}: {found:?}, not {wanted:?}"));
                 }
@@ -491,7 +491,7 @@ impl Rebuilt {
         self.book.set_crosses(true);
         for (side, shown) in [(Side::Lay, runner.shown_back()), (Side::Back, runner.shown_lay())] {
             let Some(shown) = shown else { continue };
-            let crossed = self.book.crossed(selection, side.other());
+            let crossed = self.book.virtual_price(selection, side.other());
             let raw = self.book.depth(selection, side);
             let raw = shown_first(side, raw.map(|(tick, size)| (tick.index(), size)), None);
             let all = self.book.depth(selection, side).map(|(tick, size)| (tick.index(), size));

@@ -72,8 +72,13 @@ impl Fold {
         Some(now)
     }
 
-    /// What holds of market, selection, feed and every level when a bet is made.
-    pub(super) fn standing(&mut self, bet: BetId, market: MarketId, selection: SelectionIndex) {
+    /// What holds of market, selection, feed and every level when a bet is made, or an order comes.
+    pub(super) fn standing(
+        &mut self,
+        bet: impl std::fmt::Display,
+        market: MarketId,
+        selection: SelectionIndex,
+    ) {
         let (at, epoch) = (self.at, self.epoch);
         let Some(now) = self.markets.get(&market.raw()) else { return };
         let (status, opened_in, feed_id) = (now.status, now.opened_in, self.driving(now));

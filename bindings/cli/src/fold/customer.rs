@@ -38,6 +38,11 @@ impl Customer {
             ..Customer::default()
         }
     }
+
+    /// Neither blocked nor excluded.
+    pub(super) fn may_bet(&self, at: Timestamp) -> bool {
+        !self.blocked && self.excluded.is_none_or(|until| until <= at)
+    }
 }
 
 /// A limit of one kind by one period, and what has been used of it.
@@ -82,8 +87,8 @@ fn window(period: Period, at: Timestamp) -> i64 {
 }
 
 /// What a transfer of an account's own money adds to what is counted of a kind. `again`: its stake had gone
-/// back, and is risked again.
-fn counted(kind: LimitKind, why: TransferWhy, again: bool) -> i128 {
+/// back, and is risked again. `goes`: it goes from the account, `asked`: and because it asked for something.
+fn counted(kind: LimitKind, why: TransferWhy, again: bool, [goes, asked]: [bool; 2]) -> i128 {
     use TransferWhy::*;
     match (kind, why) {
         (LimitKind::Stake, Reverse) if again => 1,
@@ -92,6 +97,10 @@ fn counted(kind: LimitKind, why: TransferWhy, again: bool) -> i128 {
         (LimitKind::Stake | LimitKind::Loss, Return) => -1,
         (LimitKind::Loss, Pay | CashOut) => -1,
         (LimitKind::Loss, Reverse) => 1,
+        // On an exchange what was ever held is staked, what is held or taken is lost.
+        (LimitKind::Stake, Exposure) if goes && asked => 1,
+        (LimitKind::Loss, Exposure | Net | Commission) if goes => 1,
+        (LimitKind::Loss, Exposure | Net | Commission) => -1,
         _ => 0,
     }
 }
@@ -116,8 +125,7 @@ impl Fold {
     /// A bet is asked for, or becomes one: its account may, and it is of its account's kind.
     pub(super) fn may_bet(&mut self, id: BetId, bet: &Bet) {
         let (customer, at) = (self.customer(bet.account), self.at);
-        let excluded = customer.excluded.is_some_and(|until| at < until);
-        self.must(Rule::Customer, !customer.blocked && !excluded, || {
+        self.must(Rule::Customer, customer.may_bet(at), || {
             format!("{id}: {} was blocked or excluded", bet.account)
         });
         let canary = bet
@@ -150,7 +158,7 @@ impl Fold {
         self.within(LimitKind::Deposit, account, amount, &|| "what is paid in".into());
     }
 
-    fn within(
+    pub(super) fn within(
         &mut self,
         kind: LimitKind,
         account: AccountId,
@@ -198,13 +206,17 @@ impl Fold {
         }
         let again =
             why == TransferWhy::Reverse && bet.as_ref().is_some_and(|bet| bet.unvoided == self.seq);
-        let once_more = matches!(why, TransferWhy::Return | TransferWhy::Reverse);
+        // What is of no bet is a position's, and counts when it moves.
+        let once_more = matches!(why, TransferWhy::Return | TransferWhy::Reverse)
+            && transfer.bet != BetId::NONE;
+        let goes = transfer.from == LedgerAccount::customer(account);
+        let asked = !self.exchange.by_news.contains(&account);
         let counted_at = match why {
             TransferWhy::Reverse if !again => brought,
             _ => bet.and_then(|bet| bet.staked),
         };
         for kind in LimitKind::ALL {
-            let sign = counted(*kind, why, again);
+            let sign = counted(*kind, why, again, [goes, asked]);
             if sign == 0 {
                 continue;
             }

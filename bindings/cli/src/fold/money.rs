@@ -56,7 +56,11 @@ impl Fold {
             | TransferWhy::WalletOut
             | TransferWhy::Reverse
             | TransferWhy::Adjust
-            | TransferWhy::Bonus => return None,
+            | TransferWhy::Bonus
+            | TransferWhy::Exposure
+            | TransferWhy::Net
+            | TransferWhy::Commission
+            | TransferWhy::Residue => return None,
         };
         let why = why as u8;
         let transfer =
@@ -195,9 +199,8 @@ impl Fold {
                     if comes {
                         passing = Some((account, before));
                     }
-                    // Only what was paid by mistake, and a correction by hand, make a debt.
-                    let may = [TransferWhy::Reverse as u8, TransferWhy::Adjust as u8];
-                    let overdrawn = amount < 0 && after < was.min(0) && !may.contains(&t.why);
+                    let may = self.may_be_owed(own, t.why);
+                    let overdrawn = amount < 0 && after < was.min(0) && !may;
                     self.must(Rule::Balance, !overdrawn, || format!("{account} is at {after}"));
                     if !comes && was.min(0) != after.min(0) && !account.is_bonus() {
                         let debt = Minor(i64::try_from(-after.min(0)).unwrap_or(i64::MAX));
@@ -218,6 +221,7 @@ impl Fold {
                 touched.push(t.currency);
             }
         }
+        self.exchange.by_news.clear();
         for account in external {
             let own = LedgerAccount::customer(account);
             let kept = self.balances.get(&own.0).map_or(0, |(_, balance)| *balance);
@@ -242,6 +246,17 @@ impl Fold {
             self.must(Rule::Escrow, escrow == stakes, || {
                 format!("the escrow in {currency} holds {escrow}, the stakes are {stakes}")
             });
+        }
+    }
+
+    /// Only what was paid by mistake, a correction by hand, and on an exchange what the outcome of a market asks for,
+    /// make a debt.
+    fn may_be_owed(&self, account: AccountId, why: u8) -> bool {
+        match TransferWhy::from_code(why) {
+            Some(TransferWhy::Reverse | TransferWhy::Adjust) => true,
+            Some(TransferWhy::Net | TransferWhy::Commission) => true,
+            Some(TransferWhy::Exposure) => self.exchange.by_news.contains(&account),
+            _ => false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Each rule of the fold, broken once by hand-made records.
 
+mod exchange;
 mod night;
 mod scripts;
 
@@ -97,7 +98,7 @@ impl Tale {
             rules_version: 1,
             ..EpochOpened::default()
         };
-        let one = [1_u32; 13];
+        let one = [1_u32; 17];
         run.capacities.as_mut_bytes().copy_from_slice(one.as_bytes());
         let began = Told::default().event(RunBegan { epoch: Epoch(1), zero: 0 });
         tale.engine(wire::slots(Header::default(), &run, &[]).as_bytes(), began);

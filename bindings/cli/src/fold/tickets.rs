@@ -258,6 +258,11 @@ impl Numbers {
         Factor { num: void * of + whole.saturating_sub(void) * won, den: whole * of }
     }
 
+    /// How much of it has won, in parts of a whole.
+    pub(super) fn win(&self) -> (u16, u16) {
+        (self.win[0], self.win[1])
+    }
+
     fn won(&self) -> bool {
         self.win[0] != 0
     }

@@ -4,6 +4,7 @@ use crate::error::CliError;
 use crate::matchday::acts::{Acts, FeedTerms, Move, Terms};
 use crate::matchday::beside::{Beside, BesideTally, SCHEMA, SMALL_TIER, TIER};
 use crate::matchday::gateway::{Keys, Names};
+use crate::matchday::ladder::Ladder;
 use crate::matchday::time::DayTime;
 use betring::logic::command::{self, Level as SuspendLevel, ResultEntry, build};
 use betring::logic::event::FeedWhy;
@@ -80,6 +81,8 @@ pub(crate) struct Floor {
     quoted: BTreeMap<usize, (usize, BTreeMap<u16, Option<Price>>)>,
     /// What the house does beside a night's own markets; none of a recording.
     beside: Option<Beside>,
+    /// Its exchange market.
+    ladder: Option<Ladder>,
     /// Numbers of what feeds were asked for.
     requests: u64,
     pub(crate) tally: FloorTally,
@@ -122,6 +125,7 @@ impl Floor {
             silent: Vec::new(),
             quoted: BTreeMap::new(),
             beside: None,
+            ladder: None,
             requests: 0,
             tally: FloorTally::default(),
         };
@@ -140,6 +144,10 @@ impl Floor {
                 Err(raw) => FixtureId::from_raw(raw),
             };
             floor.fixtures.push(fixture);
+        }
+        if is_night {
+            let derby = floor.fixtures.first().copied().unwrap_or(FixtureId::NONE);
+            floor.ladder = Some(Ladder::prepare(engine, &mut floor.control, keys, derby)?);
         }
         let [min_stake, max_stake, max_payout, max_liability] = LIMITS.map(Minor);
         let limits =
@@ -204,6 +212,10 @@ impl Floor {
         self.finish_races()?;
         if let Some(beside) = &mut self.beside {
             beside.finish(&mut self.control)?;
+        }
+        if let Some(ladder) = &mut self.ladder {
+            let result = ladder.finish(&self.control)?;
+            self.await_job(&result)?;
         }
         let settled: Vec<usize> = self.outcomes.keys().copied().take(2).collect();
         let [first, second] = settled[..] else { return Ok(()) };
@@ -420,6 +432,9 @@ impl Floor {
                     && let Some(beside) = &mut self.beside
                 {
                     beside.probe();
+                    if let Some(ladder) = &mut self.ladder {
+                        ladder.ask(source)?;
+                    }
                 }
                 let told = self.feed(*feed).map(|feed| feed.heartbeat(source).map(drop));
                 self.told(told)
@@ -486,6 +501,15 @@ impl Floor {
                 let done = self.control.in_play(self.names.market(*market), *delay).map(drop);
                 self.done(done)
             }
+            Move::LadderBegins { delay } => {
+                let Some(ladder) = &mut self.ladder else { return Ok(()) };
+                let done = ladder.begins(&mut self.control, *delay);
+                self.done(done)
+            }
+            Move::LadderGoal => match &mut self.ladder {
+                Some(ladder) => ladder.goal(&mut self.control),
+                None => Ok(()),
+            },
             Move::Switch { feed, to } => {
                 let Some(beside) = &self.beside else { return Ok(()) };
                 let done = beside.switch(&mut self.control, *feed, *to);

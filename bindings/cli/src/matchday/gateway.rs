@@ -129,6 +129,7 @@ impl Keys {
     pub(crate) const PROBE: u128 = 10;
     pub(crate) const WALLET: u128 = 11;
     pub(crate) const WALLET_ANSWER: u128 = 12;
+    pub(crate) const LADDER: u128 = 13;
 
     pub(crate) fn of_epoch(epoch: betring::Epoch) -> Keys {
         Keys(u128::from(epoch.0) << 96)

@@ -11,6 +11,7 @@ use crate::matchday::tally::{PhaseTally, STAGES, Tally};
 use crate::report::Report;
 use betring_benches::machine::Machine;
 use betring_benches::recorder::{Count, Quantiles, Recorder, Span, Table};
+use betring_core::wire::Minor;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +85,7 @@ impl Results {
         };
         let oldest = u64::try_from(self.scan.oldest_price_ns).unwrap_or(0);
         let (beside, probes) = (&self.scan.beside, self.beside.unwrap_or_default());
+        let ladder = &self.scan.ladder;
         let repaid = self.scan.paid_twice.max(self.audit.broken(Rule::Settlement));
         let digests_agree = self.audit.state_digest() == Some(self.last_digest.as_str());
         let bets: u64 = self.tally.phases.iter().map(|phase| phase.bets).sum();
@@ -141,6 +143,23 @@ impl Results {
                     Count(beside.held),
                     Count(beside.confirmed),
                     Count(beside.let_go)
+                ),
+            },
+            Check {
+                name: "exchange",
+                passed: (0 < ladder.orders).then_some(
+                    0 < ladder.matched && 0 < ladder.settled && ladder.sums_to_nothing(),
+                ),
+                figure: format!(
+                    "{} orders, {} matches ({} between selections, {} at starting prices), {} times \
+                     cancelled or lapsed; {} positions settled, {} commission",
+                    Count(ladder.orders),
+                    Count(ladder.matched),
+                    Count(ladder.crossed),
+                    Count(ladder.starting),
+                    Count(ladder.cut),
+                    Count(ladder.settled),
+                    Minor(ladder.commission)
                 ),
             },
             Check {
@@ -503,7 +522,7 @@ impl Results {
             .collect();
         let floor = &self.floor;
         let aside = &self.aside;
-        let it = &self.scan.beside;
+        let (it, ladder) = (&self.scan.beside, &self.scan.ladder);
         let beside = json!({
             "switches": it.switches, "bets_at_backup": it.by_backup, "quarantines": it.quarantines,
             "let_out": it.cured, "pins": it.pins, "price_steps": it.steps,
@@ -529,6 +548,11 @@ impl Results {
                 "rollbacks": floor.rollbacks, "resettled": floor.resettled,
             },
             "beside": beside,
+            "exchange": {
+                "orders": ladder.orders, "matches": ladder.matched, "crossed": ladder.crossed,
+                "starting": ladder.starting, "cut": ladder.cut, "settled": ladder.settled,
+                "commission": ladder.commission,
+            },
             "recordings": {
                 "updates": aside.updates, "removed": aside.removed, "unread_lines": aside.unread,
                 "starting_prices": aside.starting_prices, "left_out": aside.left_out,

@@ -4,6 +4,7 @@
 use crate::error::CliError;
 use crate::fold::Entry;
 use crate::matchday::beside::BesideScan;
+use crate::matchday::ladder::LadderScan;
 use crate::matchday::tally::SLICES;
 use crate::source::Source;
 use betring_benches::recorder::Recorder;
@@ -44,6 +45,8 @@ pub(crate) struct Scan {
     pub(crate) oldest_price_ns: i64,
     /// What happened beside a night's own markets.
     pub(crate) beside: BesideScan,
+    /// What its exchange market came to.
+    pub(crate) ladder: LadderScan,
     /// Each-way tickets that were asked for, and those of them that became bets.
     pub(crate) each_way_asked: u64,
     pub(crate) each_way_accepted: u64,
@@ -78,6 +81,7 @@ impl Scan {
             bets: 0,
             oldest_price_ns: 0,
             beside: BesideScan::default(),
+            ladder: LadderScan::default(),
             each_way_asked: 0,
             each_way_accepted: 0,
             last: range.after,
@@ -114,6 +118,9 @@ impl Scan {
         // Bytes that are no events are the audit's to report.
         for event in EventReader::new(events).map_while(Result::ok) {
             self.beside.take(&event, is_new);
+            if is_new {
+                self.ladder.take(&event);
+            }
             match event {
                 Event::MarketDefined(defined) => {
                     seen.markets.entry(defined.market).or_insert_with(|| MarketLife {

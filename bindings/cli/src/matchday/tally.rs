@@ -297,7 +297,7 @@ impl Tally {
             AnswerKind::Pending if purpose == Purpose::Held => self.held += 1,
             AnswerKind::Pending => self.waited += 1,
             AnswerKind::Done => self.sold += u64::from(purpose == Purpose::Sale),
-            AnswerKind::Started | AnswerKind::NeverPlaced => {}
+            AnswerKind::Started | AnswerKind::NeverPlaced | AnswerKind::Ordered => {}
         }
         if let Purpose::Bet { market } = purpose
             && is_timed

@@ -3,7 +3,10 @@
 use crate::book::*;
 use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::{Command, Kind};
-use betring_core::event::{Answered, BetOpened, BetSettled, EventBody, PriceSet, Transfer};
+use betring_core::event::{
+    Answered, BetOpened, BetSettled, EventBody, ExposureHeld, OrderMatched, PositionSettled,
+    PriceSet, Transfer, TransferWhy,
+};
 use betring_core::id::{BetId, Seq};
 use betring_core::reject::Reject;
 use betring_core::script::{self, Record};
@@ -66,11 +69,11 @@ fn a_night_as_it_happened_is_proved_in_two_ways() {
         lines[7],
         "  PASS  Price              every bet has the price and the version in force"
     );
-    assert!(lines[2..27].iter().all(|line| line.starts_with("  PASS  ")), "{}", said.out);
+    assert!(lines[2..32].iter().all(|line| line.starts_with("  PASS  ")), "{}", said.out);
     let digest = script::check(NIGHT).digest;
-    assert_eq!(lines[27], format!("  state digest {digest}"));
-    assert!(lines[28].starts_with("PASS  every accepted bet is proved in two ways ("));
-    assert_eq!((said.code, said.err.as_str(), lines.len()), (Some(0), "", 29));
+    assert_eq!(lines[32], format!("  state digest {digest}"));
+    assert!(lines[33].starts_with("PASS  every accepted bet is proved in two ways ("));
+    assert_eq!((said.code, said.err.as_str(), lines.len()), (Some(0), "", 34));
     assert_eq!(proofs(&records(NIGHT)), (vec![], false));
 }
 
@@ -127,6 +130,67 @@ fn altered_money_is_caught() {
         bet.paid.0 != 1
     });
     assert_eq!(proofs(&records), (vec!["Settlement".to_owned()], true), "a penny too much");
+}
+
+/// A race on an exchange: matched directly and between selections, won by who backed Red.
+const RACE: &str = "
+    fund A1 100.00
+    fund A2 100.00
+    market M1 exchange race Red Green
+    exchange M1 GBP commission 5% cross
+    open M1
+    order R1 A1 M1 back Green 10.00 3.00
+    order R2 A2 M1 back Red 12.00 1.50  -> order O2 matched 12.00 at 1.50
+    order R3 A1 M1 lay Red 5.00 1.60
+    order R4 A2 M1 back Red 4.00 1.55   -> order O4 matched 4.00 at 1.60
+    result M1 Red
+    net A2 M1                           -> 8.40 less 0.42
+";
+
+#[test]
+fn an_exchange_s_race_is_proved_in_two_ways_and_what_is_altered_in_it_is_caught() {
+    let book = Book::of(RACE);
+    let said = betring_on(&["audit"], &book.journal());
+    let counted = "  4 orders on exchanges, 3 times matched (1 between selections), 2 times cancelled or \
+                   lapsed, 2 positions settled";
+    assert!(said.out.lines().any(|line| line == counted), "{}", said.out);
+    assert_eq!(proofs(&records(RACE)), (vec![], false));
+
+    // The price, and nothing else: what the two of them may lose and win is another amount then.
+    let mut altered = records(RACE);
+    alter::<OrderMatched>(&mut altered, |matched| {
+        let direct = matched.price_e4 == 16_000;
+        matched.price_e4 -= 100 * u32::from(direct);
+        direct
+    });
+    let (broken, differs) = proofs(&altered);
+    assert_eq!(
+        (broken, differs),
+        (["Exposure", "Orders", "Positions"].map(str::to_owned).to_vec(), true)
+    );
+
+    // Commission, and the money of it.
+    let mut altered = records(RACE);
+    alter::<PositionSettled>(&mut altered, |settled| {
+        let paid = settled.commission != Minor(0);
+        settled.commission.0 -= i64::from(paid);
+        paid
+    });
+    alter::<Transfer>(&mut altered, |transfer| {
+        let fee = transfer.why == TransferWhy::Commission as u8;
+        transfer.amount.0 -= i64::from(fee);
+        fee
+    });
+    assert_eq!(proofs(&altered), (vec!["Positions".to_owned()], true), "a penny too little");
+
+    // What is held, and the money of it.
+    let mut altered = records(RACE);
+    alter::<ExposureHeld>(&mut altered, |held| {
+        held.held.0 += 1;
+        true
+    });
+    let (broken, differs) = proofs(&altered);
+    assert!(differs && broken.contains(&"Exposure".to_owned()), "{broken:?}");
 }
 
 #[test]

@@ -76,6 +76,10 @@ pub(crate) fn small(book: &Path) -> Config {
             legs: 96,
             groups: 4,
             limited: 4,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         })
         .clients(2, 64)
         .segment_bytes(1 << 20)

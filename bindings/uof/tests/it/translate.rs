@@ -90,6 +90,10 @@ impl Book {
             legs: 256,
             groups: 2,
             limited: 1,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         };
         let epoch = EpochOpened {
             epoch: Epoch(1),

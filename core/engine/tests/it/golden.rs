@@ -39,6 +39,10 @@ fn open(store: &MemStore, clock: &Clock) -> Engine {
         legs: 96,
         groups: 2,
         limited: 2,
+        orders: 32,
+        positions: 8,
+        stands: 32,
+        levels: 1 << 11,
     };
     let config = Config::at("golden")
         .layout(Layout::Inline)
@@ -52,8 +56,8 @@ fn open(store: &MemStore, clock: &Clock) -> Engine {
     Engine::open_on(store.clone(), config, HouseRules, &mut |_| {}).expect("opened")
 }
 
-/// A short night in three runs: what waits for time, what is remembered, what is settled; two snapshots, a
-/// segment in the archive, and records behind both.
+/// A short night in three runs: what waits for time, what is remembered, what is settled, orders of an exchange
+/// market that are matched, crossed and started; two snapshots, a segment in the archive, and records behind both.
 fn night() -> (MemStore, Closed) {
     let (store, clock) = (MemStore::new(), Clock::manual(Timestamp(1_000_000_000_000)));
     let later = || clock.advance(Nanos::from_millis(100));
@@ -84,6 +88,27 @@ fn night() -> (MemStore, Closed) {
     let tickets: Vec<_> = asks.iter().map(|ask| client.try_submit(*ask).expect("taken")).collect();
     let told: Vec<_> = tickets.into_iter().map(|t| client.wait(t, SECOND)).collect();
     assert!(matches!(told[..], [Outcome::Accepted(_), Outcome::Offered(_), Outcome::Accepted(_)]));
+    let race = MarketTerms::new("race", ["Red", "Rum", "Dawn"]).exchange();
+    let race = trader.define(race).expect("defined");
+    let terms = ExchangeTerms::new(Currency::GBP).crosses().starting_prices().commission(500);
+    trader.set_exchange(&race, &terms).expect("has its book");
+    trader.open_market(&race).expect("open");
+    let other = funded(&mut client, 1002);
+    let orders = [
+        Order::back(race.selection("Red"), money!(10.00), price!(3.00)).persist(),
+        Order::back(race.selection("Rum"), money!(10.00), price!(3.00)),
+        Order::back_on_close(race.selection("Dawn"), money!(4.00)),
+    ];
+    let placed = client.place_orders(account, key(13), &orders).expect("placed");
+    let meets = [
+        Order::lay(race.selection("Red"), money!(4.00), price!(3.00)),
+        Order::back(race.selection("Dawn"), money!(2.00), price!(2.80)),
+        Order::lay_on_close(race.selection("Dawn"), money!(6.00)),
+    ];
+    let met = client.place_orders(other, key(14), &meets).expect("placed");
+    assert_eq!(met.matched, Minor(600), "one directly, one crossed");
+    let part = Cancel::part(placed.first, money!(1.00));
+    client.cancel_orders(account, key(15), &race, [part]).expect("cancelled");
     engine.shutdown().expect("in order");
 
     later();
@@ -91,6 +116,8 @@ fn night() -> (MemStore, Closed) {
     let mut trader = engine.control("trader:anna").expect("registered");
     trader.suspend(fixture, Owner::Trader).expect("suspended");
     trader.open_market(&manual).expect("open");
+    trader.in_play(&race, Nanos::from_secs(5)).expect("turned");
+    engine.run_until_idle().expect("turns");
     engine.snapshot().expect("made");
     engine.shutdown().expect("in order");
 
@@ -102,6 +129,10 @@ fn night() -> (MemStore, Closed) {
     engine.snapshot().expect("made");
     let manifest = betring::journal::manifest(&store).expect("there");
     betring::journal::archive(&store, &manifest, false).expect("moved");
+    trader.open_market(&race).expect("open");
+    let waits = [Order::lay(race.selection("Red"), money!(1.00), price!(3.00))];
+    let waits = client.place_orders(other, key(21), &waits).expect("placed");
+    assert_eq!(waits.until, clock.now().plus(Nanos::from_secs(5)), "for its delay");
     let [win, lose] = [SelectionOutcome::Win, SelectionOutcome::Lose];
     trader.result(&manual, [win, lose, lose]).expect("started");
     engine.run_until_idle().expect("turns");

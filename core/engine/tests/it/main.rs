@@ -1,10 +1,12 @@
 //! The engine, told in sentences: what an embedder, a trader and an operator rely on.
 
 mod disk;
+mod race;
 mod table;
 mod tickets;
 
 mod admission;
+mod afternoons;
 mod clients;
 mod dead_letters;
 mod embed;
@@ -15,8 +17,10 @@ mod governor;
 mod golden;
 mod levels;
 mod live;
+mod market_data;
 mod mended;
 mod open;
+mod orders;
 mod outputs;
 mod poison;
 mod restart;

@@ -24,6 +24,10 @@ pub(crate) fn capacities() -> Capacities {
         legs: 3 << 13,
         groups: 8,
         limited: 64,
+        orders: 64,
+        positions: 16,
+        stands: 64,
+        levels: 1 << 12,
     }
 }
 

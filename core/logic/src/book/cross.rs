@@ -35,6 +35,9 @@ pub(super) struct Crossing {
 }
 
 impl Crossing {
+    /// In place of one that is in use.
+    const NONE: Crossing = Crossing { tick: 0, stake: 0, legs: Vec::new() };
+
     pub(super) fn with_capacity(selections: usize) -> Crossing {
         Crossing { tick: 0, stake: 0, legs: Vec::with_capacity(selections) }
     }
@@ -44,7 +47,22 @@ impl Book {
     /// Looks for a cross-match that is better for the taker than the best order there is. What it would be stays in
     /// `crossing`.
     pub(super) fn cross(&mut self, taker: &Taker, placed: &Placed, direct: Option<u32>) -> bool {
-        let Some(first) = self.crossed_tick(taker.selection, taker.side) else { return false };
+        let mut crossing = std::mem::replace(&mut self.crossing, Crossing::NONE);
+        let found = self.find_cross(&mut crossing, taker, placed, direct);
+        self.crossing = crossing;
+        found
+    }
+
+    fn find_cross(
+        &self,
+        crossing: &mut Crossing,
+        taker: &Taker,
+        placed: &Placed,
+        direct: Option<u32>,
+    ) -> bool {
+        let Some(first) = self.crossed_tick(crossing, taker.selection, taker.side) else {
+            return false;
+        };
         for worse in 0..=WORSE_TICKS {
             let tick = match taker.side {
                 Side::Back => first.checked_sub(worse),
@@ -55,7 +73,7 @@ impl Book {
                 return false;
             }
             let may = self.may_take(taker, placed, tick);
-            if 0 < may && self.comes_out(taker.side, tick, may) {
+            if 0 < may && self.comes_out(crossing, taker.side, tick, may) {
                 return true;
             }
         }
@@ -64,8 +82,8 @@ impl Book {
 
     /// The price that the others make for a selection: none if one of them has no orders. Their best levels are in
     /// `crossing` then.
-    fn crossed_tick(&mut self, selection: u16, side: Side) -> Option<u32> {
-        self.crossing.legs.clear();
+    fn crossed_tick(&self, crossing: &mut Crossing, selection: u16, side: Side) -> Option<u32> {
+        crossing.legs.clear();
         let mut sum = 0;
         for other in 0..self.sides.len() as u16 {
             if other == selection || !self.runs[usize::from(other)] {
@@ -74,13 +92,13 @@ impl Book {
             let tick = self.best_tick(other, side)?;
             let size = self.levels(other, side).at(tick).size;
             sum += self.prices.part[tick as usize];
-            self.crossing.legs.push(Leg { selection: other, tick, stake: 0, size });
+            crossing.legs.push(Leg { selection: other, tick, stake: 0, size });
         }
-        if self.crossing.legs.is_empty() {
+        if crossing.legs.is_empty() {
             return None;
         }
         // Each part was rounded down: so many units below 1 may be 1. Whole stakes decide.
-        let slack = self.crossing.legs.len() as u64 + 1;
+        let slack = crossing.legs.len() as u64 + 1;
         let parts = &self.prices.part;
         match side {
             Side::Back => {
@@ -95,11 +113,10 @@ impl Book {
     }
 
     /// Whether there are whole stakes at which the house loses in no outcome, and the largest that these levels bear.
-    fn comes_out(&mut self, side: Side, tick: u32, may: i64) -> bool {
+    fn comes_out(&self, crossing: &mut Crossing, side: Side, tick: u32, may: i64) -> bool {
         const E4: i128 = 10_000;
         let odds = self.prices.e4(tick);
         let prices = &self.prices;
-        let crossing = &mut self.crossing;
         let bears = crossing.legs.iter().map(|leg| i128::from(leg.size) * prices.e4(leg.tick) / E4);
         let bears = bears.min().unwrap_or(0);
         let stake = (bears * E4 / odds).min(i128::from(may));
@@ -143,17 +160,23 @@ impl Book {
 
     /// The price at which the others would meet an order on a selection, and the stake that they would bear; beside the
     /// orders that are there, and better than the best of them or not.
-    pub fn crossed(&mut self, selection: u16, side: Side) -> Option<(betring_pricing::Tick, i64)> {
+    pub fn virtual_price(
+        &self,
+        selection: u16,
+        side: Side,
+    ) -> Option<(betring_pricing::Tick, i64)> {
         if !self.crosses || !self.runs.get(usize::from(selection)).is_some_and(|runs| *runs) {
             return None;
         }
-        let first = self.crossed_tick(selection, side)?;
+        let mut crossing = Crossing::with_capacity(self.sides.len());
+        let first = self.crossed_tick(&mut crossing, selection, side)?;
         let last = self.prices.e4.len() as u32 - 1;
         let ticks = match side {
             Side::Back => [Some(first), first.checked_sub(1)],
             Side::Lay => [Some(first), Some(first + 1).filter(|tick| *tick <= last)],
         };
-        let tick = ticks.into_iter().flatten().find(|t| self.comes_out(side, *t, i64::MAX))?;
-        Some((betring_pricing::Tick::new(tick), self.crossing.stake))
+        let mut ticks = ticks.into_iter().flatten();
+        let tick = ticks.find(|tick| self.comes_out(&mut crossing, side, *tick, i64::MAX))?;
+        Some((betring_pricing::Tick::new(tick), crossing.stake))
     }
 }

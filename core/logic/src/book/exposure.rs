@@ -34,6 +34,23 @@ impl Stand {
         }
     }
 
+    /// So much is at risk at a starting price: a back's stake, or a lay's liability. Below 0: so much less.
+    pub fn risks(&mut self, side: Side, amount: i64) {
+        let amount = i128::from(amount) * E4;
+        match side {
+            Side::Back => self.backs_e4 += amount,
+            Side::Lay => self.lays_e4 += amount,
+        }
+    }
+
+    /// A bet that wins returns so much more, in ten-thousandths of a minor unit; below 0 less.
+    pub fn returns(&mut self, side: Side, more_e4: i128) {
+        match side {
+            Side::Back => self.win_e4 += more_e4,
+            Side::Lay => self.win_e4 -= more_e4,
+        }
+    }
+
     /// So much was matched.
     pub fn matched(&mut self, side: Side, stake: i64, odds_e4: u32) {
         let stake = i128::from(stake);
@@ -60,26 +77,27 @@ impl Stand {
 }
 
 /// What can be lost at worst with exactly `winners` of these, in whole minor units, rounded up; 0 if nothing can.
-/// Where the field is open, one more of them is the empty one.
+/// Where the field is open, one more of them is the empty one; one that does not run any more is left out.
 ///
 /// # Panics
 /// If there are more winners than [`WINNERS_MAX`]; a market has no more.
-pub fn exposure(stands: &[Stand], winners: usize) -> i128 {
+pub fn exposure<'a>(stands: impl IntoIterator<Item = &'a Stand>, winners: usize) -> i128 {
     assert!(winners <= WINNERS_MAX, "a market has at most {WINNERS_MAX} winners");
-    let winners = winners.min(stands.len());
-    let mut worst: i128 = stands.iter().map(Stand::loses).sum();
+    let (mut worst, mut count) = (0, 0);
     // The smallest differences so far, in order.
     let mut smallest = [i128::MAX; WINNERS_MAX];
-    let smallest = &mut smallest[..winners];
     for stand in stands {
-        let mut one = stand.wins() - stand.loses();
-        for kept in smallest.iter_mut() {
+        let loses = stand.loses();
+        worst += loses;
+        count += 1;
+        let mut one = stand.wins() - loses;
+        for kept in &mut smallest[..winners] {
             if one < *kept {
                 std::mem::swap(kept, &mut one);
             }
         }
     }
-    worst += smallest.iter().sum::<i128>();
+    worst += smallest[..winners.min(count)].iter().sum::<i128>();
     let loss = (-worst).max(0);
     loss.div_euclid(E4) + i128::from(loss % E4 != 0)
 }

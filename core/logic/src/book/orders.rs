@@ -18,6 +18,8 @@ pub struct Order {
     pub selection: u16,
     /// Which way it bets.
     pub side: Side,
+    /// Its number elsewhere; 2^32 - 1: none was given.
+    pub number: u32,
     pub(super) live: bool,
     /// Towards the older ones of its price.
     pub(super) prev: u32,
@@ -47,6 +49,7 @@ impl Orders {
             matched: 0,
             selection: 0,
             side: Side::Back,
+            number: NONE,
             live: false,
             prev: NONE,
             next: if at + 1 < capacity { at + 1 } else { NONE },
@@ -73,6 +76,38 @@ impl Orders {
     /// An order that rests.
     pub fn get(&self, index: OrderIndex) -> Option<&Order> {
         self.places.get(index.0 as usize).filter(|order| order.live)
+    }
+
+    /// The number elsewhere of an order that rests, or did until this command.
+    pub fn number(&self, index: OrderIndex) -> u32 {
+        self.at(index.0).number
+    }
+
+    /// Gives an order that rests its number elsewhere.
+    pub fn set_number(&mut self, index: OrderIndex, number: u32) {
+        self.at_mut(index.0).number = number;
+    }
+
+    /// Room for more.
+    pub(crate) fn grow(&mut self, capacity: u32) {
+        let had = self.places.len() as u32;
+        if capacity <= had {
+            return;
+        }
+        let more = Orders::with_capacity(capacity);
+        let mut places = more.places;
+        places[..had as usize].copy_from_slice(&self.places);
+        // The new places follow each other already; those that were free come first.
+        let mut last = self.free;
+        if last == NONE {
+            self.free = had;
+        } else {
+            while places[last as usize].next != NONE {
+                last = places[last as usize].next;
+            }
+            places[last as usize].next = had;
+        }
+        self.places = places;
     }
 
     pub(super) fn at(&self, index: u32) -> &Order {

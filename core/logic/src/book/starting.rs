@@ -8,7 +8,9 @@
 //! the starting price. (Rule: Betfair's page on starting prices; the algorithm follows from it.)
 //!
 //! It is a whole number of ten-thousandths from the ladder's first price to its last, on the ladder or not. Of two
-//! prices at which as much is matched the one counts that leaves less unmatched, and of two of those the shorter.
+//! prices at which as much is matched the one counts that leaves less unmatched, and of those the one that is nearest to
+//! where backs and lays meet: layers who want more than there is to lay give what their limits allow, and so do backers. Of
+//! the two beside that place the shorter one.
 
 use super::{Book, Prices, Side};
 use betring_pricing::Tick;

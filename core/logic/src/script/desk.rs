@@ -345,8 +345,11 @@ impl<R: Rules> Desk<R> {
                     let owner = moved.from.owner();
                     let account = owner.ok().and_then(|id| self.state.account(id));
                     let external = account.is_some_and(|view| view.purse == Purse::External);
-                    let may_owe =
-                        may_owe.contains(&moved.why) || external && passes.contains(&moved.why);
+                    // News of an exchange market come in steps.
+                    let news = [TransferWhy::Exposure, TransferWhy::Net, TransferWhy::Commission];
+                    let news = own && news.iter().any(|why| *why as u8 == moved.why);
+                    let passes = external && passes.contains(&moved.why);
+                    let may_owe = may_owe.contains(&moved.why) || passes || news;
                     if owner.is_ok() && *from < 0 && !may_owe {
                         return Err(format!("{} is overdrawn by {moved:?}", moved.from));
                     }

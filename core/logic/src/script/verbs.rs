@@ -14,7 +14,7 @@ use betring_pricing::{Currency, RoundingMode};
 use zerocopy::IntoBytes;
 
 /// Every verb, in the order of the language's table.
-const VERBS: [&str; 85] = [
+const VERBS: [&str; 101] = [
     "house",
     "actor",
     "feed",
@@ -100,6 +100,22 @@ const VERBS: [&str; 85] = [
     "bands",
     "events",
     "digest",
+    "exchange",
+    "discount",
+    "lapse",
+    "order",
+    "cancel-orders",
+    "replace-orders",
+    "update-orders",
+    "sizes",
+    "held",
+    "net",
+    "depth",
+    "traded",
+    "virtual",
+    "starting",
+    "version",
+    "cleared",
 ];
 
 impl<R: Rules> Runner<R> {
@@ -182,6 +198,23 @@ impl<R: Rules> Runner<R> {
             "quote" => self.quote(words),
             "pin" | "unpin" | "take" => self.trader_price(verb, words),
             "heartbeat" | "gap" | "recovering" | "recovered" => self.feed_message(verb, words),
+
+            "exchange" => self.exchange(words),
+            "discount" => self.discount(words),
+            "lapse" => self.lapse(words),
+            "order" => self.order(words),
+            "cancel-orders" => self.cancel_orders(words),
+            "replace-orders" => self.replace_orders(words),
+            "update-orders" => self.update_orders(words),
+            "sizes" => self.ask_sizes(words),
+            "held" => self.ask_held(words),
+            "net" => self.ask_net(words),
+            "depth" => self.ask_depth(words),
+            "traded" => self.ask_traded(words),
+            "virtual" => self.ask_virtual(words),
+            "starting" => self.ask_starting(words),
+            "version" => self.ask_version(words),
+            "cleared" => self.ask_cleared(words),
 
             "account" => self.open_account(words),
             "fund" => self.fund(words),
@@ -465,6 +498,7 @@ impl<R: Rules> Runner<R> {
         let (who, header, valid_until) = self.control(&envelope)?;
         let deduct = out && words.flag("deduct");
         let price = words.option("price")?.map_or(Ok(WirePrice::NONE), |p| words::price(&p))?;
+        let factor = words.option("factor")?.map_or(Ok(0), |f| words::slippage(&f))?;
         let label = words.next("a market like M1")?;
         let market = self.market_of(&label)?;
         let selection = self.selection_of(&label, &words.next("a selection")?)?;
@@ -477,6 +511,7 @@ impl<R: Rules> Runner<R> {
             deduct: u8::from(deduct),
             market,
             price,
+            factor,
             ..WithdrawSelection::default()
         };
         self.plain(&who, envelope.key.as_deref(), header, &body)
@@ -927,7 +962,7 @@ fn limits(words: &mut Words, mut limits: Limits) -> Result<Limits, Unreadable> {
 const SCRIPT_CAPACITY_MAX: u32 = 1 << 20;
 
 fn capacities(words: &mut Words, mut capacities: Capacities) -> Result<Capacities, Unreadable> {
-    let fields: [(&str, &mut u32); 13] = [
+    let fields: [(&str, &mut u32); 17] = [
         ("accounts", &mut capacities.accounts),
         ("markets", &mut capacities.markets),
         ("selections", &mut capacities.selections),
@@ -941,6 +976,10 @@ fn capacities(words: &mut Words, mut capacities: Capacities) -> Result<Capacitie
         ("legs", &mut capacities.legs),
         ("limited", &mut capacities.limited),
         ("groups", &mut capacities.groups),
+        ("orders", &mut capacities.orders),
+        ("positions", &mut capacities.positions),
+        ("stands", &mut capacities.stands),
+        ("levels", &mut capacities.levels),
     ];
     for (name, field) in fields {
         if let Some(count) = words.option(name)? {

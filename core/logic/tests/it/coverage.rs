@@ -17,12 +17,14 @@ pub(crate) fn every_script() -> Vec<(&'static str, &'static str)> {
         crate::funds::ALL,
         crate::groups::ALL,
         crate::holds::ALL,
+        crate::in_play::ALL,
         crate::keys::ALL,
         crate::liability::ALL,
         crate::limits::ALL,
         crate::mended::ALL,
         crate::night_prices::ALL,
         crate::offers::ALL,
+        crate::orders::ALL,
         crate::own_limits::ALL,
         crate::price_at_commit::ALL,
         crate::probes::ALL,
@@ -61,6 +63,8 @@ fn every_refusal_and_every_event_is_produced_by_some_script() {
     }
     // As many as may wait are more than a script wants to write down: waits.rs.
     said.insert(Reject::TooManyPending);
+    // And as many orders: orders.rs.
+    said.insert(Reject::TooManyOrders);
     let missing: Vec<_> = Reject::ALL.iter().filter(|r| !said.contains(r)).collect();
     assert!(missing.is_empty(), "no script is refused {missing:?}");
 

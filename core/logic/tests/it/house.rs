@@ -58,6 +58,10 @@ impl House {
             legs: 131_072,
             groups: 1,
             limited: 1,
+            orders: 1,
+            positions: 1,
+            stands: 1,
+            levels: 1,
         };
         let epoch = EpochOpened {
             epoch: Epoch(1),

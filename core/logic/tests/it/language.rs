@@ -20,7 +20,8 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
              take, heartbeat, gap, recovering, recovered, account, fund, deposit, withdraw, \
              place, ticket, accept, decline, own-limit, exclude-self, cash-out, auto-cash-out, \
              resolve, retry, restart, manual, auto, step, tick, balance, bonus, bet, stake, leg, \
-             value, exposure, reach, liability, customer, price, drift, bands, events, digest",
+             value, exposure, reach, liability, customer, price, drift, bands, events, digest, exchange, discount, lapse, order, cancel-orders, \
+             replace-orders, update-orders, sizes, held, net, depth, traded, virtual, starting, version, cleared",
         ),
         ("\n\nfund A7", "line 3: read the end of the line, expected an amount like 100.00"),
         ("fund X7 1.00", "line 1: read `X7`, expected an account like A7"),

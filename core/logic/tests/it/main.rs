@@ -13,6 +13,7 @@ fn cases(usual: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
+mod afternoons;
 mod archive;
 mod capacity;
 mod cash_outs;
@@ -29,6 +30,7 @@ mod groups;
 mod holds;
 mod house;
 mod images;
+mod in_play;
 mod keys;
 mod language;
 mod liability;
@@ -39,6 +41,7 @@ mod model;
 mod night_model;
 mod night_prices;
 mod offers;
+mod orders;
 mod own_limits;
 mod permuted;
 mod price_at_commit;

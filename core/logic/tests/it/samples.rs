@@ -1,5 +1,6 @@
 //! One command of every kind, with every field set to something that can be told apart.
 
+use betring_core::book::{SelfMatch, Side};
 use betring_core::command::*;
 use betring_core::id::*;
 use betring_core::ruleset::Ruleset;
@@ -48,6 +49,10 @@ fn capacities() -> Capacities {
         legs: 1011,
         groups: 1012,
         limited: 1013,
+        orders: 1014,
+        positions: 1015,
+        stands: 1016,
+        levels: 1017,
     }
 }
 
@@ -489,6 +494,72 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
                 until: Timestamp(1_767_225_600_130_000_000),
             }
         ),
+        Kind::SetExchange => {
+            let body = body!(SetExchange {
+                reason: REASON,
+                currency: 826,
+                ladder: LadderKind::Own as u8,
+                flags: SetExchange::CROSSES | SetExchange::STARTING_PRICES,
+                market: market,
+                commission: 500,
+                min_stake: Minor(200),
+                min_payout: Minor(1_000),
+                min_liability: Minor(1_001),
+            });
+            let bands = [
+                BandEntry { from_e4: 10_100, to_e4: 20_000, step_e4: 100 },
+                BandEntry { from_e4: 20_000, to_e4: 30_000, step_e4: 200 },
+            ];
+            plain(build::set_exchange(header(), body, &bands).unwrap())
+        }
+        Kind::SetDiscount => one!(
+            header(),
+            SetDiscount { reason: REASON, discount: 4_000, account: AccountId::new(6, 1) }
+        ),
+        Kind::LapseOrders => one!(
+            header(),
+            LapseOrders { reason: REASON, scope: LapseScope::NotPersistent as u8, market: market }
+        ),
+        Kind::PlaceOrders => {
+            let body = body!(PlaceOrders { market: market, market_version: Seq(77) });
+            let kills = OrderEntry {
+                limit_e4: 24_000,
+                selection: SelectionIndex(2),
+                side: Side::Lay as u8,
+                self_match: SelfMatch::CancelMaker as u8,
+                flags: OrderEntry::FILL_OR_KILL | OrderEntry::REFUSE_IMPROVEMENT,
+                target: SizeTarget::Payout as u8,
+                size: Minor(1_000),
+                min_fill: Minor(500),
+                reference: 0xa0_a1_a2_a3,
+                ..OrderEntry::default()
+            };
+            let on_close = OrderEntry {
+                kind: OrderKind::MarketOnClose as u8,
+                size: Minor(2_000),
+                ..OrderEntry::default()
+            };
+            plain(build::place_orders(header(), body, &[kills, on_close]).unwrap())
+        }
+        Kind::CancelOrders => {
+            let body = body!(CancelOrders { market: market });
+            let orders = [
+                CancelEntry { order: OrderId::new(9, 2), by: Minor(300) },
+                CancelEntry { order: OrderId::new(10, 1), by: Minor(0) },
+            ];
+            plain(build::cancel_orders(header(), body, &orders).unwrap())
+        }
+        Kind::ReplaceOrders => {
+            let body = body!(ReplaceOrders { market: market, market_version: Seq(77) });
+            let orders = [ReplaceEntry { order: OrderId::new(9, 2), limit_e4: 25_000, zero: 0 }];
+            plain(build::replace_orders(header(), body, &orders).unwrap())
+        }
+        Kind::UpdateOrders => {
+            let body = body!(UpdateOrders { market: market });
+            let persistence = Persistence::Persist as u8;
+            let orders = [UpdateEntry { order: OrderId::new(9, 2), persistence, zero: [0; 7] }];
+            plain(build::update_orders(header(), body, &orders).unwrap())
+        }
         Kind::ExcludeSelf => {
             one!(header(), ExcludeSelf { until: Timestamp(1_767_225_600_130_000_000) })
         }

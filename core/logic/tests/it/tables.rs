@@ -2,7 +2,7 @@
 
 use betring_core::event::MarketStatus;
 use betring_core::script;
-use betring_core::{BetState, BetStep, MarketStep};
+use betring_core::{BetState, BetStep, MarketStep, OrderState, OrderStep};
 use std::fmt::Debug;
 
 /// A table of states and steps as a trader reads it; a dot is "not allowed".
@@ -52,6 +52,32 @@ fn life_of_a_bet() {
         Archived   .          .          .          .          .          .          .          .          .          .          .          .          .          .          .
     ";
     same(&table(BetState::ALL, BetStep::ALL, BetState::after), expected);
+}
+
+#[test]
+fn life_of_an_order() {
+    // A name of its own is longer than a column.
+    let short = |state: OrderState| match state {
+        OrderState::ExecutionComplete => "Complete".to_owned(),
+        state => format!("{state:?}"),
+    };
+    let mut rows = String::new();
+    for state in OrderState::ALL {
+        let cells = OrderStep::ALL.iter().map(|step| state.after(*step).map_or(".".into(), short));
+        let row: String = cells.map(|cell| format!("{cell:<11}")).collect();
+        rows += &format!("{:<11}{row}", short(*state));
+        rows = rows.trim_end().to_owned() + "\n";
+    }
+    let expected = "
+        Archived   .          .          .          .
+        Pending    Executable Complete   Expired    .
+        Executable .          Complete   Expired    .
+        Complete   .          .          .          Archived
+        Expired    .          .          .          Archived
+    ";
+    let steps = [OrderStep::Begin, OrderStep::Complete, OrderStep::Kill, OrderStep::Archive];
+    assert_eq!(OrderStep::ALL, steps);
+    same(rows.trim_end(), expected);
 }
 
 #[test]

@@ -112,6 +112,13 @@ fn encode(header: Header, command: &Command<'_>) -> Vec<u8> {
         Command::ConfirmHold(b) => whole(h, b, &[]),
         Command::ReleaseHold(b) => whole(h, b, &[]),
         Command::FeedRecovering(b) => whole(h, b, &[]),
+        Command::SetExchange(b, e) => whole(h, b, e.iter().collect::<Vec<_>>().as_bytes()),
+        Command::SetDiscount(b) => whole(h, b, &[]),
+        Command::LapseOrders(b) => whole(h, b, &[]),
+        Command::PlaceOrders(b, e) => whole(h, b, e.iter().collect::<Vec<_>>().as_bytes()),
+        Command::CancelOrders(b, e) => whole(h, b, e.iter().collect::<Vec<_>>().as_bytes()),
+        Command::ReplaceOrders(b, e) => whole(h, b, e.iter().collect::<Vec<_>>().as_bytes()),
+        Command::UpdateOrders(b, e) => whole(h, b, e.iter().collect::<Vec<_>>().as_bytes()),
     }
 }
 
@@ -131,7 +138,7 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
     let to_slot_end = |from: usize| (from, from.next_multiple_of(SLOT));
     match kind {
         Kind::Genesis => vec![(124, 128), (184, 256)],
-        Kind::EpochOpened => vec![(184, 256)],
+        Kind::EpochOpened => vec![(200, 256)],
         Kind::Step => vec![(82, 128)],
         Kind::Tick | Kind::Resolve => vec![(80, 128)],
         Kind::Quarantine => vec![(88, 96), (112, 128)],
@@ -141,7 +148,16 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
         Kind::DefineMarket => vec![(115, 128), to_slot_end(HEADER + 64 + NAME * 4)],
         Kind::OpenMarket | Kind::CloseMarket | Kind::ArchiveMarket => vec![(84, 88), (96, 128)],
         Kind::Suspend | Kind::Release => vec![(96, 128)],
-        Kind::WithdrawSelection => vec![(104, 128)],
+        Kind::WithdrawSelection => vec![(106, 128)],
+        Kind::SetExchange => vec![(100, 104), to_slot_end(128 + 24)],
+        Kind::SetDiscount => vec![(86, 88), (96, 128)],
+        Kind::LapseOrders => vec![(85, 88), (96, 128)],
+        Kind::PlaceOrders => {
+            vec![(98, 128), (128 + 12, 128 + 16), (128 + 60, 128 + 64), to_slot_end(128 + 96)]
+        }
+        Kind::CancelOrders => vec![(90, 128), to_slot_end(128 + 32)],
+        Kind::ReplaceOrders => vec![(98, 128), (128 + 12, 128 + 16), to_slot_end(128 + 16)],
+        Kind::UpdateOrders => vec![(90, 128), (128 + 9, 128 + 16), to_slot_end(128 + 16)],
         Kind::MarketResult => {
             // A void selection has no shares, a position only its two numbers.
             let entries = [(128 + 4, 128 + 16), (128 + 40, 128 + 48)];

@@ -1,0 +1,433 @@
+//! Orders of exchange markets: what a customer may ask for, what becomes of it, what is held for it.
+
+use betring_core::HouseRules;
+use betring_core::script::Runner;
+
+#[test]
+fn a_thousand_orders_of_an_account_wait_in_a_market_and_no_more() {
+    let mut runner = Runner::new(HouseRules);
+    let mut line = |text: &str| runner.line(text).map(|_| ()).unwrap_or_else(|it| panic!("{it}"));
+    line("house orders 2048");
+    line("market M1 Race A B exchange");
+    line("exchange M1 GBP");
+    line("open M1");
+    line("fund A1 100.00");
+    let batch = |orders: usize| vec!["back A 0.01 1000"; orders].join(" + ");
+    for request in 1..=4 {
+        line(&format!("order R{request} A1 M1 {} -> order", batch(200)));
+    }
+    line(&format!("order R5 A1 M1 {} -> order", batch(199)));
+    line(&format!("order R6 A1 M1 {} -> TooManyOrders", batch(2)));
+    // What is killed waits for nothing.
+    line("order R7 A1 M1 back A 0.01 1000 kill + back A 0.01 1000 -> order");
+    line("order R8 A1 M1 back A 0.01 1000 -> TooManyOrders");
+    line("held A1 M1 -> 10.00");
+    line("cancel-orders R9 A1 M1 all -> done");
+    line("held A1 M1 -> 0.00");
+    line("order R10 A1 M1 back A 0.01 1000 -> order");
+}
+
+scripts! {
+    a_back_and_a_lay_meet_at_the_price_of_who_was_there: "
+        market M1 Race A B C exchange
+        exchange M1 GBP commission 5% min 2.00 cross
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 lay A 10.00 3.00          -> order O1
+        held A1 M1                               -> 20.00
+        balance A1                               -> 80.00
+        order R2 A2 M1 back A 4.00 2.50          -> order O2 matched 4.00 at 3.00
+        sizes O1            -> Executable 10.00: 4.00 matched at 3.00, 6.00 remaining
+        held A2 M1                               -> 4.00
+        depth M1/A back                          -> 3.00x6.00
+        traded M1/A                              -> 3.00x4.00
+        cancel-orders R3 A1 M1 all               -> done
+        held A1 M1                               -> 8.00
+        result M1 A                              -> started J1
+        net A1 M1                                -> -8.00
+        net A2 M1                                -> 8.00 less 0.40
+        balance A2                               -> 107.60
+        cleared M1                               -> 0.00 and 0.00
+        rollback M1
+        held A1 M1                               -> 8.00
+        result M1 B
+        balance A2                               -> 96.00
+        balance A1                               -> 103.80
+        archive M1
+        digest                                   -> same-as-replay
+    ";
+
+    at_a_price_who_came_first_is_matched_first: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        fund A3 100.00
+        order R1 A1 M1 back A 5.00 2.00          -> order O1
+        order R2 A2 M1 back A 5.00 2.00          -> order O2
+        # Smaller than it was, an order keeps its place.
+        cancel-orders R3 A1 M1 O1:2.00           -> done
+        order R4 A3 M1 lay A 4.00 2.00           -> order O3 matched 4.00 at 2.00
+        sizes O1            -> ExecutionComplete 5.00: 3.00 matched at 2.00, 2.00 cancelled
+        sizes O2            -> Executable 5.00: 1.00 matched at 2.00, 4.00 remaining
+    ";
+
+    a_replaced_order_goes_to_the_end_of_its_new_price: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        fund A3 100.00
+        order R1 A1 M1 back A 5.00 2.02          -> order O1
+        order R2 A2 M1 back A 5.00 2.00          -> order O2
+        replace-orders R3 A1 M1 O1:2.00          -> order O3
+        sizes O1            -> ExecutionComplete 5.00: 5.00 cancelled
+        order R4 A3 M1 lay A 6.00 2.00           -> order O4 matched 6.00 at 2.00
+        sizes O2            -> ExecutionComplete 5.00: 5.00 matched at 2.00
+        sizes O3            -> Executable 5.00: 1.00 matched at 2.00, 4.00 remaining
+    ";
+
+    what_was_cancelled_and_cannot_be_placed_again_stays_cancelled: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 10.00
+        order R1 A1 M1 lay A 10.00 2.00          -> order O1
+        held A1 M1                               -> 10.00
+        # At 3.00 it would risk 20.00, and there are 10.00.
+        replace-orders R2 A1 M1 O1:3.00          -> CancelledNotPlaced FundsInsufficient
+        sizes O1            -> ExecutionComplete 10.00: 10.00 cancelled
+        balance A1                               -> 10.00
+        suspend M1
+        replace-orders R3 A1 M1 O1:3.00          -> BetTakenOrLapsed
+    ";
+
+    an_order_of_a_batch_that_is_not_possible_lets_none_of_them_in: "
+        market M1 Race A B exchange
+        exchange M1 GBP min 2.00
+        open M1
+        fund A1 100.00
+        order R1 A1 M1 back A 5.00 2.00 + back B 1.00 3.00   -> InvalidBetSize
+        order R2 A1 M1 back A 5.00 2.00 + back B 2.00 3.01   -> InvalidOdds
+        held A1 M1                               -> none
+        order R3 A1 M1 back A 5.00 2.00 + back B 2.00 3.00   -> order O1 and 1 more
+        held A1 M1                               -> 5.00
+        # If A wins the back on B is lost, if B wins that on A, and both are not there together.
+        balance A1                               -> 95.00
+    ";
+
+    what_lowers_the_risk_needs_no_money: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 10.00
+        fund A2 100.00
+        order R1 A1 M1 back A 10.00 3.00         -> order O1
+        order R2 A2 M1 lay A 10.00 3.00          -> order O2 matched 10.00 at 3.00
+        balance A1                               -> 0.00
+        # Laid at 2.00 he cannot lose more than before, whoever wins.
+        order R3 A1 M1 lay A 10.00 2.00          -> order O3
+        held A1 M1                               -> 10.00
+        order R4 A2 M1 back A 10.00 2.00         -> order O4 matched 10.00 at 2.00
+        held A1 M1                               -> 0.00
+        balance A1                               -> 10.00
+        # If A wins he has 10.00 more: of 20.01 he would lose 0.01 that he has not.
+        order R5 A1 M1 back B 20.01 2.00         -> FundsInsufficient
+        order R6 A1 M1 back B 20.00 2.00         -> order O5
+    ";
+
+    three_lays_of_a_market_with_two_places_risk_two_of_them: "
+        market M1 Race A B C D exchange winners 2
+        exchange M1 GBP places
+        open M1
+        fund A1 100.00
+        order R1 A1 M1 lay A 10.00 5.00 + lay B 10.00 5.00 + lay C 10.00 5.00 -> order O1 and 2 more
+        held A1 M1                               -> 80.00
+    ";
+
+    fill_or_kill_is_bound_by_its_average: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 1000.00
+        fund A2 1000.00
+        order R1 A1 M1 lay A 2.00 5.60           -> order O1
+        order R2 A1 M1 lay A 2.00 5.20           -> order O2
+        order R3 A2 M1 back A 4.00 5.40 kill     -> order O3 matched 4.00 at 5.40
+        order R4 A1 M1 lay A 2.00 5.60           -> order O4
+        order R5 A2 M1 back A 4.00 5.40 kill     -> order O5
+        sizes O5            -> Expired 4.00: 4.00 lapsed
+        order R6 A2 M1 back A 4.00 5.40 kill least 2.00 -> order O6 matched 2.00 at 5.60
+        sizes O6            -> ExecutionComplete 4.00: 2.00 matched at 5.60, 2.00 lapsed
+        held A2 M1                               -> 6.00
+        order R7 A2 M1 back A 4.00 5.40 kill least 4.01 -> InvalidMinFillSize
+        order R8 A2 M1 back A 4.00 5.40 least 2.00      -> InvalidMinFillSize
+        order R9 A2 M1 back A 4.00 5.40 kill persist    -> TimeInForceConflict
+    ";
+
+    a_better_price_than_the_limit_may_be_refused: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 lay A 10.00 3.00          -> order O1
+        order R2 A2 M1 back A 4.00 2.50 not-better -> order O2
+        sizes O2            -> ExecutionComplete 4.00: 4.00 lapsed
+        order R3 A2 M1 back A 4.00 3.00 not-better -> order O3 matched 4.00 at 3.00
+    ";
+
+    nobody_meets_himself_unless_he_says_so: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 lay A 5.00 3.00           -> order O1
+        order R2 A1 M1 back A 4.00 2.50          -> order O2
+        sizes O2            -> ExecutionComplete 4.00: 4.00 lapsed
+        order R3 A1 M1 back A 4.00 2.50 self cancel-both -> order O3
+        sizes O1            -> ExecutionComplete 5.00: 5.00 lapsed
+        sizes O3            -> ExecutionComplete 4.00: 4.00 lapsed
+        held A1 M1                               -> 0.00
+        order R4 A1 M1 lay A 5.00 3.00           -> order O4
+        order R5 A2 M1 lay A 5.00 2.80           -> order O5
+        order R6 A1 M1 back A 4.00 2.50 self cancel-maker -> order O6 matched 4.00 at 2.80
+        sizes O4            -> ExecutionComplete 5.00: 5.00 lapsed
+        order R7 A1 M1 lay A 5.00 3.00           -> order O7
+        order R8 A1 M1 back A 5.00 3.00 self allow -> order O8 matched 5.00 at 3.00
+        # What he has with himself is nothing.
+        held A1 M1                               -> 4.00
+    ";
+
+    between_selections_the_house_stands_and_loses_nothing: "
+        market M1 Race A B C exchange
+        exchange M1 GBP cross
+        open M1
+        fund A1 1000.00
+        fund A2 1000.00
+        order R1 A1 M1 back B 60.00 3.00 + back C 60.00 3.00  -> order O1 and 1 more
+        virtual M1/A back                        -> 3.00x60.00
+        depth M1/A back                          -> none
+        order R2 A2 M1 back A 30.00 2.90         -> order O3 matched 30.00 at 3.00
+        sizes O1            -> Executable 60.00: 30.00 matched at 3.00, 30.00 remaining
+        sizes O2            -> Executable 60.00: 30.00 matched at 3.00, 30.00 remaining
+        held A2 M1                               -> 30.00
+        cancel-orders R3 A1 M1 all
+        # Backed on two of three, 30.00 each, he loses 60.00 if A wins.
+        held A1 M1                               -> 60.00
+        result M1 A
+        net A2 M1                                -> 60.00
+        net A1 M1                                -> -60.00
+        cleared M1                               -> 0.00 and 0.00
+        house Crossing GBP                       -> 0.00
+    ";
+
+    what_rounding_leaves_between_selections_is_the_houses: "
+        market M1 Race A B C exchange
+        exchange M1 GBP cross
+        open M1
+        fund A1 1000.00
+        fund A2 1000.00
+        order R1 A1 M1 back B 33.33 3.05 + back C 71.17 3.55  -> order O1 and 1 more
+        order R2 A2 M1 back A 30.00 2.00         -> order O3 matched
+        cancel-orders R3 A1 M1 all
+        cancel-orders R4 A2 M1 all               -> anything
+        result M1 B
+        cleared M1                               -> anything
+    ";
+
+    a_smaller_stake_will_do_where_it_pays_enough: "
+        market M1 Race A B exchange
+        exchange M1 GBP min 2.00 min-payout 10.00
+        open M1
+        fund A1 100.00
+        order R1 A1 M1 back A 1.00 10            -> order O1
+        order R2 A1 M1 back A 0.10 100           -> order O2
+        order R3 A1 M1 back A 0.01 1000          -> order O3
+        order R4 A1 M1 back A 0.99 10            -> InvalidBetSize
+        order R5 A1 M1 back A 2.00 1.01          -> order O4
+    ";
+
+    a_profit_that_does_not_come_out_in_pennies_is_refused: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        order R1 A1 M1 back A 0.13 1.06          -> InvalidProfitRatio
+        order R2 A1 M1 back A 2.00 1.06          -> order O1
+        # What would be left is such an order, too.
+        cancel-orders R3 A1 M1 O1:1.87           -> InvalidProfitRatio
+        cancel-orders R4 A1 M1 O1:1.00           -> done
+        sizes O1            -> Executable 2.00: 1.00 remaining, 1.00 cancelled
+    ";
+
+    a_size_may_be_said_as_payout_or_profit: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        order R1 A1 M1 back A 25.00 2.50 payout  -> order O1
+        sizes O1            -> Executable 10.00: 10.00 remaining
+        order R2 A1 M1 lay B 15.00 2.50 profit   -> order O2
+        sizes O2            -> Executable 10.00: 10.00 remaining
+        # If B wins the back on A is lost, and the lay of B.
+        held A1 M1                               -> 25.00
+    ";
+
+    the_market_says_what_it_takes: "
+        fund A1 100.00
+        fund A2 100.00 EUR
+        market M1 Race A B exchange
+        order R1 A1 M1 back A 2.00 2.00          -> InvalidMarketId
+        open M1                                  -> InvalidMarketId
+        exchange M1 GBP cross
+        exchange M1 GBP                          -> NotAllowed
+        order R2 A1 M1 back A 2.00 2.00          -> MarketNotOpen
+        open M1
+        order R3 A2 M1 back A 2.00 2.00          -> CurrencyUnknown
+        order R4 A1 M1 back 3 2.00 2.00          -> SelectionUnknown
+        order R5 A1 M1 back A 2.00 2.01          -> InvalidOdds
+        order R6 A1 M1 back A 2.00               -> MarketNotOpenForBspBetting
+        order R7 A1 M1 back A 2.00 2.00 at-start -> MarketNotOpenForBspBetting
+        order R8 A1 M1 back A 100.01 2.00        -> FundsInsufficient
+        order R9 A1 M9 back 1 2.00 2.00          -> MarketUnknown
+        suspend M1
+        order R10 A1 M1 back A 2.00 2.00         -> MarketSuspended
+        release M1
+        order R11 A1 M1 back A 2.00 2.00         -> order O1
+        block A1
+        order R12 A1 M1 back A 2.00 2.00         -> AccountBlocked
+        # Who may not bet may take back what he asked for.
+        cancel-orders R13 A1 M1 all              -> done
+        close M1
+        order R14 A1 M1 back A 2.00 2.00         -> anything
+        # An exchange has no house to bet against, and the house no book.
+        place R15 A2 M1/A 10.00 any              -> InvalidMarketId
+        quote M2 2.00
+        unblock A1
+        order R16 A1 M2 back 1 2.00 2.00         -> InvalidMarketId
+        exchange M2 GBP                          -> InvalidMarketId
+        market M3 Places A B C exchange winners 2
+        exchange M3 GBP cross                    -> NotAllowed
+        cancel M1                                -> NotAllowed
+    ";
+
+    external_wallets_and_probes_do_not_bet_on_exchanges: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        account A1 GBP wallet
+        account A2 GBP probe
+        order R1 A1 M1 back A 2.00 2.00          -> AccountKind
+        order R2 A2 M1 back A 2.00 2.00 synthetic -> AccountKind
+        fund A3 10.00
+        order R3 A3 M1 back A 2.00 2.00 synthetic -> AccountKind
+    ";
+
+    an_order_of_a_version_that_is_over_lapses: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        version M1                               -> 2
+        suspend M1
+        release M1
+        order R1 A1 M1 back A 2.00 2.00 version 2 -> order O1
+        sizes O1            -> ExecutionComplete 2.00: 2.00 lapsed
+        held A1 M1                               -> 0.00
+        version M1                               -> 9
+        order R2 A1 M1 back A 2.00 2.00 version 9 -> order O2
+        sizes O2            -> Executable 2.00: 2.00 remaining
+        order R3 A1 M1 back A 2.00 2.00 version 99 -> InvalidMarketVersion
+        order R4 A1 M1 back A 2.00 2.00          -> order O3
+        sizes O3            -> Executable 2.00: 2.00 remaining
+    ";
+
+    an_order_of_which_nothing_was_matched_makes_room_when_there_is_no_other: "
+        house orders 4
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 back A 2.00 2.00          -> order O1
+        order R2 A1 M1 back A 3.00 2.00          -> order O2
+        order R3 A2 M1 lay A 2.00 2.00           -> order O3 matched 2.00 at 2.00
+        order R4 A1 M1 back B 1.00 2.00          -> order O4
+        # None of these may go: two were matched, two wait.
+        order R5 A1 M1 back B 1.00 2.00          -> not sequenced: Overloaded
+        cancel-orders R6 A1 M1 O4                -> done
+        sizes O4            -> ExecutionComplete 1.00: 1.00 cancelled
+        order R7 A1 M1 back B 1.50 2.00          -> order O5
+        sizes O4                                 -> Archived
+        cancel-orders R8 A1 M1 O4                -> InvalidBetId
+        replace-orders R9 A1 M1 O5:3.00          -> not sequenced: Overloaded
+        cancel-orders R10 A1 M1 all              -> done
+        order R11 A1 M1 back B 1.00 1.01 kill + back B 1.00 3.00 -> order O6 and 1 more
+        sizes O6            -> Expired 1.00: 1.00 lapsed
+        restart
+        open M1
+        order R12 A2 M1 back A 1.00 2.00         -> order O8
+        sizes O6                                 -> Archived
+        result M1 A
+        archive M1
+        market M1                                -> Archived
+    ";
+
+    who_names_an_order_that_is_not_his_is_told_that_there_is_none: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 back A 2.00 2.00          -> order O1
+        cancel-orders R2 A2 M1 O1                -> InvalidBetId
+        cancel-orders R3 A1 M1 O9                -> InvalidBetId
+        cancel-orders R4 A1 M1 O1 O1             -> DuplicateBetIds
+        cancel-orders R5 A2 M1 all               -> NoActionRequired
+        cancel-orders R6 A1 M1 O1                -> done
+        cancel-orders R7 A1 M1 O1                -> BetTakenOrLapsed
+        cancel-orders R8 A1 M1 all               -> NoActionRequired
+        replace-orders R9 A1 M1 O1:2.02          -> BetTakenOrLapsed
+        update-orders R10 A1 M1 O1:persist       -> BetTakenOrLapsed
+        order R11 A1 M1 back A 2.00 2.00         -> order O2
+        replace-orders R12 A1 M1 O2:2.00         -> InvalidPriceEdit
+        replace-orders R13 A1 M1 O2:2.01         -> InvalidOdds
+        update-orders R14 A1 M1 O2:lapse         -> NoActionRequired
+        update-orders R15 A1 M1 O2:persist       -> done
+        update-orders R16 A1 M1 O2:at-start      -> MarketNotOpenForBspBetting
+        market M2 Race2 A B exchange
+        exchange M2 GBP
+        open M2
+        cancel-orders R17 A1 M2 O2               -> InvalidMarketId
+    ";
+
+    one_of_several_cancels_that_is_not_possible_keeps_no_other_from_it: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        order R1 A1 M1 back A 2.00 2.00 + back B 3.00 2.00 -> order O1 and 1 more
+        cancel-orders R2 A1 M1 O1 O9 O2:1.00     -> done
+        sizes O1            -> ExecutionComplete 2.00: 2.00 cancelled
+        sizes O2            -> Executable 3.00: 2.00 remaining, 1.00 cancelled
+    ";
+
+    a_request_that_is_repeated_places_nothing_twice: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 back A 2.00 2.00          -> order O1
+        order R1 A1 M1 back A 2.00 2.00          -> duplicate order O1, now Executable
+        order R2 A2 M1 lay A 2.00 2.00           -> order O2 matched 2.00 at 2.00
+        order R1 A1 M1 back A 2.00 2.00          -> duplicate order O1, now ExecutionComplete 2.00
+        order R1 A1 M1 back A 3.00 2.00          -> not sequenced: RequestReused
+        resolve A1 R1                            -> duplicate order O1, now ExecutionComplete 2.00
+    ";
+}

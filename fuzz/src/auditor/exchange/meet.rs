@@ -1,0 +1,236 @@
+//! An order meets what is there, and what it risked becomes what it has; and the ends of delays.
+
+use super::super::{Auditor, Checked, rule};
+use super::{Order, Trading, WHOLE};
+use crate::naive_book::Did;
+use betring_core::OrderState;
+use betring_core::book::{Improvement, Lapse, SelfMatch, Side, Taker};
+use betring_core::command::*;
+use betring_core::event::*;
+use betring_core::id::*;
+use betring_core::wire::Minor;
+use betring_pricing::Tick;
+
+/// Things that an order does whose delay has ended.
+const DELAYED_FILLS: usize = 128;
+
+impl Order {
+    pub(super) fn taker(&self, trading: &Trading) -> Taker {
+        let refuses = self.flags & OrderEntry::REFUSE_IMPROVEMENT != 0;
+        Taker {
+            account: AccountId::from_raw(self.account).index(),
+            selection: self.selection as u16,
+            side: self.side,
+            limit: Tick::new(trading.tick(self.limit).unwrap_or_default() as u32),
+            size: self.left,
+            kill: (self.min_fill != 0).then_some(self.min_fill),
+            self_match: SelfMatch::from_code(self.self_match).unwrap_or_default(),
+            improvement: if refuses { Improvement::Refuse } else { Improvement::Take },
+        }
+    }
+}
+
+impl Auditor {
+    /// An order meets what is there, or waits for the starting price. How many things it did.
+    pub(super) fn meet(&mut self, id: u64, most: usize) -> usize {
+        let order = self.order(id).clone();
+        if order.on_close() {
+            return 0;
+        }
+        let trading = self.trading(order.market);
+        let taker = order.taker(trading);
+        trading.book.allow(most);
+        let Ok((became, did)) = trading.book.place(&taker) else { return 0 };
+        let in_book = trading.in_book.clone();
+        let prices = trading.prices.clone();
+        // After a crossing its legs follow.
+        let mut legs = 0;
+        for one in &did {
+            match *one {
+                Did::Met(number, _, tick, stake, _) => {
+                    let maker = in_book.get(&number).copied().unwrap_or_default();
+                    let odds = prices[tick as usize];
+                    let leg = 0 < legs;
+                    legs -= i32::from(leg);
+                    let how = if leg { Match::Leg } else { Match::Direct };
+                    self.is_matched(maker, id, how, odds, stake);
+                    if self.order(maker).left == 0 {
+                        self.leaves_book(maker);
+                        self.order_mut(maker).state = OrderState::ExecutionComplete;
+                    }
+                    if !leg {
+                        self.is_filled(id, odds, stake);
+                    }
+                }
+                Did::Crossed(tick, stake, count) => {
+                    legs = count as i32;
+                    self.is_matched(id, 0, Match::Crossed, prices[tick as usize], stake);
+                }
+                Did::Cancelled(number, _) => {
+                    let maker = in_book.get(&number).copied().unwrap_or_default();
+                    self.leaves_book(maker);
+                    self.cut(maker, Cut::SelfMatch);
+                }
+            }
+        }
+        match (became.waits, became.lapse) {
+            (Some(number), _) => {
+                self.order_mut(id).number = Some(number);
+                self.trading(order.market).in_book.insert(number, id);
+            }
+            (None, None) => self.order_mut(id).state = OrderState::ExecutionComplete,
+            (None, Some(lapse)) => self.cut(
+                id,
+                match lapse {
+                    Lapse::FillLimit => Cut::FillLimit,
+                    Lapse::SelfMatch => Cut::SelfMatch,
+                    Lapse::Improvement => Cut::Improvement,
+                    Lapse::Killed | Lapse::Filled => Cut::Killed,
+                },
+            ),
+        }
+        did.len()
+    }
+
+    /// An order is in the book no more.
+    pub(super) fn leaves_book(&mut self, id: u64) {
+        let order = self.order_mut(id);
+        let market = order.market;
+        if let Some(number) = order.number.take() {
+            let trading = self.trading(market);
+            trading.book.cancel(number);
+            trading.in_book.remove(&number);
+        }
+    }
+
+    /// So much of an order is matched, and that is told.
+    pub(super) fn is_matched(&mut self, id: u64, taker: u64, how: Match, odds: u32, stake: i64) {
+        self.is_filled(id, odds, stake);
+        let order = self.order(id);
+        let (market, selection) = (order.market, order.selection);
+        self.told.push(Event::OrderMatched(OrderMatched {
+            order: OrderId::from_raw(id),
+            taker: OrderId::from_raw(taker),
+            market: MarketId::from_raw(market),
+            stake: Minor(stake),
+            left: Minor(order.left),
+            price_e4: odds,
+            selection: SelectionIndex(selection as u16),
+            side: order.side as u8,
+            how: how as u8,
+            account: AccountId::from_raw(order.account),
+        }));
+        if how != Match::Starting {
+            let traded = &mut self.trading(market).traded;
+            *traded.entry((selection, odds)).or_default() += i128::from(stake);
+        }
+    }
+
+    fn is_filled(&mut self, id: u64, odds: u32, stake: i64) {
+        let order = self.order_mut(id);
+        order.left -= stake;
+        order.matched += stake;
+        order.returns += i128::from(stake) * i128::from(odds);
+        let (market, account) = (order.market, order.account);
+        self.touch(market, account);
+    }
+
+    /// What waits of an order is gone.
+    pub(super) fn cut(&mut self, id: u64, why: Cut) {
+        let order = self.order_mut(id);
+        let by = std::mem::take(&mut order.left);
+        match why {
+            Cut::Cancelled => order.cancelled += by,
+            _ => order.lapsed += by,
+        }
+        let killed = why == Cut::Killed && order.matched == 0;
+        order.state = if killed { OrderState::Expired } else { OrderState::ExecutionComplete };
+        let (market, account, spent) = (order.market, order.account, order.matched == 0);
+        if spent {
+            self.exchange.spent.push(id);
+        }
+        self.touch(market, account);
+        self.tell_cut(id, by, why);
+    }
+
+    pub(super) fn tell_cut(&mut self, id: u64, by: i64, why: Cut) {
+        let account = AccountId::from_raw(self.order(id).account);
+        let order = OrderId::from_raw(id);
+        let by = Minor(by);
+        self.told.push(Event::OrderCut(OrderCut {
+            order,
+            account,
+            by,
+            why: why as u8,
+            zero: [0; 7],
+        }));
+    }
+
+    /// What waits of an order goes, wherever it waits.
+    pub(super) fn ends(&mut self, id: u64, why: Cut) {
+        if self.order(id).state.waits() {
+            self.leaves_book(id);
+            self.cut(id, why);
+        }
+    }
+
+    /// The delay of an order is over, and no other order that waits was to begin before it.
+    pub(in super::super) fn delay_ends(&mut self, id: u64) -> Checked {
+        let waits = |id: &u64| {
+            self.exchange.orders.get(id).is_some_and(|order| order.state == OrderState::Pending)
+        };
+        let timers = self.exchange.timers.iter();
+        let first = timers.copied().find(|(.., id)| waits(id));
+        let due = first.filter(|(due, ..)| *due <= self.now);
+        rule(due.is_some_and(|(.., due)| due == id), || {
+            format!("the delay of order {id:#x} ended, and {first:?} is the first to end")
+        })?;
+        // Whose delay ended before, and who did not wait any more, gave its place back, too.
+        if let Some(due) = due {
+            self.exchange.timers.retain(|timer| due < *timer);
+        }
+        let order = self.order(id).clone();
+        let version = self.version_of(order.market);
+        let market = MarketId::from_raw(order.market);
+        let closed = self.takes_bets(market, order.selection).is_err();
+        let suspended = closed || order.placed_seq < version;
+        let barred = self.may_bet(order.account).is_err();
+        let stale = order.is_stale(version);
+        if stale || suspended || barred {
+            self.cut(id, if stale { Cut::Version } else { Cut::Suspended });
+        } else {
+            self.order_mut(id).state = OrderState::Executable;
+            let account = AccountId::from_raw(order.account);
+            let order = OrderId::from_raw(id);
+            self.told.push(Event::OrderBegan(OrderBegan { order, account }));
+            self.meet(id, DELAYED_FILLS);
+        }
+        self.hold_exposures();
+        Ok(())
+    }
+
+    /// Whether an order's delay ended and nothing became of it.
+    pub(in super::super) fn an_order_is_late(&self) -> Option<u64> {
+        let late = |order: &Order| order.state == OrderState::Pending && order.until <= self.now;
+        self.exchange.orders.iter().find(|(_, order)| late(order)).map(|(id, _)| *id)
+    }
+}
+
+/// What stakes a liability covers at these odds.
+pub(super) fn covered(liability: i64, odds: u32) -> i128 {
+    i128::from(liability) * WHOLE / (i128::from(odds) - WHOLE)
+}
+
+/// The other way round.
+pub(super) fn liability_of(stake: i64, odds: u32) -> i128 {
+    i128::from(stake) * (i128::from(odds) - WHOLE) / WHOLE
+}
+
+/// Whether an order would take these odds.
+pub(super) fn is_content(side: Side, limit: u32, odds: u32) -> bool {
+    match side {
+        _ if limit == 0 => true,
+        Side::Back => limit <= odds,
+        Side::Lay => odds <= limit,
+    }
+}
