@@ -1,6 +1,6 @@
 //! Exchange markets as their records tell them: terms, orders, positions.
 //!
-//! [`orders`] follows every order from its placing to its end, [`matches`] proves both sides of every match,
+//! [`orders`] follows every order from its placing to its end, [`mod@matches`] proves both sides of every match,
 //! [`positions`] what an account may lose and what it won, [`jobs`] what became of all of them when a market turned
 //! in-play, lost a runner or had its result.
 
