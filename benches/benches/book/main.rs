@@ -105,8 +105,11 @@ fn stream(live: usize, ops: usize) -> Stream {
 
 /// Something that plays a stream.
 trait Plays {
+    /// What is counted first.
+    const COUNTS: &str = "fills";
+
     fn play(&mut self, op: &Op);
-    /// Fills, what was matched, orders that rest.
+    /// So many of these, what was matched, orders that rest.
     fn figures(&self) -> (u64, u64, u32);
 }
 
@@ -279,30 +282,32 @@ fn measured(plays: &mut impl Plays, ops: &[Op]) {
 
 struct Played {
     took: Duration,
+    counts: &'static str,
     figures: (u64, u64, u32),
 }
 
-fn run(mut plays: impl Plays, stream: &Stream) -> Played {
+fn run<P: Plays>(mut plays: P, stream: &Stream) -> Played {
     for op in &stream.first {
         plays.play(op);
     }
     let began = Instant::now();
     measured(&mut plays, &stream.ops);
-    Played { took: began.elapsed(), figures: plays.figures() }
+    Played { took: began.elapsed(), counts: P::COUNTS, figures: plays.figures() }
 }
 
 fn show(what: &str, ops: usize, mut runs: Vec<Played>) {
     runs.sort_by_key(|played| played.took);
     let of = |played: &Played| played.took.as_nanos() as f64 / ops as f64;
     let (least, median) = (of(&runs[0]), of(&runs[runs.len() / 2]));
-    let (fills, stake, rest) = runs[0].figures;
+    let (counted, stake, rest) = runs[0].figures;
     println!(
-        "  {what:<32} {least:>6.1} to {median:>6.1} ns an order (least and median of {} runs), {fills} fills of {stake} \
-         minor units, {rest} rest",
-        runs.len()
+        "  {what:<32} {least:>6.1} to {median:>6.1} ns an order (least and median of {} runs), {counted} {}, {stake} minor \
+         units matched, {rest} rest",
+        runs.len(),
+        runs[0].counts
     );
-    assert!(runs.iter().all(|played| played.figures == (fills, stake, rest)));
-    assert!(0 < fills && 0 < rest);
+    assert!(runs.iter().all(|played| played.figures == (counted, stake, rest)));
+    assert!(0 < counted && 0 < rest);
 }
 
 /// How long cancels take from the middle of a level of so many.

@@ -28,7 +28,7 @@ pub(super) struct Whole {
     slots: Vec<Slot>,
     ends: Vec<usize>,
     next: usize,
-    fills: u64,
+    told: u64,
     stake: u64,
 }
 
@@ -45,7 +45,7 @@ impl Whole {
             slots: Vec::new(),
             ends: Vec::new(),
             next: 0,
-            fills: 0,
+            told: 0,
             stake: 0,
         };
         whole.begin(orders as u32);
@@ -214,6 +214,8 @@ impl Whole {
 }
 
 impl Plays for Whole {
+    const COUNTS: &str = "events";
+
     fn play(&mut self, _: &Op) {
         self.at = self.at.plus(Nanos(EVERY));
         let from = if self.next == 0 { 0 } else { self.ends[self.next - 1] };
@@ -232,7 +234,7 @@ impl Plays for Whole {
             self.stake += matched as u64;
         }
         // A command's events: itself, what it did, and its answer.
-        self.fills += u64::from(self.events.count());
+        self.told += u64::from(self.events.count());
         if self.next.is_multiple_of(32) {
             self.work();
         }
@@ -240,6 +242,6 @@ impl Plays for Whole {
 
     fn figures(&self) -> (u64, u64, u32) {
         let rest = self.state.orders().filter(|order| order.sizes.remaining.0 != 0).count();
-        (self.fills, self.stake, rest as u32)
+        (self.told, self.stake, rest as u32)
     }
 }
