@@ -85,8 +85,8 @@ pub fn exposure<'a>(stands: impl IntoIterator<Item = &'a Stand>, winners: usize)
     assert!(winners <= WINNERS_MAX, "a market has at most {WINNERS_MAX} winners");
     // Most markets have one winner, or the places of a race: room for 64 would be most of the work.
     match winners {
-        ..=1 => worst::<1>(stands, winners),
-        ..=8 => worst::<8>(stands, winners),
+        0 | 1 => worst::<1>(stands, winners),
+        2..=8 => worst::<8>(stands, winners),
         _ => worst::<WINNERS_MAX>(stands, winners),
     }
 }
