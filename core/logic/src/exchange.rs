@@ -208,6 +208,11 @@ impl OrderRow {
         over && self.matched == 0 && self.generation != u32::MAX
     }
 
+    /// Its limit, if it has one.
+    pub(crate) fn tick(&self) -> Option<Tick> {
+        (self.limit != NONE).then_some(Tick::new(self.limit))
+    }
+
     /// Whether it is in the book of its market.
     pub(crate) fn rests(&self) -> bool {
         self.place.0 != NONE

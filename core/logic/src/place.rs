@@ -443,11 +443,11 @@ impl<R: Rules> State<R> {
     }
 
     fn find_leg(&self, wanted: &Wanted, synthetic: bool) -> Result<Found, Answer> {
-        let canary = self.find_market(wanted.market).is_some_and(|(_, market)| market.canary);
-        if canary && !synthetic {
+        let known = self.find_market(wanted.market).map(|(_, market)| market);
+        if known.is_some_and(|market| market.canary) && !synthetic {
             return Err(self.no(Reject::AccountKind));
         }
-        if self.find_market(wanted.market).is_some_and(|(_, market)| market.exchange) {
+        if known.is_some_and(|market| market.exchange) {
             return Err(self.no(Reject::InvalidMarketId));
         }
         let market = self.open_for_bets(wanted.market, wanted.selection)?;

@@ -8,7 +8,7 @@ use crate::command::{
     ReplaceOrders, UpdateEntry, UpdateOrders,
 };
 use crate::event::{Cut, Events, JobKind, OrderChanged};
-use crate::id::{AccountId, OrderId, SelectionIndex};
+use crate::id::{AccountId, MarketId, OrderId, SelectionIndex};
 use crate::market::MarketStep;
 use crate::reject::Reject;
 use crate::rules::Rules;
@@ -27,9 +27,7 @@ impl<R: Rules> State<R> {
         events: &mut Events,
     ) -> Decided {
         let account = self.account_of(header)?;
-        let index = self.find_exchange(body.market)?;
-        self.is_at_rest(index)?;
-        self.none_twice(orders.iter().map(|entry| entry.order))?;
+        let index = self.may_change(body.market, orders.iter().map(|entry| entry.order))?;
         let (mut count, mut sum, mut refused) = (0, 0, None);
         if body.count == 0 {
             let own = self.exchange.find_position(account, index);
@@ -69,6 +67,18 @@ impl<R: Rules> State<R> {
     fn account_of(&self, header: &Header) -> Result<u32, Answer> {
         let account = self.ledger.find(AccountId::from_raw(header.account));
         account.map(|(index, _)| index).ok_or_else(|| self.no(Reject::AccountUnknown))
+    }
+
+    /// A market whose orders may be changed now, and none of them is named twice.
+    fn may_change(
+        &mut self,
+        market: MarketId,
+        orders: impl Iterator<Item = OrderId>,
+    ) -> Result<u32, Answer> {
+        let index = self.find_exchange(market)?;
+        self.is_at_rest(index)?;
+        self.none_twice(orders)?;
+        Ok(index)
     }
 
     fn none_twice(&mut self, orders: impl Iterator<Item = OrderId>) -> Result<(), Answer> {
@@ -226,9 +236,7 @@ impl<R: Rules> State<R> {
         events: &mut Events,
     ) -> Decided {
         let account = self.account_of(header)?;
-        let index = self.find_exchange(body.market)?;
-        self.is_at_rest(index)?;
-        self.none_twice(orders.iter().map(|entry| entry.order))?;
+        let index = self.may_change(body.market, orders.iter().map(|entry| entry.order))?;
         let starts = self.exchange_of(index).starts() && !self.markets[index as usize].in_play;
         let mut count = 0;
         for (number, entry) in (0_u8..).zip(orders.iter()) {

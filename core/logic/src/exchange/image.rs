@@ -13,7 +13,7 @@ use crate::snapshot::{Read, content, holds};
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::wire::Body;
-use betring_pricing::{Band, Ladder, Price, Tick};
+use betring_pricing::{Band, Ladder, Price};
 use rkyv::{Archive, Deserialize, Serialize};
 use std::cmp::Reverse;
 use zerocopy::{FromBytes, IntoBytes};
@@ -435,8 +435,7 @@ impl<R: Rules> State<R> {
                 orders.set_number(place, at);
                 self.exchange.rows[at as usize].place = place;
             } else if row.is_on_close() && row.state == OrderState::Executable {
-                let limit = (row.limit != NONE).then_some(Tick::new(row.limit));
-                exchange.starting[usize::from(row.selection)].add(row.side, limit, row.left);
+                exchange.starting[usize::from(row.selection)].add(row.side, row.tick(), row.left);
             }
         }
         let live = self.exchange.positions.iter().filter(|position| position.account != NONE);

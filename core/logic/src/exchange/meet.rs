@@ -35,9 +35,8 @@ impl<R: Rules> State<R> {
     pub(crate) fn meet(&mut self, index: u32, at: u32, most: usize, events: &mut Events) -> usize {
         let row = self.exchange.rows[at as usize];
         if row.is_on_close() {
-            let limit = (row.limit != NONE).then_some(Tick::new(row.limit));
             let exchange = self.exchange_of_mut(index);
-            exchange.starting[usize::from(row.selection)].add(row.side, limit, row.left);
+            exchange.starting[usize::from(row.selection)].add(row.side, row.tick(), row.left);
             return 0;
         }
         let taker = self.taker_of(row.position, &row);
@@ -206,9 +205,8 @@ impl<R: Rules> State<R> {
             book.cancel(orders, row.place);
             self.exchange.rows[at as usize].place = OrderIndex(NONE);
         } else if row.is_on_close() && row.state == OrderState::Executable {
-            let limit = (row.limit != NONE).then_some(Tick::new(row.limit));
             let exchange = self.exchange_of_mut(index);
-            exchange.starting[usize::from(row.selection)].add(row.side, limit, -row.left);
+            exchange.starting[usize::from(row.selection)].add(row.side, row.tick(), -row.left);
         }
     }
 

@@ -14,7 +14,6 @@ use crate::id::{AccountId, OrderId, SelectionIndex};
 use crate::rules::Rules;
 use crate::state::State;
 use crate::wire::Minor;
-use betring_pricing::Tick;
 
 const E4: i128 = 10_000;
 /// The walks of the job.
@@ -248,8 +247,7 @@ impl<R: Rules> State<R> {
         let super::Exchange { markets, orders, .. } = &mut self.exchange;
         let exchange = markets[index as usize].as_mut().expect("it has a book");
         if row.is_on_close() {
-            let limit = (row.limit != NONE).then_some(Tick::new(row.limit));
-            exchange.starting[usize::from(row.selection)].add(row.side, limit, -by);
+            exchange.starting[usize::from(row.selection)].add(row.side, row.tick(), -by);
         } else {
             exchange.book.reduce(orders, row.place, by);
         }

@@ -3,8 +3,12 @@
 
 use crate::cases;
 use betring_core::HouseRules;
+use betring_core::event::EventReader;
 use betring_core::script::Runner;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 const PRICES: [&str; 9] = ["1.01", "1.50", "1.98", "2.00", "2.02", "2.50", "3.00", "4.10", "1000"];
 const SIZES: [&str; 7] = ["0.02", "0.33", "1.00", "2.00", "7.77", "20.00", "150.00"];
@@ -70,41 +74,67 @@ fn line(at: usize, what: u8, who: u8, one: u8, other: u8) -> String {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases(24)))]
-    #[test]
-    fn whatever_an_afternoon_brings_orders_money_and_house_agree(
-        lines in prop::collection::vec(any::<(u8, u8, u8, u8)>(), 10..90),
-        crosses in any::<bool>(),
-        passive in any::<bool>(),
-        winners in 1_u8..=2,
-        budget in prop::sample::select(vec![1_u16, 3, 64]),
-        orders in prop::sample::select(vec![12_u16, 24, 512]),
-    ) {
-        let mut runner = Runner::new(HouseRules);
-        let flags = [(crosses && winners == 1, " cross"), (passive, " passive"), (winners == 2, " places")];
-        let flags: String = flags.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
-        let first = [
-            // In a small book those that are spent make room.
-            format!("house budget {budget} orders {orders}"),
-            format!("market M1 Race A B C D exchange winners {winners}"),
-            format!("exchange M1 GBP commission 5% min 0.02 min-liability 1.00 starting-prices{flags}"),
-            "open M1".to_owned(),
-            "fund A1 200.00".to_owned(),
-            "fund A2 200.00".to_owned(),
-            "fund A3 2000.00".to_owned(),
-        ];
-        let all = lines.iter().enumerate().map(|(at, (what, who, one, other))| {
-            format!("{} -> anything", line(at, *what, *who, *one, *other))
-        });
-        for line in first.into_iter().chain(all) {
-            let line = if line.starts_with("restart") { "restart" } else { &line };
-            if let Err(failure) = runner.line(line) {
-                prop_assert!(false, "{failure}");
-            }
-        }
-        if let Err(failure) = runner.finish() {
-            prop_assert!(false, "{failure}");
-        }
+/// What an afternoon is: its lines, whether it crosses, is passive, winners, the budget of a Step, room for orders.
+type Afternoon = (Vec<(u8, u8, u8, u8)>, bool, bool, u8, u16, u16);
+
+/// Plays one; the kinds of events that it told.
+fn play((lines, crosses, passive, winners, budget, orders): Afternoon) -> BTreeSet<&'static str> {
+    let mut runner = Runner::new(HouseRules);
+    let flags =
+        [(crosses && winners == 1, " cross"), (passive, " passive"), (winners == 2, " places")];
+    let flags: String = flags.iter().filter(|(on, _)| *on).map(|(_, word)| *word).collect();
+    let first = [
+        // In a small book those that are spent make room.
+        format!("house budget {budget} orders {orders}"),
+        format!("market M1 Race A B C D exchange winners {winners}"),
+        format!("exchange M1 GBP commission 5% min 0.02 min-liability 1.00 starting-prices{flags}"),
+        "open M1".to_owned(),
+        "fund A1 200.00".to_owned(),
+        "fund A2 200.00".to_owned(),
+        "fund A3 2000.00".to_owned(),
+    ];
+    let all = lines.iter().enumerate().map(|(at, (what, who, one, other))| {
+        format!("{} -> anything", line(at, *what, *who, *one, *other))
+    });
+    for line in first.into_iter().chain(all) {
+        let line = if line.starts_with("restart") { "restart" } else { &line };
+        runner.line(line).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+    let report = runner.finish().unwrap_or_else(|failure| panic!("{failure}"));
+    let records = report.records.iter();
+    records.flat_map(|r| EventReader::new(&r.events)).map(|e| e.expect("readable").name()).collect()
+}
+
+#[test]
+fn whatever_an_afternoon_brings_orders_money_and_house_agree() {
+    let afternoons = (
+        prop::collection::vec(any::<(u8, u8, u8, u8)>(), 10..90),
+        any::<bool>(),
+        any::<bool>(),
+        1_u8..=2,
+        prop::sample::select(vec![1_u16, 3, 64]),
+        prop::sample::select(vec![12_u16, 24, 512]),
+    );
+    let told = RefCell::new(BTreeSet::new());
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(cases(200)));
+    let played = runner.run(&afternoons, |afternoon| {
+        told.borrow_mut().extend(play(afternoon));
+        Ok(())
+    });
+    played.unwrap_or_else(|failure| panic!("{failure}"));
+    // An afternoon without trade would hold whatever the rules are.
+    let kinds = [
+        "OrderMatched",
+        "OrderBegan",
+        "OrderCut",
+        "OrderChanged",
+        "OrderReduced",
+        "ExposureHeld",
+        "StartingPrice",
+        "PositionSettled",
+        "PositionReversed",
+    ];
+    for name in kinds {
+        assert!(told.borrow().contains(name), "no afternoon told {name}: {told:?}");
     }
 }

@@ -265,7 +265,7 @@ scripts! {
         # 1 + 7 less 25 %.
         non-runner M1 D factor 3.99%
         sizes O1            -> Executable 20.00: 10.00 matched at 7.7207, 10.00 remaining
-        non-runner M1 C factor 4%                -> anything
+        non-runner M1 C factor 4%                -> started
         sizes O1            -> ExecutionComplete 20.00: 10.00 matched at 7.4518, 10.00 lapsed
     ";
 

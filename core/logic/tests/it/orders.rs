@@ -233,11 +233,21 @@ scripts! {
         fund A1 1000.00
         fund A2 1000.00
         order R1 A1 M1 back B 33.33 3.05 + back C 71.17 3.55  -> order O1 and 1 more
-        order R2 A2 M1 back A 30.00 2.00         -> order O3 matched
-        cancel-orders R3 A1 M1 all
-        cancel-orders R4 A2 M1 all               -> anything
+        order R2 A2 M1 back A 30.00 2.00         -> order O3 matched 30.00 at 2.56
+        sizes O1            -> Executable 33.33: 25.18 matched at 3.05, 8.15 remaining
+        sizes O2            -> Executable 71.17: 21.63 matched at 3.55, 49.54 remaining
+        # 76.81 were staked; 76.80 are paid if A wins, 76.799 if B does, 76.7865 if C does.
+        result M1 A
+        net A1 M1                                -> -46.81
+        cleared M1                               -> 0.01 and 0.00
         result M1 B
-        cleared M1                               -> anything
+        net A1 M1                                -> 29.98
+        cleared M1                               -> 0.01 and 0.01
+        result M1 C
+        net A1 M1                                -> 29.97
+        cleared M1                               -> 0.02 and 0.01
+        house Crossing GBP                       -> 0.02
+        house Rounding GBP                       -> 0.01
     ";
 
     a_smaller_stake_will_do_where_it_pays_enough: "
@@ -304,11 +314,12 @@ scripts! {
         # Who may not bet may take back what he asked for.
         cancel-orders R13 A1 M1 all              -> done
         close M1
-        order R14 A1 M1 back A 2.00 2.00         -> anything
+        order R14 A1 M1 back A 2.00 2.00         -> AccountBlocked
+        unblock A1
+        order R17 A1 M1 back A 2.00 2.00         -> MarketClosed
         # An exchange has no house to bet against, and the house no book.
         place R15 A2 M1/A 10.00 any              -> InvalidMarketId
         quote M2 2.00
-        unblock A1
         order R16 A1 M2 back 1 2.00 2.00         -> InvalidMarketId
         exchange M2 GBP                          -> InvalidMarketId
         market M3 Places A B C exchange winners 2
