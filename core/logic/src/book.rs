@@ -31,6 +31,8 @@ use betring_pricing::{Ladder, Tick};
 use cross::Crossing;
 use levels::{Levels, NONE};
 
+/// Ten-thousandths in a whole: what prices are counted in, and all money that is not rounded yet.
+pub(crate) const E4: i128 = 10_000;
 /// Bytes of a level.
 pub(crate) const LEVEL_BYTES: usize = size_of::<levels::Level>();
 

@@ -433,7 +433,6 @@ fn what_an_account_can_lose_is_the_worst_of_all_outcomes() {
 }
 
 #[test]
-#[ignore = "seconds for release: cargo test --release -p betring-fuzz --test it -- --ignored million_flows"]
 fn a_million_flows_of_orders_and_the_worst_of_all_outcomes() {
     exposures(1_000_000, 6);
 }

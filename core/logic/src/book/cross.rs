@@ -7,7 +7,7 @@
 //! the house's favour, and all outcomes are added up; where the house would lose a part of a unit, another payout
 //! close by is tried, then the price one tick worse for the taker. (Formula: Betfair's hub on cross-matching.)
 
-use super::{Book, Placed, Side, Taker};
+use super::{Book, E4, Placed, Side, Taker};
 
 /// Selections of a market in which the house may stand between them.
 pub const CROSS_MAX: usize = 64;
@@ -114,7 +114,6 @@ impl Book {
 
     /// Whether there are whole stakes at which the house loses in no outcome, and the largest that these levels bear.
     fn comes_out(&self, crossing: &mut Crossing, side: Side, tick: u32, may: i64) -> bool {
-        const E4: i128 = 10_000;
         let odds = self.prices.e4(tick);
         let prices = &self.prices;
         let bears = crossing.legs.iter().map(|leg| i128::from(leg.size) * prices.e4(leg.tick) / E4);

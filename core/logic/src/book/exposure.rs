@@ -5,11 +5,10 @@
 //! not matched counts where it hurts: backs on s if s does not win, lays if it does. An order is judged by what it
 //! changes, so one that lowers the risk always passes.
 
-use super::Side;
+use super::{E4, Side};
 
 /// Winners of a market that are counted: the places of a race.
 pub const WINNERS_MAX: usize = 64;
-const E4: i128 = 10_000;
 
 /// What an account has on one selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,7 @@
 //! unit an account. Commission is on the net winnings of a market, never across markets. (Rules: BETDAQ and Betfair,
 //! as their help pages have them.)
 
-use super::{Side, Stand};
-
-const E4: i128 = 10_000;
+use super::{E4, Side, Stand};
 
 /// The shortest odds to which a reduction may bring a bet, in ten-thousandths.
 const SHORTEST_E4: i128 = 10_100;

@@ -12,10 +12,8 @@
 //! where backs and lays meet: layers who want more than there is to lay give what their limits allow, and so do backers. Of
 //! the two beside that place the shorter one.
 
-use super::{Book, Prices, Side};
+use super::{Book, E4, Prices, Side};
 use betring_pricing::Tick;
-
-const E4: i128 = 10_000;
 
 /// What is bet at the starting price of a selection, by limit: for every price of the ladder one sum a side, so that
 /// no number of bets makes the reconciliation longer.

@@ -5,7 +5,7 @@
 //! every position to it. If a settlement in force says otherwise it is reversed and the next one posted.
 
 use super::Position;
-use crate::book::{Outcome, commission, exact};
+use crate::book::{E4, Outcome, commission, exact};
 use crate::command::{ResultEntry, SelectionOutcome};
 use crate::event::{
     Events, ExchangeCleared, HouseAccount, PositionReversed, PositionSettled, TransferWhy,
@@ -18,7 +18,6 @@ use crate::settlement::numbers_of;
 use crate::state::State;
 use crate::wire::Minor;
 
-const E4: i128 = 10_000;
 /// Parts of a whole win, at most: shares of a result have a common denominator below this.
 const WHOLE_MAX: u32 = 1 << 20;
 

@@ -3,7 +3,7 @@
 
 use super::{Close, Exchange, ExchangeMarket, OrderRow, OrderState, Position, Work};
 use crate::bet::NONE;
-use crate::book::{OrderIndex, Outcome, Side, Stand};
+use crate::book::{E4, OrderIndex, Outcome, Side, Stand};
 use crate::command::{Capacities, OrderKind, Persistence, SetExchange};
 use crate::digest::Digester;
 use crate::event::MarketStatus;
@@ -515,7 +515,7 @@ pub(crate) fn has(row: &OrderRow, stand: &mut Stand) {
     if row.void {
         return;
     }
-    let staked = i128::from(row.matched) * 10_000;
+    let staked = i128::from(row.matched) * E4;
     let sign = if row.side == Side::Back { 1 } else { -1 };
     stand.win_e4 += sign * (row.returns_e4 - staked);
     stand.lose_e4 -= sign * staked;

@@ -2,6 +2,7 @@
 //! settled, it leaves memory. Each job walks the orders, once or more, and then perhaps the positions. While it does, the
 //! market takes no orders.
 
+use super::starting::UNLIMITED;
 use super::{OrderStep, Work};
 use crate::bet::NONE;
 use crate::command::{LapseScope, Persistence};
@@ -110,7 +111,7 @@ impl<R: Rules> State<R> {
         if *walk == Walk::Positions && job.kind != JobKind::Archive {
             self.know_outcomes(index);
         }
-        if job.kind == JobKind::Turn && phase == 3 {
+        if job.kind == JobKind::Turn && phase == UNLIMITED {
             self.share_out(index, events);
         }
         true

@@ -3,7 +3,7 @@
 use super::{ExchangeMarket, ORDERS_WAITING_MAX, OrderRow, OrderState, Position, Wanted};
 use crate::answer::{Answer, AnswerKind};
 use crate::bet::NONE;
-use crate::book::{FILLS_MAX, Side, profit_is_fair};
+use crate::book::{E4, FILLS_MAX, Side, profit_is_fair};
 use crate::command::{
     Entries, LimitKind, OrderEntry, OrderKind, Persistence, PlaceOrders, SetExchange, SizeTarget,
 };
@@ -18,8 +18,6 @@ use betring_pricing::{Price, Stake};
 use std::cmp::Reverse;
 
 type Decided = Result<Answer, Answer>;
-
-const E4: i128 = 10_000;
 
 impl<R: Rules> State<R> {
     pub(crate) fn place_orders(

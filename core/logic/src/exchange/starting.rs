@@ -7,7 +7,7 @@
 
 use super::{Close, OrderRow, OrderState};
 use crate::bet::NONE;
-use crate::book::{Side, lay_at_starting_price};
+use crate::book::{E4, Side, lay_at_starting_price};
 use crate::command::{OrderKind, Persistence, SetInPlay};
 use crate::event::{Cut, Events, JobKind, Match, OrderMatched, StartingPrice};
 use crate::id::{AccountId, OrderId, SelectionIndex};
@@ -15,11 +15,10 @@ use crate::rules::Rules;
 use crate::state::State;
 use crate::wire::Minor;
 
-const E4: i128 = 10_000;
 /// The walks of the job.
 const CONVERT: u8 = 0;
 const COUNT: u8 = 2;
-const UNLIMITED: u8 = 3;
+pub(super) const UNLIMITED: u8 = 3;
 
 impl<R: Rules> State<R> {
     /// An exchange market is in-play from here on: its orders follow in steps.

@@ -4,7 +4,7 @@
 //! market of places from 4 % on.)
 
 use crate::answer::Answer;
-use crate::book::{Side, reduced};
+use crate::book::{E4, Side, reduced};
 use crate::command::{SetExchange, WithdrawSelection};
 use crate::event::{Cut, Events, JobKind, OrderReduced};
 use crate::id::AccountId;
@@ -12,7 +12,6 @@ use crate::reject::Reject;
 use crate::rules::Rules;
 use crate::state::State;
 
-const E4: i128 = 10_000;
 /// Factors below this change nothing in a market of one winner.
 const FACTOR_LEAST: u16 = 250;
 /// From this on unmatched lays lapse, in a market of places.
