@@ -45,7 +45,7 @@ use groups::Group;
 use holds::Hold;
 pub use judge::OpenBet;
 use lines::{ALL_ODDS, Lines, OfOdds};
-use own_limits::{Of, OwnLimits};
+use own_limits::OwnLimits;
 use prices::{Pin, Quote};
 pub use rules::OwnRules;
 
@@ -984,7 +984,10 @@ impl Auditor {
                 vec![(if runs { Fate::JobRunning } else { Fate::JobEnded }, Minor(0))]
             }
             AnswerKind::Ordered => self.fates_of_order(answer.id),
-            AnswerKind::Refused | AnswerKind::Done | AnswerKind::NeverPlaced => {
+            AnswerKind::Refused
+            | AnswerKind::Done
+            | AnswerKind::Changed
+            | AnswerKind::NeverPlaced => {
                 vec![(Fate::Nothing, Minor(0))]
             }
         }
@@ -1200,14 +1203,9 @@ impl Auditor {
         let moments = self.bets.get(&bet).map(|bet| [bet.taken_at, bet.paid_on]);
         for (side, came) in [(from, -amount), (to, amount)] {
             if let Side::Customer(id) | Side::Debtor(id) = side {
-                let of = match (moments, side) {
-                    (Some(moments), _) => Of::Bet(moments),
-                    (None, Side::Debtor(_)) => Of::ExchangeAndOwed,
-                    (None, _) => Of::Exchange,
-                };
                 self.accounts
                     .entry(id)
-                    .and_modify(|account| account.counts(why, came, now, of, into_escrow));
+                    .and_modify(|account| account.counts(why, came, now, moments, into_escrow));
                 let limited = self.accounts.get(&id).is_some_and(|account| account.own.is_some());
                 if why == TransferWhy::Stake && limited {
                     self.bets.entry(bet).and_modify(|bet| bet.taken_at = Some(now));

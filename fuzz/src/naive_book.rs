@@ -63,6 +63,8 @@ pub struct NaiveBook {
     fills_max: usize,
     /// Those that wait, oldest first.
     pub orders: Vec<Waiting>,
+    /// Accounts that may not bet any more: their orders are cancelled when they are met.
+    pub barred: std::collections::BTreeSet<u32>,
     next: u64,
 }
 
@@ -89,6 +91,7 @@ impl NaiveBook {
             room,
             fills_max: betring_core::book::FILLS_MAX,
             orders: Vec::new(),
+            barred: std::collections::BTreeSet::new(),
             next: 0,
         }
     }
@@ -232,6 +235,12 @@ impl NaiveBook {
             for (at, (order, _)) in meets.iter().enumerate() {
                 if self.fills_max < now.did.len() + head + at + 1 {
                     return Some(Lapse::FillLimit);
+                }
+                if self.barred.contains(&order.account) {
+                    self.cancel(order.number);
+                    now.did.push(Did::Cancelled(order.number, order.remaining));
+                    gone = true;
+                    break;
                 }
                 if order.account == taker.account && taker.self_match != SelfMatch::Allow {
                     if taker.self_match != SelfMatch::RefuseTaker {

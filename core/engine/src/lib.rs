@@ -31,6 +31,7 @@
 //!     Outcome::Pending(wait) => println!("{wait}"),               // its end comes as an event
 //!     Outcome::Done(receipt) => println!("{receipt}"),            // of deposits and withdrawals
 //!     Outcome::Ordered(orders) => println!("{orders}"),           // of an exchange market
+//!     Outcome::Changed(orders) => println!("{orders}"),           // cancelled, or told what becomes of them
 //!     Outcome::Unknown(request) => println!("{}", client.resolve(request)?),
 //! }
 //! println!("{}", engine.shutdown()?);                             // the last sequence and the digest
@@ -79,7 +80,7 @@ mod ask;
 
 mod slip;
 
-mod orders;
+pub mod orders;
 
 // In.
 mod admission;
@@ -134,9 +135,9 @@ mod health;
 
 mod view;
 
-mod market_data;
+pub mod market_data;
 
-mod order_updates;
+pub mod order_updates;
 
 mod engine;
 
@@ -172,8 +173,8 @@ pub use market_data::{
 pub use order_updates::{OrderReader, OrderUpdate};
 pub use orders::{Cancel, CancelOrders, Order, PlaceOrders, ReplaceOrders, UpdateOrders};
 pub use outcome::{
-    Bet, Cancelled, Liability, Offer, Ordered, Outcome, Receipt, Refusal, Request, Resolved,
-    Submitted, Ticket, Updated, Waiting,
+    Bet, Changed, Liability, Offer, Ordered, Outcome, Receipt, Refusal, Request, Resolved,
+    Submitted, Ticket, Waiting,
 };
 pub use output::{EventStream, ExposureNow, Exposures, Lapped, Occurrence, PriceNow, Prices};
 pub use recover::{Cut, Progress, Recovered, Replayed, Stage, replay, replay_with};

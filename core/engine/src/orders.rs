@@ -15,7 +15,6 @@
 
 use std::time::Duration;
 
-use betring_core::answer::Reply;
 use betring_core::book::{SelfMatch, Side};
 use betring_core::command::{
     self, CancelEntry, OrderEntry, OrderKind, Persistence, ReplaceEntry, SizeTarget, UpdateEntry,
@@ -30,7 +29,7 @@ use betring_pricing::{Money, Price};
 use crate::ask::{Ask, Selection, Terms, VALID_FOR, terms};
 use crate::client::Client;
 use crate::error::Error;
-use crate::outcome::{Cancelled, Ordered, Updated};
+use crate::outcome::{Changed, Ordered};
 
 /// One order to be: on which selection, which way, how much, and at which price or better.
 ///
@@ -372,9 +371,9 @@ impl Client {
         key: RequestKey,
         market: impl Into<MarketId>,
         orders: impl IntoIterator<Item = impl Into<Cancel>>,
-    ) -> Result<Cancelled, Error> {
+    ) -> Result<Changed, Error> {
         let ask = CancelOrders::new(account, market, orders).key(key);
-        self.ask(&ask).map(|reply| Cancelled::of(&reply))
+        self.ask(&ask).map(|reply| Changed::of(&reply))
     }
 
     /// Cancels all orders of an account that wait in a market, and waits for it.
@@ -386,8 +385,8 @@ impl Client {
         account: AccountId,
         key: RequestKey,
         market: impl Into<MarketId>,
-    ) -> Result<Cancelled, Error> {
-        self.ask(&CancelOrders::all(account, market).key(key)).map(|reply| Cancelled::of(&reply))
+    ) -> Result<Changed, Error> {
+        self.ask(&CancelOrders::all(account, market).key(key)).map(|reply| Changed::of(&reply))
     }
 
     /// Cancels orders and places what waited of them again at other prices, and waits for it. What was cancelled
@@ -416,8 +415,8 @@ impl Client {
         key: RequestKey,
         market: impl Into<MarketId>,
         orders: impl IntoIterator<Item = (OrderId, Persistence)>,
-    ) -> Result<Updated, Error> {
+    ) -> Result<Changed, Error> {
         let ask = UpdateOrders::new(account, market, orders).key(key);
-        self.ask(&ask).map(|reply: Reply| Updated::of(&reply))
+        self.ask(&ask).map(|reply| Changed::of(&reply))
     }
 }

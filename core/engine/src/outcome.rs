@@ -111,7 +111,8 @@ impl fmt::Display for Bet {
     }
 }
 
-/// Orders that were placed on an exchange market. What becomes of each is told by events.
+/// Orders that were placed on an exchange market. Which ids the others have, and what becomes of each, is told by
+/// events: the ids of a request do not follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ordered {
     /// The first of them.
@@ -120,6 +121,9 @@ pub struct Ordered {
     pub count: u32,
     /// Backers' stakes that were matched at once.
     pub matched: Minor,
+    /// What of them was neither matched nor waits: it was fill or kill, met an order of its own account, came too late for
+    /// its market's version, refused a better price, or had too many fills. Events say which.
+    pub lapsed: Minor,
     /// Of one order the average price of that, rounded down; else none.
     pub average: WirePrice,
     /// The end of the bet delay; 0 if none of them waits for it.
@@ -142,6 +146,7 @@ impl Ordered {
             // Of what was cancelled and not placed again it is none.
             count: u32::try_from(answer.amount.0).unwrap_or(0),
             matched: answer.stake,
+            lapsed: answer.lapsed(),
             average: answer.price,
             until: answer.until(),
             not_placed: answer.detail_of_orders(),
@@ -167,60 +172,42 @@ impl fmt::Display for Ordered {
         if !self.average.is_none() {
             write!(f, " at {}", self.average)?;
         }
+        if self.lapsed.0 != 0 {
+            write!(f, ", {} lapsed", self.lapsed)?;
+        }
         if self.until.0 != 0 { write!(f, ", waits until {}", self.until) } else { Ok(()) }
     }
 }
 
-/// Orders that were cancelled, or made smaller.
+/// Orders that were cancelled, made smaller, or told what becomes of them in-play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cancelled {
+pub struct Changed {
     /// How many.
     pub count: u32,
-    /// What waited of them and does not any more: backers' stakes, and liabilities of lays at the starting price.
-    pub size: Minor,
+    /// What waited of them and does not any more: backers' stakes, and liabilities of lays at the starting price; 0 if
+    /// none was cancelled.
+    pub cancelled: Minor,
     /// The sequence that did it.
     pub seq: Seq,
     /// Whether this repeats an earlier answer.
     pub duplicate: bool,
 }
 
-impl Cancelled {
-    pub(crate) fn of(reply: &Reply) -> Cancelled {
+impl Changed {
+    pub(crate) fn of(reply: &Reply) -> Changed {
         let Answer { amount, stake, seq, .. } = reply.answer;
         let count = u32::try_from(amount.0).unwrap_or(0);
-        Cancelled { count, size: stake, seq, duplicate: reply.is_duplicate() }
+        Changed { count, cancelled: stake, seq, duplicate: reply.is_duplicate() }
     }
 }
 
-impl fmt::Display for Cancelled {
+impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let orders = if self.count == 1 { "order" } else { "orders" };
-        write!(f, "{} of {} {orders} cancelled", self.size, self.count)
-    }
-}
-
-/// Orders of which something else becomes in-play than was said before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Updated {
-    /// How many.
-    pub count: u32,
-    /// The sequence that did it.
-    pub seq: Seq,
-    /// Whether this repeats an earlier answer.
-    pub duplicate: bool,
-}
-
-impl Updated {
-    pub(crate) fn of(reply: &Reply) -> Updated {
-        let count = u32::try_from(reply.answer.amount.0).unwrap_or(0);
-        Updated { count, seq: reply.answer.seq, duplicate: reply.is_duplicate() }
-    }
-}
-
-impl fmt::Display for Updated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let orders = if self.count == 1 { "order" } else { "orders" };
-        write!(f, "{} {orders} changed", self.count)
+        match self.cancelled {
+            Minor(0) => write!(f, "{} {orders} changed", self.count),
+            size => write!(f, "{size} of {} {orders} cancelled", self.count),
+        }
     }
 }
 
@@ -446,6 +433,8 @@ pub enum Outcome {
     Pending(Waiting),
     /// Orders of an exchange market were placed.
     Ordered(Ordered),
+    /// Orders were cancelled, made smaller, or told what becomes of them in-play.
+    Changed(Changed),
     /// Done: a deposit, a withdrawal, the end of an offer, a cash-out with what it brought.
     Done(Receipt),
     /// Nobody knows: no answer came in time, or the engine stopped. `Client::resolve` closes the question.
@@ -493,6 +482,7 @@ impl Outcome {
                 fate,
             }),
             AnswerKind::Ordered => Outcome::Ordered(Ordered::of(reply)),
+            AnswerKind::Changed => Outcome::Changed(Changed::of(reply)),
             AnswerKind::Done | AnswerKind::Started | AnswerKind::NeverPlaced => {
                 Outcome::Done(Receipt::of(&answer, duplicate))
             }
@@ -509,6 +499,7 @@ impl fmt::Display for Outcome {
             Outcome::Refused(refusal) => refusal.fmt(f),
             Outcome::Pending(waiting) => waiting.fmt(f),
             Outcome::Ordered(ordered) => ordered.fmt(f),
+            Outcome::Changed(changed) => changed.fmt(f),
             Outcome::Done(receipt) => receipt.fmt(f),
             Outcome::Unknown(request) => write!(f, "unknown: {request}"),
         }

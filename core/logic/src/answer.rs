@@ -5,6 +5,7 @@
 //!   0 kind u8     1 reject u8    2 basis u8    3 detail u8    4 policy reason u32
 //!   8 seq u64    16 id u64      24 stake i64  32 amount i64  40 version u64
 //!  48 time i64   56 price e4 u32, num u16, den u16
+//! Of orders what lapsed of them is in the place of the version.
 //! Reply, 128 bytes, one per attempt
 //!   0 Answer     64 token u64   72 account u64   80 key u128
 //!  96 fate_amount i64          104 stamped i64  112 as_of u64
@@ -36,10 +37,13 @@ choice! {
         Pending = 6,
         /// The request was never seen, and now never will be.
         NeverPlaced = 7,
-        /// Orders were placed: `id` is the first, `amount` how many, `stake` what of them was matched at once. Of one
-        /// that was matched `price` is the average, rounded down; of those that wait for a delay [`Answer::until`] is
-        /// its end.
+        /// Orders were placed: `id` is the first, `amount` how many, `stake` what of them was matched at once,
+        /// [`Answer::lapsed`] what neither was nor waits. Of one that was matched `price` is the average, rounded down;
+        /// of those that wait for a delay [`Answer::until`] is its end.
         Ordered = 8,
+        /// Orders were cancelled, made smaller, or told what becomes of them in-play: `id` is their market, `amount` how
+        /// many, `stake` what waited of them and does not any more.
+        Changed = 9,
     }
 }
 
@@ -232,6 +236,18 @@ impl Answer {
         Reject::from_code(self.detail).filter(|_| self.kind() == AnswerKind::Ordered)
     }
 
+    /// What of the orders of [`AnswerKind::Ordered`] neither was matched at once nor waits; of one at the starting price
+    /// what it is for, a stake or a liability.
+    pub fn lapsed(&self) -> Minor {
+        let ordered = self.kind() == AnswerKind::Ordered;
+        Minor(if ordered { self.version.0 as i64 } else { 0 })
+    }
+
+    /// The same, about orders of which so much lapsed at once.
+    pub fn with_lapsed(self, lapsed: Minor) -> Answer {
+        Answer { version: PriceVersion(lapsed.0 as u64), ..self }
+    }
+
     /// Why the bet has its price.
     pub fn basis(&self) -> Option<Basis> {
         Basis::from_code(self.basis)
@@ -309,8 +325,13 @@ impl std::fmt::Display for Answer {
                 if self.stake.0 != 0 {
                     write!(f, " matched {}", self.stake)?;
                 }
-                if self.price.is_none() { Ok(()) } else { write!(f, " at {}", self.price) }
+                if !self.price.is_none() {
+                    write!(f, " at {}", self.price)?;
+                }
+                if self.lapsed().0 == 0 { Ok(()) } else { write!(f, " lapsed {}", self.lapsed()) }
             }
+            AnswerKind::Changed if self.stake.0 == 0 => write!(f, "changed {}", self.amount.0),
+            AnswerKind::Changed => write!(f, "cancelled {} of {}", self.stake, self.amount.0),
             AnswerKind::Refused => {
                 let Some(reject) = self.reject() else { return f.write_str("refused") };
                 f.write_str(reject.name())?;

@@ -222,7 +222,7 @@ pub enum Step {
         /// What that order still wants.
         left: i64,
     },
-    /// An order of the same account was cancelled.
+    /// An order of the same account was cancelled, or one of an account that may not bet any more.
     Cancelled {
         /// That order.
         maker: OrderIndex,
@@ -396,6 +396,20 @@ impl Book {
         taker: &Taker,
         log: &mut Log,
     ) -> Result<Placed, NotPlaced> {
+        self.place_unless(orders, taker, log, |_| false)
+    }
+
+    /// The same; an order of an account that is `barred` is cancelled when it is met.
+    ///
+    /// # Errors
+    /// Why it was not let in: nothing has changed.
+    pub fn place_unless(
+        &mut self,
+        orders: &mut Orders,
+        taker: &Taker,
+        log: &mut Log,
+        barred: impl Fn(u32) -> bool,
+    ) -> Result<Placed, NotPlaced> {
         log.steps.clear();
         if self.prices.e4.len() <= taker.limit.index() as usize {
             return Err(NotPlaced::OffLadder);
@@ -410,7 +424,7 @@ impl Book {
             return Err(NotPlaced::Full);
         }
         let mut placed = Placed { matched: 0, returns_e4: 0, left: taker.size, end: End::Matched };
-        let lapse = self.match_all(orders, taker, log, &mut placed);
+        let lapse = self.match_all(orders, taker, log, &mut placed, &barred);
         if let Some(least) = taker.kill {
             if placed.matched < least {
                 self.take_back(orders, log);
@@ -491,6 +505,7 @@ impl Book {
         taker: &Taker,
         log: &mut Log,
         placed: &mut Placed,
+        barred: &impl Fn(u32) -> bool,
     ) -> Option<Lapse> {
         let (side, limit) = (taker.side, taker.limit.index());
         while 0 < placed.left {
@@ -503,9 +518,9 @@ impl Book {
                 return Some(Lapse::Improvement);
             }
             let why = if crossed {
-                self.take_crossed(orders, taker, log, placed)
+                self.take_crossed(orders, taker, log, placed, barred)
             } else {
-                self.take_direct(orders, taker, log, placed, best)
+                self.take_direct(orders, taker, log, placed, best, barred)
             };
             if why.is_some() {
                 return why;
@@ -540,12 +555,13 @@ impl Book {
         log: &mut Log,
         placed: &mut Placed,
         tick: u32,
+        barred: &impl Fn(u32) -> bool,
     ) -> Option<Lapse> {
         if !log.has_room_for(1) {
             return Some(Lapse::FillLimit);
         }
         let head = self.levels(taker.selection, taker.side.other()).at(tick).head;
-        if let Some(end) = self.meets_itself(orders, taker, log, head) {
+        if let Some(end) = self.must_go(orders, taker, log, head, barred) {
             return end;
         }
         let may = self.may_take(taker, placed, tick);
@@ -556,24 +572,28 @@ impl Book {
         None
     }
 
-    /// If the order there is of the same account, and that is not allowed: what follows, `Some(None)` being that the
-    /// order is gone and it goes on.
-    fn meets_itself(
+    /// If the order there is of the same account and that is not allowed, or its account may not bet any more: what
+    /// follows, `Some(None)` being that the order is gone and it goes on.
+    fn must_go(
         &mut self,
         orders: &mut Orders,
         taker: &Taker,
         log: &mut Log,
         maker: u32,
+        barred: &impl Fn(u32) -> bool,
     ) -> Option<Option<Lapse>> {
-        if orders.at(maker).account != taker.account || taker.self_match == SelfMatch::Allow {
+        let account = orders.at(maker).account;
+        let barred = barred(account);
+        let meets_itself = account == taker.account && taker.self_match != SelfMatch::Allow;
+        if !barred && !meets_itself {
             return None;
         }
-        if taker.self_match != SelfMatch::RefuseTaker {
+        if barred || taker.self_match != SelfMatch::RefuseTaker {
             let left = orders.at(maker).remaining;
             self.unlink(orders, maker);
             log.steps.push(Step::Cancelled { maker: OrderIndex(maker), left });
         }
-        let goes_on = taker.self_match == SelfMatch::CancelMaker;
+        let goes_on = barred || taker.self_match == SelfMatch::CancelMaker;
         Some(if goes_on { None } else { Some(Lapse::SelfMatch) })
     }
 
@@ -584,6 +604,7 @@ impl Book {
         taker: &Taker,
         log: &mut Log,
         placed: &mut Placed,
+        barred: &impl Fn(u32) -> bool,
     ) -> Option<Lapse> {
         // First everything is looked at: a cross-match is whole or not at all.
         let mut legs = 0_usize;
@@ -595,7 +616,7 @@ impl Book {
                 if !log.has_room_for(legs + 2) {
                     return Some(Lapse::FillLimit);
                 }
-                if let Some(end) = self.meets_itself(orders, taker, log, maker) {
+                if let Some(end) = self.must_go(orders, taker, log, maker, barred) {
                     return end;
                 }
                 legs += 1;

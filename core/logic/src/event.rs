@@ -13,8 +13,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Bytes of an event's header.
 pub const EVENT_HEADER: usize = 8;
-/// Bytes of the longest record's events: with the longest command (16 KiB) it stays within 128 KiB.
-pub const EVENTS_MAX: usize = 104 * 1024;
+/// Bytes of the longest record's events: 200 orders, and 512 fills of as many makers who are in debt, come to less. With
+/// the longest command (16 KiB) a record stays within 144 KiB.
+pub const EVENTS_MAX: usize = 128 * 1024;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -140,6 +141,8 @@ choice! {
         Withdrawn = 12,
         /// The result of its market is in.
         Result = 13,
+        /// Its account was blocked or excluded since, and it would have been matched.
+        Barred = 14,
     }
 }
 

@@ -14,6 +14,7 @@ mod image;
 mod jobs;
 mod look;
 mod meet;
+mod parts;
 mod place;
 mod starting;
 mod withdrawn;
@@ -30,6 +31,7 @@ use crate::id::{OrderId, Seq};
 use crate::table::Table;
 use crate::time::Timestamp;
 use betring_pricing::{Ladder, Tick};
+use parts::{Part, parts_of};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -160,6 +162,8 @@ pub(crate) struct OrderRow {
     pub(crate) behind: u32,
     /// Its place in the book, while it is there.
     pub(crate) place: OrderIndex,
+    /// What was matched of it at each price; none if that was one.
+    pub(crate) parts: u32,
 }
 
 impl OrderRow {
@@ -195,6 +199,7 @@ impl OrderRow {
             before: NONE,
             behind: NONE,
             place: OrderIndex(NONE),
+            parts: NONE,
         }
     }
 
@@ -252,6 +257,9 @@ pub(crate) struct Position {
     pub(crate) commission: i64,
     /// How often it was settled.
     pub(crate) settlements: u32,
+    /// What counts as lost of it in the present day, week and month for its customer's own limits, and when that was.
+    pub(crate) counted: [i64; 3],
+    pub(crate) counted_at: Timestamp,
     /// Whether this command changed it.
     pub(crate) touched: bool,
 }
@@ -270,6 +278,8 @@ impl Position {
             net: 0,
             commission: 0,
             settlements: 0,
+            counted: [0; 3],
+            counted_at: Timestamp(0),
             touched: false,
         }
     }
@@ -358,6 +368,8 @@ pub(crate) struct Wanted {
     pub(crate) row: OrderRow,
     /// Its place in the request.
     pub(crate) number: u8,
+    /// What it became; none until then.
+    pub(crate) id: OrderId,
 }
 
 /// All exchange markets.
@@ -373,6 +385,9 @@ pub(crate) struct Exchange {
     pub(crate) spent_tail: u32,
     pub(crate) spent: u32,
     pub(crate) orders: Orders,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) parts_max: usize,
+    pub(crate) free_part: u32,
     pub(crate) positions: Vec<Position>,
     pub(crate) free_position: u32,
     pub(crate) live_positions: u32,
@@ -405,6 +420,9 @@ impl Exchange {
             spent_tail: NONE,
             spent: 0,
             orders: Orders::with_capacity(0),
+            parts: Vec::new(),
+            parts_max: 0,
+            free_part: NONE,
             positions: Vec::new(),
             free_position: NONE,
             live_positions: 0,
@@ -426,6 +444,8 @@ impl Exchange {
         self.markets.resize_with(to.markets as usize, || None);
         reserve_touched(&mut self.rows, to.orders as usize, OrderRow::filler());
         self.orders.grow(to.orders);
+        self.parts_max = parts_of(to.orders);
+        reserve_touched(&mut self.parts, self.parts_max, Part::FILLER);
         reserve_touched(&mut self.positions, to.positions as usize, Position::filler());
         self.table = Table::with_capacity(to.positions);
         for (index, position) in self.positions.iter().enumerate() {
@@ -441,7 +461,7 @@ impl Exchange {
         self.timers.reserve_exact(timers.saturating_sub(self.timers.len()));
         // A command touches its own position, and one for each thing that it did; a turn one for each unit.
         reserve_touched(&mut self.touched, 2 * crate::book::FILLS_MAX, 0);
-        let none = Wanted { row: OrderRow::filler(), number: 0 };
+        let none = Wanted { row: OrderRow::filler(), number: 0, id: OrderId::NONE };
         reserve_touched(&mut self.wanted, INSTRUCTIONS_MAX, none);
         reserve_touched(&mut self.named, INSTRUCTIONS_MAX, 0);
     }
@@ -469,6 +489,13 @@ impl Exchange {
         if !kept.touched {
             kept.touched = true;
             self.touched.push(position);
+        }
+    }
+
+    /// What this command changed is looked at later.
+    pub(crate) fn untouch(&mut self) {
+        while let Some(position) = self.touched.pop() {
+            self.positions[position as usize].touched = false;
         }
     }
 

@@ -70,6 +70,11 @@ impl Account {
         }
     }
 
+    /// Whether it is neither blocked nor excluded at a moment.
+    pub(crate) fn may_bet(&self, now: Timestamp) -> bool {
+        !self.blocked && self.excluded <= now
+    }
+
     /// Whether the balance would still fit with `more` beside everything that may yet be won.
     pub(crate) fn has_room_for(&self, more: i64) -> bool {
         let won = self.balance.checked_add(self.pending);

@@ -3,7 +3,8 @@
 //! Counting begins with an account's first limit. What counts are transfers of the customer's own money:
 //! deposits; stakes, less those that went back; and losses, which are stakes less whatever came back. A
 //! stake that goes back makes room in the windows in which it counted and in no other, and takes that room
-//! again if its void is taken back; a payout that is taken back is a loss of the windows in which it was a win. A limit that is made stricter applies at once, one that is made looser
+//! again if its void is taken back; a payout that is taken back is a loss of the windows in which it was a win. On an exchange
+//! what is held is lost until it comes back, with the same rule: it makes room in the windows in which it counted. A limit that is made stricter applies at once, one that is made looser
 //! after a day (RTS 12).
 
 use crate::answer::Answer;
@@ -82,25 +83,43 @@ impl Limited {
     /// or when what is taken back was paid: a window in which that did not count is left alone.
     fn count(&mut self, now: Timestamp, moved: Moved, once: Option<Timestamp>) {
         for period in Period::ALL {
-            let (at, number) = (place(*period), window(now, *period));
-            if self.windows[at] != number {
-                self.windows[at] = number;
-                self.used.iter_mut().for_each(|kind| kind[at] = 0);
+            let number = window(now, *period);
+            if once.is_none_or(|once| window(once, *period) == number) {
+                self.count_in(now, *period, moved);
             }
-            if once.is_some_and(|once| window(once, *period) != number) {
-                continue;
-            }
-            let [deposited, staked, lost] = &mut self.used;
-            deposited[at] += moved.deposited;
-            staked[at] += moved.staked;
-            lost[at] += moved.lost;
-            assert!(0 <= staked[at], "no more of a stake goes back than counted");
         }
+    }
+
+    /// Counts what moved in the window of a moment.
+    fn count_in(&mut self, now: Timestamp, period: Period, moved: Moved) {
+        let (at, number) = (place(period), window(now, period));
+        if self.windows[at] != number {
+            self.windows[at] = number;
+            self.used.iter_mut().for_each(|kind| kind[at] = 0);
+        }
+        let [deposited, staked, lost] = &mut self.used;
+        deposited[at] += moved.deposited;
+        staked[at] += moved.staked;
+        lost[at] += moved.lost;
+        assert!(0 <= staked[at], "no more of a stake goes back than counted");
     }
 
     fn limit(&self, kind: LimitKind, period: Period) -> &OwnLimit {
         &self.limits[kind as usize - 1][place(period)]
     }
+}
+
+/// What moves for a position in an exchange market.
+#[derive(Clone, Copy)]
+pub(crate) enum PositionMoved {
+    /// So much more is held; `owed`: by news, not by what the customer asked for.
+    Held { more: i64, owed: bool },
+    /// So much of what was held comes back.
+    Back(i64),
+    /// What was held comes back, and the net winnings are paid, less commission.
+    Settled { held: i64, net: i64, fee: i64 },
+    /// That is taken back; what was won counts as what is reversed.
+    Reversed { net: i64, fee: i64 },
 }
 
 /// What a transfer adds, or takes back, of each kind.
@@ -128,16 +147,6 @@ fn moved(from: Side, to: Side, amount: i64, why: TransferWhy, again: bool) -> Op
             Some(Moved { lost: -amount, ..nothing })
         }
         TransferWhy::Reverse if own(from) => Some(Moved { lost: amount, ..nothing }),
-        // On an exchange a customer has staked what was ever held for him, and lost what is held or taken.
-        TransferWhy::Exposure if matches!(from, Side::Customer(_)) => {
-            Some(Moved { staked: amount, lost: amount, ..nothing })
-        }
-        TransferWhy::Exposure | TransferWhy::Net | TransferWhy::Commission if own(from) => {
-            Some(Moved { lost: amount, ..nothing })
-        }
-        TransferWhy::Exposure | TransferWhy::Net | TransferWhy::Commission if own(to) => {
-            Some(Moved { lost: -amount, ..nothing })
-        }
         TransferWhy::Deposit
         | TransferWhy::Withdraw
         | TransferWhy::Stake
@@ -150,6 +159,7 @@ fn moved(from: Side, to: Side, amount: i64, why: TransferWhy, again: bool) -> Op
         | TransferWhy::Bonus
         | TransferWhy::WalletIn
         | TransferWhy::WalletOut
+        // Of an exchange: see below.
         | TransferWhy::Exposure
         | TransferWhy::Net
         | TransferWhy::Commission
@@ -187,13 +197,13 @@ impl<R: Rules> State<R> {
     /// Whether an account may bet at all: neither blocked nor excluded.
     pub(crate) fn may_bet(&self, account: u32) -> Result<(), Answer> {
         let account = &self.ledger.accounts[account as usize];
-        if account.blocked {
-            return Err(self.no(Reject::AccountBlocked));
+        if account.may_bet(self.now) {
+            return Ok(());
         }
-        if self.now < account.excluded {
-            return Err(self.no(Reject::SelfExcluded).with_until(account.excluded));
+        match account.blocked {
+            true => Err(self.no(Reject::AccountBlocked)),
+            false => Err(self.no(Reject::SelfExcluded).with_until(account.excluded)),
         }
-        Ok(())
     }
 
     /// The kinds are judged in turn, the periods of each from the day on: the first that `amount` would
@@ -286,6 +296,48 @@ impl<R: Rules> State<R> {
         if once != Some(Timestamp::MIN) {
             self.limited[at as usize].count(self.now, moved, once);
         }
+    }
+
+    /// What moves for a position in an exchange market counts for the limits of its account. What was ever held of the
+    /// customer's own will is staked; what is held is lost until it comes back, and in the windows in which it counted.
+    pub(crate) fn count_position(&mut self, position: u32, moved: PositionMoved) {
+        let kept = &mut self.exchange.positions[position as usize];
+        let at = self.ledger.accounts[kept.account as usize].limited;
+        let Some(limited) = self.limited.get_mut(at as usize) else { return };
+        let nothing = Moved::default();
+        for period in Period::ALL {
+            let counted = &mut kept.counted[place(*period)];
+            if window(kept.counted_at, *period) != window(self.now, *period) {
+                *counted = 0;
+            }
+            let back = |counted: &mut i64, amount: i64| {
+                let back = amount.min(*counted);
+                *counted -= back;
+                i128::from(back)
+            };
+            let moved = match moved {
+                PositionMoved::Held { more, owed } => {
+                    *counted += more;
+                    let staked = if owed { 0 } else { more.into() };
+                    Moved { staked, lost: more.into(), ..nothing }
+                }
+                PositionMoved::Back(amount) => Moved { lost: -back(counted, amount), ..nothing },
+                PositionMoved::Settled { held, net, fee } => {
+                    let now = back(counted, held);
+                    // What was held in another window, or before there was a limit, counted there or never will.
+                    let loss = i128::from(net.min(0)).abs() - (i128::from(held) - now);
+                    let loss = loss.max(0);
+                    *counted = loss as i64;
+                    let lost = loss - now - i128::from(net.max(0)) + i128::from(fee);
+                    Moved { lost, ..nothing }
+                }
+                PositionMoved::Reversed { net, fee } => {
+                    Moved { lost: -back(counted, -net.min(0)) - i128::from(fee), ..nothing }
+                }
+            };
+            limited.count_in(self.now, *period, moved);
+        }
+        kept.counted_at = self.now;
     }
 
     /// An operator sets a limit: at once.

@@ -94,6 +94,10 @@ impl<R: Rules> State<R> {
         let Some((index, market)) = self.find_market(body.market) else {
             return Err(self.no(Reject::MarketUnknown));
         };
+        if market.exchange {
+            // Its prices are its customers'.
+            return Err(self.no(Reject::InvalidMarketId));
+        }
         let Some(slot) = self.slot_of(market, body.feed) else {
             return Err(self.no(Reject::FeedMismatch));
         };

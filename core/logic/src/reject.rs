@@ -245,8 +245,8 @@ rejects! {
 
     /// The market is not of the kind that this is for.
     InvalidMarketId = 87, "This is not available here.",
-        "an order for a market that is no exchange market or has no terms yet, a bet against the house on one that is, or \
-         an order of another market";
+        "an order for a market that is no exchange market or has no terms yet (SetExchange), a bet against the house or a \
+         price of it on one that is, or an order of another market";
     /// The version of the market is one that it never had.
     InvalidMarketVersion = 88, "We could not read this request.",
         "the market's version is below the one that the request names: take it from the market's data";

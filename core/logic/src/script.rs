@@ -326,8 +326,9 @@ impl<R: Rules> Runner<R> {
                 Ok(Some(reply))
             }
             Said::Text(said) => {
-                let expected =
-                    expected.ok_or("a question needs an answer to compare with: `-> …`")?;
+                let expected = expected.ok_or(
+                    "a question needs an answer to compare with: `-> …`; `-> anything` takes any",
+                )?;
                 if said == expected || expected == "anything" {
                     return Ok(None);
                 }
@@ -443,7 +444,10 @@ impl<R: Rules> Runner<R> {
                     None => answer.to_string(),
                 }
             }
-            AnswerKind::Refused | AnswerKind::Done | AnswerKind::NeverPlaced => answer.to_string(),
+            AnswerKind::Refused
+            | AnswerKind::Done
+            | AnswerKind::Changed
+            | AnswerKind::NeverPlaced => answer.to_string(),
         }
     }
 

@@ -650,9 +650,10 @@ impl<R: Rules> State<R> {
                 });
                 (if job { Fate::JobRunning } else { Fate::JobEnded }, Minor(0))
             }
-            AnswerKind::Refused | AnswerKind::Done | AnswerKind::NeverPlaced => {
-                (Fate::Nothing, Minor(0))
-            }
+            AnswerKind::Refused
+            | AnswerKind::Done
+            | AnswerKind::Changed
+            | AnswerKind::NeverPlaced => (Fate::Nothing, Minor(0)),
         }
     }
 

@@ -16,7 +16,8 @@ mod meet;
 mod place;
 mod starting;
 
-use super::{Auditor, Checked, Market, Side as Party, money, rule};
+use super::own_limits::Counted;
+use super::{Account, Auditor, Checked, Market, Side as Party, money, rule};
 use crate::naive_book::NaiveBook;
 use betring_core::OrderState;
 use betring_core::answer::{Answer, Fate};
@@ -58,6 +59,8 @@ pub(super) struct Order {
     cancelled: i64,
     lapsed: i64,
     returns: i128,
+    /// What was matched of it and returns, each time that the price was another.
+    prices: Vec<(i64, i128)>,
     min_fill: i64,
     room: i128,
     reference: u128,
@@ -111,6 +114,7 @@ pub(super) struct Position {
     /// Net winnings and commission, once it is settled.
     settled: Option<(i128, i128)>,
     settlements: u32,
+    counted: Counted,
 }
 
 /// An exchange market with its terms.
@@ -354,6 +358,10 @@ impl Auditor {
             true => (own, escrow),
             false => (escrow, Party::Customer(account)),
         };
+        let owed = matches!(from, Party::Debtor(_));
+        self.counts_position(market, account, |counted, own, now| {
+            counted.holds(own, more, owed, now);
+        });
         let currency = self.exchange.markets[&market].terms.currency;
         self.transfer(currency, from, to, more.abs(), TransferWhy::Exposure, 0);
         self.told.push(Event::ExposureHeld(ExposureHeld {
@@ -361,6 +369,18 @@ impl Auditor {
             market: MarketId::from_raw(market),
             held: money(worst),
         }));
+    }
+
+    fn counts_position(
+        &mut self,
+        market: u64,
+        account: u64,
+        count: impl FnOnce(&mut Counted, &mut Account, i64),
+    ) {
+        let position = self.exchange.positions.get_mut(&(market, account));
+        if let Some((position, own)) = position.zip(self.accounts.get_mut(&account)) {
+            count(&mut position.counted, own, self.now);
+        }
     }
 
     /// What is held in a currency for what may be lost in exchange markets.

@@ -276,6 +276,9 @@ impl Auditor {
         };
         let market = self.markets.get(&body.market.raw());
         let market = market.ok_or_else(|| self.no(Reject::MarketUnknown))?;
+        if self.is_exchange(body.market) {
+            return Err(self.no(Reject::InvalidMarketId));
+        }
         let slot = self.slot_of(market, feed.0).ok_or_else(|| self.no(Reject::FeedMismatch))?;
         let runners = market.runners.len();
         if entries.iter().any(|entry| runners <= usize::from(entry.selection.0)) {

@@ -22,17 +22,6 @@ struct Limit {
     raise: Option<(i64, i64)>,
 }
 
-/// What a transfer of a customer's own money is for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Of {
-    /// A bet, whose stake was taken and which was paid then.
-    Bet([Option<i64>; 2]),
-    /// What an account has in an exchange market.
-    Exchange,
-    /// The same, whether the customer has it or not.
-    ExchangeAndOwed,
-}
-
 /// The limits of an account, and what counts towards them: by kind and period.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnLimits {
@@ -104,9 +93,13 @@ impl OwnLimits {
         let of_now =
             |period: Period| only.is_none_or(|at| window(period, at) == window(period, now));
         for period in Period::ALL.iter().filter(|period| of_now(**period)) {
-            let used = self.used(kind, *period, now) + amount;
-            self.used.insert((kind as u8, *period as u8), (window(*period, now), used));
+            self.add_in(kind, *period, amount, now);
         }
+    }
+
+    fn add_in(&mut self, kind: LimitKind, period: Period, amount: i128, now: i64) {
+        let used = self.used(kind, period, now) + amount;
+        self.used.insert((kind as u8, period as u8), (window(period, now), used));
     }
 
     fn add_stake(&mut self, amount: i128, now: i64, only: Option<i64>) {
@@ -137,17 +130,17 @@ impl Account {
 
     /// A transfer of the customer's own money counts towards its limits: what came in, or below zero went out.
     /// A stake that goes back, and one that comes again from there, change only what the stake had changed, and what
-    /// was paid and is taken back only what the payment had: `taken` and `paid` are when that was, if ever.
+    /// was paid and is taken back only what the payment had: `bet` is when it was taken and when paid, if ever.
     pub(super) fn counts(
         &mut self,
         why: TransferWhy,
         came: i128,
         now: i64,
-        of: Of,
+        bet: Option<[Option<i64>; 2]>,
         into_escrow: bool,
     ) {
         let Some(own) = &mut self.own else { return };
-        let [taken, paid] = if let Of::Bet(moments) = of { moments } else { [None; 2] };
+        let [taken, paid] = bet.unwrap_or_default();
         match why {
             TransferWhy::Deposit => own.add(LimitKind::Deposit, came, now, None),
             TransferWhy::Stake => own.add_stake(-came, now, None),
@@ -155,7 +148,7 @@ impl Account {
             TransferWhy::Reverse if into_escrow && taken.is_some() => {
                 own.add_stake(-came, now, taken);
             }
-            TransferWhy::Reverse if !matches!(of, Of::Bet(_)) => {
+            TransferWhy::Reverse if bet.is_none() => {
                 own.add(LimitKind::Loss, -came, now, None);
             }
             TransferWhy::Reverse if into_escrow || paid.is_none() => (),
@@ -163,14 +156,11 @@ impl Account {
             TransferWhy::Pay | TransferWhy::CashOut => {
                 own.add(LimitKind::Loss, -came, now, None);
             }
-            // Whatever was held of its own will counts as staked, and what may be lost as lost until it comes back.
-            TransferWhy::Exposure if came < 0 && matches!(of, Of::Exchange) => {
-                own.add_stake(-came, now, None);
-            }
-            TransferWhy::Exposure | TransferWhy::Net | TransferWhy::Commission => {
-                own.add(LimitKind::Loss, -came, now, None);
-            }
-            TransferWhy::Residue
+            // Of an exchange: see there.
+            TransferWhy::Exposure
+            | TransferWhy::Net
+            | TransferWhy::Commission
+            | TransferWhy::Residue
             | TransferWhy::Withdraw
             | TransferWhy::Return
             | TransferWhy::Take
@@ -178,6 +168,77 @@ impl Account {
             | TransferWhy::Bonus
             | TransferWhy::WalletIn
             | TransferWhy::WalletOut => (),
+        }
+    }
+}
+
+/// What counted as lost of a position in an exchange market: when, and how much, the last one last; and of what it was
+/// settled with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    held: Vec<(i64, i128)>,
+    lost: Vec<(Period, i64, i128)>,
+}
+
+impl Counted {
+    /// What was held last comes back first. When it had been held, and how much of it.
+    fn back(&mut self, mut amount: i128) -> Vec<(i64, i128)> {
+        let mut parts = Vec::new();
+        while 0 < amount {
+            let Some((when, held)) = self.held.pop() else { break };
+            let part = held.min(amount);
+            amount -= part;
+            parts.push((when, part));
+            if part < held {
+                self.held.push((when, held - part));
+            }
+        }
+        parts
+    }
+
+    /// More is held: of the customer's own will it is staked as well. Or less.
+    pub(super) fn holds(&mut self, account: &mut Account, more: i128, owed: bool, now: i64) {
+        let Some(own) = &mut account.own else { return };
+        if 0 < more {
+            self.held.push((now, more));
+            own.add(LimitKind::Loss, more, now, None);
+            own.add(LimitKind::Stake, if owed { 0 } else { more }, now, None);
+        }
+        for (when, part) in self.back(-more) {
+            own.add(LimitKind::Loss, -part, now, Some(when));
+        }
+    }
+
+    /// It is settled: of a loss what was held for it before counted then.
+    pub(super) fn settles(
+        &mut self,
+        account: &mut Account,
+        held: i128,
+        (net, fee): (i128, i128),
+        now: i64,
+    ) {
+        let Some(own) = &mut account.own else { return };
+        let parts = self.back(held);
+        own.add(LimitKind::Loss, fee - net.max(0), now, None);
+        for period in Period::ALL {
+            let here = parts.iter().filter(|(at, _)| window(*period, *at) == window(*period, now));
+            let here = here.map(|(_, part)| part).sum::<i128>();
+            let lost = ((-net).max(0) - (held - here)).max(0);
+            own.add_in(LimitKind::Loss, *period, lost - here, now);
+            self.lost.push((*period, now, lost));
+        }
+        self.held.clear();
+    }
+
+    /// That is taken back.
+    pub(super) fn reverses(&mut self, account: &mut Account, fee: i128, now: i64) {
+        let lost = std::mem::take(&mut self.lost);
+        let Some(own) = &mut account.own else { return };
+        own.add(LimitKind::Loss, -fee, now, None);
+        for (period, when, lost) in lost {
+            if window(period, when) == window(period, now) {
+                own.add_in(LimitKind::Loss, period, -lost, now);
+            }
         }
     }
 }

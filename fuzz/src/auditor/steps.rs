@@ -95,7 +95,8 @@ impl Auditor {
                 Ok(1)
             }
             Event::OrderCut(cut)
-                if matches!(Cut::from_code(cut.why), Some(Cut::Suspended | Cut::Version)) =>
+                if matches!(Cut::from_code(cut.why), Some(Cut::Suspended | Cut::Version))
+                    || cut.why == Cut::Barred as u8 && self.waits_for_its_delay(cut.order) =>
             {
                 self.delay_ends(cut.order.raw())?;
                 Ok(1)

@@ -303,6 +303,7 @@ fn cut(code: u8) -> &'static str {
         Some(Cut::NonRunner) => "lapses: a runner was withdrawn",
         Some(Cut::Withdrawn) => "lapses: its selection was withdrawn",
         Some(Cut::Result) => "lapses: the result is in",
+        Some(Cut::Barred) => "lapses: its account may not bet any more",
         None => "lapses",
     }
 }

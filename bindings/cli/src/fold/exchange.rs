@@ -111,6 +111,8 @@ struct Place {
     residue: Minor,
     /// Which of its orders lapse by the job that is at work.
     scope: u8,
+    /// Whether its orders are being cut after a withdrawal: what is held follows.
+    reduces: bool,
     /// Its last withdrawal: where it stands, of which selection, by how much odds are cut.
     withdrawn: (Seq, SelectionIndex, u16),
     /// Its results since the job that is at work began.
@@ -127,6 +129,8 @@ pub(super) struct Exchange {
     discounts: HashMap<u64, u16>,
     /// Positions that this record changed.
     touched: Vec<(MarketId, AccountId)>,
+    /// What was matched at each price of the orders that were matched at several: stakes, and what they return.
+    parts: HashMap<u64, Vec<(i128, i128)>>,
     /// Orders that this record placed, or whose delay it ended.
     new: Vec<OrderId>,
     /// Positions that this record takes back, with what they were settled as.
@@ -137,6 +141,23 @@ pub(super) struct Exchange {
     ended: Option<(MarketId, JobId)>,
     /// Accounts of which more is held by what became of a market: that may make a debt.
     pub(super) by_news: Vec<AccountId>,
+}
+
+impl Exchange {
+    /// More of an order is matched, of which something was before.
+    fn at_another_price(&mut self, id: OrderId, order: &Order, stake: i128, price_e4: u32) {
+        let more = (stake, stake * i128::from(price_e4));
+        let is_same = |(had, returns_e4): (i128, i128)| returns_e4 == had * i128::from(price_e4);
+        let whole = (order.matched, order.returns_e4);
+        if !self.parts.contains_key(&id.raw()) && is_same(whole) {
+            return;
+        }
+        let parts = self.parts.entry(id.raw()).or_insert_with(|| vec![whole]);
+        match parts.last_mut().filter(|last| is_same(**last)) {
+            Some(last) => *last = (last.0 + more.0, last.1 + more.1),
+            None => parts.push(more),
+        }
+    }
 }
 
 impl Fold {
@@ -195,6 +216,7 @@ impl Fold {
             crossing: Minor(0),
             residue: Minor(0),
             scope: 0,
+            reduces: false,
             withdrawn: (Seq(0), SelectionIndex(0), 0),
             results: Vec::new(),
         };
@@ -238,10 +260,18 @@ impl Fold {
         let Some(place) = self.exchange.places.remove(&market.raw()) else { return };
         for order in place.orders {
             self.exchange.orders.remove(&order.raw());
+            self.exchange.parts.remove(&order.raw());
         }
         for account in place.accounts {
             self.exchange.positions.remove(&(market.raw(), account.raw()));
         }
+    }
+
+    /// What an order returns once a factor has cut its odds, or with places its winnings: each price by itself.
+    fn cut_by(&self, id: OrderId, order: &Order, factor: u16, places: bool) -> i128 {
+        let whole = [(order.matched, order.returns_e4)];
+        let parts = self.exchange.parts.get(&id.raw()).map_or(&whole[..], |parts| parts);
+        parts.iter().map(|part| jobs::cut_by(order.side, *part, factor, places)).sum()
     }
 
     /// Changes what is known of an order, and its account's stand with it.

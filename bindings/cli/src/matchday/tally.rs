@@ -297,7 +297,10 @@ impl Tally {
             AnswerKind::Pending if purpose == Purpose::Held => self.held += 1,
             AnswerKind::Pending => self.waited += 1,
             AnswerKind::Done => self.sold += u64::from(purpose == Purpose::Sale),
-            AnswerKind::Started | AnswerKind::NeverPlaced | AnswerKind::Ordered => {}
+            AnswerKind::Started
+            | AnswerKind::NeverPlaced
+            | AnswerKind::Ordered
+            | AnswerKind::Changed => {}
         }
         if let Purpose::Bet { market } = purpose
             && is_timed

@@ -85,7 +85,7 @@ fn after_a_restart_half_matched_orders_and_half_a_job_go_on_and_what_waits_for_i
         let market = race.market.id();
         let part = Cancel::part(half, money!(1.00));
         let cancelled = client.cancel_orders(anna, key(21), market, [part]).expect("taken back");
-        assert_eq!((cancelled.count, cancelled.size), (1, Minor(100)));
+        assert_eq!((cancelled.count, cancelled.cancelled), (1, Minor(100)));
         for market in [&race.market, &running] {
             trader.open_market(market).expect("open");
         }

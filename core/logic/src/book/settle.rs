@@ -61,7 +61,7 @@ pub fn commission(net: i64, rate: u32, discount: u32) -> i64 {
 }
 
 /// What a matched bet returns if it wins after a runner was withdrawn, whose reduction factor is in ten-thousandths: its
-/// odds are cut by that, and are 1.01 at least. Stake and odds are what was matched; in ten-thousandths of a minor unit,
+/// odds are cut by that, to 1.01 at least; shorter ones stay. Stake and odds are what was matched; in ten-thousandths of a minor unit,
 /// rounded down for who backs and up for who lays.
 ///
 /// # Panics
@@ -73,7 +73,8 @@ pub fn reduced(side: Side, stake: i64, returns_e4: i128, factor: u32) -> i128 {
         Side::Back => parts.div_euclid(E4),
         Side::Lay => -(-parts).div_euclid(E4),
     };
-    cut.max(i128::from(stake) * SHORTEST_E4)
+    // What an operator's own ladder has below that stays what it was.
+    cut.max((i128::from(stake) * SHORTEST_E4).min(returns_e4))
 }
 
 /// Whether a stake is fair at these odds: what it wins in whole minor units is not more than a fifth below what it
@@ -119,6 +120,8 @@ mod tests {
         // 10.00 at 8.0 less 25 % are 6.0; at 1.20 less 30 % they would be 0.84.
         assert_eq!(reduced(Side::Back, 1_000, 1_000 * 80_000, 2_500), 1_000 * 60_000);
         assert_eq!(reduced(Side::Back, 1_000, 1_000 * 12_000, 3_000), 1_000 * 10_100);
+        // On a ladder of an operator's own: nobody gets more than before.
+        assert_eq!(reduced(Side::Lay, 1_000, 1_000 * 10_010, 1_000), 1_000 * 10_010);
         // 0.01 at 1.0101 less 0.01 %: a part of a ten-thousandth goes to neither.
         let [back, lay] = [Side::Back, Side::Lay].map(|side| reduced(side, 1, 20_001, 1));
         assert_eq!((back, lay), (19_998, 19_999));

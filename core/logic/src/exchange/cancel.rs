@@ -59,8 +59,13 @@ impl<R: Rules> State<R> {
             return Err(refused.unwrap_or_else(|| self.no(Reject::NoActionRequired)));
         }
         self.hold_exposures(events);
-        let done = Answer::done(self.seq, body.market.raw());
-        Ok(Answer { stake: Minor(sum), amount: Minor(count), ..done })
+        Ok(self.changed_orders(body.market, count, sum))
+    }
+
+    /// So many orders of a market are not as they were, and so much of them does not wait any more.
+    fn changed_orders(&self, market: MarketId, count: i64, cancelled: i64) -> Answer {
+        let (id, stake, amount) = (market.raw(), Minor(cancelled), Minor(count));
+        Answer { id, stake, amount, ..Answer::of(AnswerKind::Changed, self.seq) }
     }
 
     /// Whoever may not bet may still take back what he asked for.
@@ -167,7 +172,7 @@ impl<R: Rules> State<R> {
             match self.replaced(account, index, &entry) {
                 Ok(row) => {
                     let row = OrderRow { version: body.market_version, ..row };
-                    self.exchange.wanted.push(Wanted { row, number });
+                    self.exchange.wanted.push(Wanted { row, number, id: OrderId::NONE });
                     let at = entry.order.index();
                     self.cancel(index, at, self.exchange.rows[at as usize].left, events);
                 }
@@ -263,8 +268,7 @@ impl<R: Rules> State<R> {
                 self.tell_change(at, events);
             }
         }
-        let done = Answer::done(self.seq, body.market.raw());
-        Ok(Answer { amount: Minor(count), ..done })
+        Ok(self.changed_orders(body.market, count, 0))
     }
 
     pub(crate) fn tell_change(&self, at: u32, events: &mut Events) {

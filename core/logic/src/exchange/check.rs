@@ -2,7 +2,7 @@
 
 use super::{Exchange, ExchangeMarket, OrderRow, OrderState, image::has};
 use crate::bet::NONE;
-use crate::book::{Stand, exposure};
+use crate::book::{E4, Stand, exposure};
 use crate::event::{HouseAccount, JobKind, MarketStatus};
 use crate::rules::Rules;
 use crate::state::State;
@@ -54,6 +54,18 @@ impl<R: Rules> State<R> {
         rule(row.state.waits() == (0 < row.left), || {
             format!("{id} is {:?}, and {} of it waits", row.state, row.left)
         })?;
+        rule(row.returns_e4 <= i128::from(row.room) * E4, || {
+            format!(
+                "{id} brings {} at most, and its account has room for {}",
+                row.returns_e4, row.room
+            )
+        })?;
+        let (stakes, returns) = self
+            .exchange
+            .parts_of_order(row)
+            .fold((0, 0), |sum, part| (sum.0 + part.stake, sum.1 + part.returns_e4));
+        let whole = row.parts == NONE || (stakes, returns) == (row.matched, row.returns_e4);
+        rule(whole, || format!("{id}: its parts come to {stakes} and {returns}"))?;
         let rests = row.state == OrderState::Executable && !row.is_on_close();
         rule(row.rests() == rests, || format!("{id} is in the book exactly if it may be matched"))?;
         if rests {
@@ -125,9 +137,6 @@ impl<R: Rules> State<R> {
             format!("{id} has a book, and is an exchange market in memory")
         })?;
         kept.book.check(&self.exchange.orders).map_err(|what| format!("{id}: {what}"))?;
-        if market.status == MarketStatus::Archiving {
-            return Ok(());
-        }
         let mine = |position: u32| self.exchange.positions[position as usize].market == index;
         let (mut at, mut last, mut listed) = (kept.head, NONE, 0);
         while at != NONE && listed <= self.exchange.rows.len() {

@@ -12,6 +12,7 @@ use crate::event::{
 };
 use crate::id::{AccountId, BetId};
 use crate::ledger::Side as Party;
+use crate::limits::PositionMoved;
 use crate::market::Job;
 use crate::rules::Rules;
 use crate::settlement::numbers_of;
@@ -138,6 +139,7 @@ impl<R: Rules> State<R> {
             [HouseAccount::Escrow, HouseAccount::Clearing, HouseAccount::Commission]
                 .map(Party::House);
         let none = BetId::NONE;
+        self.count_position(at, PositionMoved::Settled { held, net, fee });
         if 0 < held {
             self.transfer(account, escrow, own, held, TransferWhy::Exposure, none, events);
         }
@@ -177,6 +179,7 @@ impl<R: Rules> State<R> {
         let Position { account, market, net, commission: fee, .. } = position;
         let own = Party::Customer(account);
         let [clearing, fees] = [HouseAccount::Clearing, HouseAccount::Commission].map(Party::House);
+        self.count_position(at, PositionMoved::Reversed { net, fee });
         let (none, why) = (BetId::NONE, TransferWhy::Reverse);
         if 0 < fee {
             self.transfer(account, fees, own, fee, TransferWhy::Commission, none, events);

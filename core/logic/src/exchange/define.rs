@@ -3,7 +3,7 @@
 use super::{Close, ExchangeMarket, Work};
 use crate::answer::Answer;
 use crate::bet::NONE;
-use crate::book::{Book, Outcome, Prices, Starting, WINNERS_MAX};
+use crate::book::{Book, CROSS_MAX, Outcome, Prices, Starting, WINNERS_MAX};
 use crate::command::{BandEntry, Entries, SetDiscount, SetExchange, ladder_of};
 use crate::event::{DiscountSet, Events, ExchangeSet, MarketStatus};
 use crate::id::{MarketId, Seq};
@@ -20,7 +20,7 @@ impl ExchangeMarket {
     pub(crate) fn new(market: &Market, terms: &SetExchange, ladder: Ladder) -> ExchangeMarket {
         let prices = Prices::of(&ladder);
         let count = usize::from(market.selections);
-        let crosses = terms.flags & SetExchange::CROSSES != 0 && market.winners == 1;
+        let crosses = terms.flags & SetExchange::CROSSES != 0;
         let closes = if terms.flags & SetExchange::STARTING_PRICES != 0 { count } else { 0 };
         ExchangeMarket {
             terms: *terms,
@@ -59,7 +59,8 @@ impl<R: Rules> State<R> {
         }
         let first = self.exchange.market(index).is_none();
         let winners = usize::from(market.winners) <= WINNERS_MAX;
-        let crosses = body.flags & SetExchange::CROSSES == 0 || market.winners == 1;
+        let may_cross = market.winners == 1 && usize::from(market.selections) <= CROSS_MAX;
+        let crosses = body.flags & SetExchange::CROSSES == 0 || may_cross;
         if !first || !winners || !crosses || market.status != MarketStatus::Defined {
             return Err(self.no(Reject::NotAllowed));
         }

@@ -1,6 +1,7 @@
 //! Exchange markets as bytes and back. Books, sums of starting prices, stands and what is in escrow for them are not
 //! stored: they are what the orders make, put back in their turns.
 
+use super::parts::{Part, parts_of};
 use super::{Close, Exchange, ExchangeMarket, OrderRow, OrderState, Position, Work};
 use crate::bet::NONE;
 use crate::book::{E4, OrderIndex, Outcome, Side, Stand};
@@ -23,6 +24,9 @@ pub(crate) struct ExchangeImage {
     markets: Vec<ExchangeMarketRow>,
     rows: Vec<RowImage>,
     free_row: u32,
+    /// Stake, returns, the next one.
+    parts: Vec<(i64, i128, u32)>,
+    free_part: u32,
     /// The first and the last of those that are spent.
     spent: (u32, u32),
     positions: Vec<PositionImage>,
@@ -78,6 +82,7 @@ struct RowImage {
     before: u32,
     behind: u32,
     rests: bool,
+    parts: u32,
 }
 
 #[derive(Archive, Serialize, Deserialize)]
@@ -93,6 +98,8 @@ struct PositionImage {
     net: i64,
     commission: i64,
     settlements: u32,
+    counted: [i64; 3],
+    counted_at: i64,
 }
 
 fn row_image(row: &OrderRow) -> RowImage {
@@ -131,6 +138,7 @@ fn row_image(row: &OrderRow) -> RowImage {
         before: row.before,
         behind: row.behind,
         rests: row.rests(),
+        parts: row.parts,
     }
 }
 
@@ -171,6 +179,7 @@ fn row(image: &RowImage) -> Read<OrderRow> {
         behind: image.behind,
         // Put back into the book below.
         place: OrderIndex(if image.rests { 0 } else { NONE }),
+        parts: image.parts,
     })
 }
 
@@ -187,6 +196,8 @@ fn position_image(position: &Position) -> PositionImage {
         net: position.net,
         commission: position.commission,
         settlements: position.settlements,
+        counted: position.counted,
+        counted_at: position.counted_at.0,
     }
 }
 
@@ -203,6 +214,8 @@ fn position(image: &PositionImage) -> Position {
         net: image.net,
         commission: image.commission,
         settlements: image.settlements,
+        counted: image.counted,
+        counted_at: Timestamp(image.counted_at),
         touched: false,
     }
 }
@@ -248,6 +261,8 @@ impl Exchange {
                 .collect(),
             rows: self.rows.iter().map(row_image).collect(),
             free_row: self.free_row,
+            parts: self.parts.iter().map(|p| (p.stake, p.returns_e4, p.next)).collect(),
+            free_part: self.free_part,
             spent: (self.spent_head, self.spent_tail),
             positions: self.positions.iter().map(position_image).collect(),
             free_position: self.free_position,
@@ -271,15 +286,24 @@ impl<R: Rules> State<R> {
         holds(within(image.positions.len(), capacities.positions), "positions")?;
         holds(within(image.stands as usize, capacities.stands), "stands")?;
         holds(within(image.timers.len(), capacities.orders), "delays of orders")?;
+        holds(image.parts.len() <= parts_of(capacities.orders), "parts of orders")?;
         let exchange = &mut self.exchange;
         exchange.rows = image.rows.iter().map(row).collect::<Read<_>>()?;
         exchange.positions = image.positions.iter().map(position).collect();
+        let part = |(stake, returns_e4, next): &(i64, i128, u32)| Part {
+            stake: *stake,
+            returns_e4: *returns_e4,
+            next: *next,
+        };
+        exchange.parts = image.parts.iter().map(part).collect();
+        exchange.free_part = image.free_part;
         (exchange.free_row, exchange.free_position) = (image.free_row, image.free_position);
         exchange.stands = vec![Stand::default(); image.stands as usize];
         exchange.turn = image.turn;
         (exchange.spent_head, exchange.spent_tail) = image.spent;
         exchange.spent = exchange.rows.iter().filter(|row| row.is_spent()).count() as u32;
         let order = |at: u32| at == NONE || (at as usize) < image.rows.len();
+        holds(exchange.has_sound_parts(), "parts of orders")?;
         let known = |at: u32| at == NONE || (at as usize) < image.positions.len();
         let links = |r: &RowImage| [r.prev, r.next, r.before, r.behind].into_iter().all(order);
         let lists = image.rows.iter().all(links) && order(image.spent.0) && order(image.spent.1);
@@ -375,6 +399,7 @@ impl<R: Rules> State<R> {
         let stands = self.exchange.stands.len() as u64;
         for position in &self.exchange.positions {
             holds(known(position.next) && order(position.waiting), "a position's lists")?;
+            holds(position.counted.iter().all(|lost| 0 <= *lost), "what counts of a position")?;
             if position.account == NONE {
                 continue;
             }
@@ -415,7 +440,6 @@ impl<R: Rules> State<R> {
             let account = &mut self.ledger.accounts[position.account as usize];
             let pending = account.pending.checked_add(row.room);
             account.pending = content(pending, "what an account may win")?;
-            holds(account.has_room_for(0), "what an account may win")?;
             let stand =
                 &mut self.exchange.stands[position.first as usize + usize::from(row.selection)];
             let exchange = self.exchange.markets[position.market as usize].as_deref_mut();
@@ -491,7 +515,11 @@ impl<R: Rules> State<R> {
             d.put(row.cancelled).put(row.lapsed).put(row.returns_e4).put(row.min_fill);
             d.put(row.room).bytes(&row.reference.to_le_bytes()).put(row.version.0);
             d.put(row.placed_seq.0).put(row.placed_at.0).put(row.turn).put(row.until.0);
-            d.put(row.prev).put(row.before).put(row.behind).put(row.rests());
+            d.put(row.prev).put(row.before).put(row.behind).put(row.rests()).put(row.parts);
+        }
+        d.put(exchange.free_part);
+        for part in &exchange.parts {
+            d.put(part.stake).put(part.returns_e4).put(part.next);
         }
         for position in &exchange.positions {
             d.put(position.account).put(position.next);
@@ -501,6 +529,8 @@ impl<R: Rules> State<R> {
             d.put(position.market).put(position.first).put(position.waiting);
             d.put(position.count).put(position.held).put(position.settled);
             d.put(position.net).put(position.commission).put(position.settlements);
+            let [day, week, month] = position.counted;
+            d.put(day).put(week).put(month).put(position.counted_at.0);
         }
         let mut timers: Vec<_> = exchange.timers.iter().map(|Reverse(timer)| *timer).collect();
         timers.sort_unstable();

@@ -3,7 +3,7 @@
 //! market takes no orders.
 
 use super::starting::UNLIMITED;
-use super::{OrderStep, Work};
+use super::{OrderRow, OrderStep, Work};
 use crate::bet::NONE;
 use crate::command::{LapseScope, Persistence};
 use crate::event::{Cut, Events, JobKind};
@@ -27,8 +27,11 @@ const fn walks(kind: JobKind) -> &'static [Walk] {
             // those without a limit are matched before the others.
             &[Walk::Orders, Walk::Selections, Walk::Orders, Walk::Orders, Walk::Orders]
         }
-        JobKind::Lapse | JobKind::NonRunner => &[Walk::Orders],
-        JobKind::Settle | JobKind::Rollback | JobKind::Archive => &[Walk::Orders, Walk::Positions],
+        JobKind::Lapse => &[Walk::Orders],
+        // What is held follows once all of an account's orders are what they are now.
+        JobKind::NonRunner | JobKind::Settle | JobKind::Rollback | JobKind::Archive => {
+            &[Walk::Orders, Walk::Positions]
+        }
         // Windows of time are for bets against the house.
         JobKind::Cancel => &[],
     }
@@ -78,16 +81,20 @@ impl<R: Rules> State<R> {
                 (JobKind::Turn, Walk::Selections) => self.make_starting_price(index, at),
                 (JobKind::Turn, _) => self.turn_order(index, at, phase, events),
                 (JobKind::Lapse, _) => self.lapse_order(index, at, events),
+                (JobKind::NonRunner, Walk::Positions) => self.position_without_runner(at),
                 (JobKind::NonRunner, _) => self.order_without_runner(index, at, events),
                 (JobKind::Archive, Walk::Positions) => self.archive_position(index, at),
-                (JobKind::Archive, _) => self.archive_order(at),
+                (JobKind::Archive, _) => self.archive_order(index, at),
                 (_, Walk::Positions) => self.settle_position(index, at, job, events),
                 (_, _) => self.end_order(index, at, Cut::Result, events),
             };
             if walk != Walk::Selections {
                 job.bets += 1;
             }
-            self.hold_exposures(events);
+            match (job.kind, walk) {
+                (JobKind::NonRunner, Walk::Orders) => self.exchange.untouch(),
+                _ => self.hold_exposures(events),
+            }
             left = left.saturating_sub(units);
         }
         left
@@ -108,7 +115,7 @@ impl<R: Rules> State<R> {
             Walk::Selections if closes == 0 => NONE,
             Walk::Selections => 0,
         };
-        if *walk == Walk::Positions && job.kind != JobKind::Archive {
+        if *walk == Walk::Positions && matches!(job.kind, JobKind::Settle | JobKind::Rollback) {
             self.know_outcomes(index);
         }
         if job.kind == JobKind::Turn && phase == UNLIMITED {
@@ -177,8 +184,17 @@ impl<R: Rules> State<R> {
         if lapses { self.end_order(index, at, Cut::Swept, events) } else { 1 }
     }
 
-    /// An order leaves memory.
-    pub(crate) fn archive_order(&mut self, at: u32) -> u32 {
+    /// An order leaves its market's list, and memory.
+    pub(crate) fn archive_order(&mut self, index: u32, at: u32) -> u32 {
+        let OrderRow { prev, next, .. } = self.exchange.rows[at as usize];
+        match prev {
+            NONE => self.exchange_of_mut(index).head = next,
+            prev => self.exchange.rows[prev as usize].next = next,
+        }
+        match next {
+            NONE => self.exchange_of_mut(index).tail = prev,
+            next => self.exchange.rows[next as usize].prev = prev,
+        }
         if self.exchange.rows[at as usize].is_spent() {
             self.exchange.unspend(at);
         }
@@ -193,12 +209,13 @@ impl<R: Rules> State<R> {
             self.exchange.free_row = at;
         }
         self.exchange.live_rows -= 1;
-        1
+        self.exchange.give_parts_back(at).div_ceil(8).max(1)
     }
 
     fn archive_position(&mut self, index: u32, at: u32) -> u32 {
-        let position = &self.exchange.positions[at as usize];
+        let position = self.exchange.positions[at as usize];
         assert!(position.held == 0, "what is settled has nothing in escrow");
+        self.exchange_of_mut(index).positions = position.next;
         self.exchange.forget_position(at, self.markets[index as usize].selections);
         1
     }

@@ -9,6 +9,7 @@ use crate::event::{
 };
 use crate::id::{AccountId, BetId, OrderId, SelectionIndex};
 use crate::ledger::Side as Party;
+use crate::limits::PositionMoved;
 use crate::rules::Rules;
 use crate::state::State;
 use crate::wire::Minor;
@@ -43,7 +44,10 @@ impl<R: Rules> State<R> {
         let Exchange { markets, orders, log, .. } = &mut self.exchange;
         let book = &mut markets[index as usize].as_mut().expect("it has a book").book;
         log.allow(most);
-        let placed = book.place(orders, &taker, log).expect("it was looked at before");
+        let (accounts, now) = (&self.ledger.accounts, self.now);
+        let barred = |account: u32| !accounts[account as usize].may_bet(now);
+        let placed = book.place_unless(orders, &taker, log, barred);
+        let placed = placed.expect("it was looked at before");
         let used = log.steps().len();
         for step in 0..used {
             match self.exchange.log.steps()[step] {
@@ -65,7 +69,9 @@ impl<R: Rules> State<R> {
                 Step::Cancelled { maker, .. } => {
                     let maker = self.exchange.orders.number(maker);
                     self.exchange.rows[maker as usize].place = OrderIndex(NONE);
-                    self.cut(index, maker, Cut::SelfMatch, events);
+                    let own = self.exchange.rows[maker as usize].position == row.position;
+                    let why = if own { Cut::SelfMatch } else { Cut::Barred };
+                    self.cut(index, maker, why, events);
                 }
             }
         }
@@ -143,11 +149,9 @@ impl<R: Rules> State<R> {
 
     /// The same, at any odds.
     pub(crate) fn took_at(&mut self, index: u32, at: u32, odds_e4: u32, stake: i64) {
-        let row = &mut self.exchange.rows[at as usize];
-        row.left -= stake;
-        row.matched += stake;
-        row.returns_e4 += i128::from(stake) * i128::from(odds_e4);
-        let row = *row;
+        self.exchange.rows[at as usize].left -= stake;
+        self.exchange.add_match(at, odds_e4, stake);
+        let row = self.exchange.rows[at as usize];
         self.risk(index, row.position, &row, -stake);
         self.exchange.stand(row.position, row.selection).matched(row.side, stake, odds_e4);
         self.exchange.touch(row.position);
@@ -238,6 +242,10 @@ impl<R: Rules> State<R> {
             // News may make it more than there is: a runner is withdrawn, a result taken back.
             (true, Some(_)) => (Party::Debtor(position.account), escrow),
         };
+        let owed = matches!(from, Party::Debtor(_));
+        let moved =
+            if more < 0 { PositionMoved::Back(-more) } else { PositionMoved::Held { more, owed } };
+        self.count_position(at, moved);
         let (amount, why) = (more.abs(), TransferWhy::Exposure);
         self.transfer(position.account, from, to, amount, why, BetId::NONE, events);
         events.push(&ExposureHeld {
@@ -278,11 +286,18 @@ impl<R: Rules> State<R> {
         let open = self.open_for_bets(self.market_id(index), selection).is_ok();
         let since = self.exchange_version(index);
         let stale = row.version.0 != 0 && row.version < since;
-        let suspended = row.placed_seq < since || !open;
+        // What a selection alone was under is no news of the market, but of this order.
+        let first = self.markets[index as usize].first as usize;
+        let own = self.selections[first + usize::from(row.selection)].suspension.seq;
+        let suspended = row.placed_seq < since.max(own) || !open;
         let barred = self.may_bet(position.account).is_err();
         let mut units = 1;
         if stale || suspended || barred {
-            let why = if stale { Cut::Version } else { Cut::Suspended };
+            let why = match (stale, suspended) {
+                (true, _) => Cut::Version,
+                (_, true) => Cut::Suspended,
+                _ => Cut::Barred,
+            };
             self.cut(index, at, why, events);
         } else {
             let row = &mut self.exchange.rows[at as usize];

@@ -39,7 +39,7 @@ impl<R: Rules> State<R> {
             self.open_for_bets(body.market, entry.selection).map_err(told)?;
             let row = self.order_of(index, &entry).map_err(told)?;
             let row = OrderRow { version: body.market_version, ..row };
-            self.exchange.wanted.push(Wanted { row, number });
+            self.exchange.wanted.push(Wanted { row, number, id: OrderId::NONE });
         }
         self.take_orders(account, index, events)
     }
@@ -169,14 +169,15 @@ impl<R: Rules> State<R> {
     pub(crate) fn take_orders(&mut self, account: u32, index: u32, events: &mut Events) -> Decided {
         let market = self.markets[index as usize];
         let count = self.exchange.wanted.len();
-        let waits = |w: &Wanted| w.row.min_fill == 0;
+        let delay = self.delay_of(index);
+        let waits = |w: &Wanted| w.row.min_fill == 0 || delay.is_some();
         let waiting = self.exchange.wanted.iter().filter(|w| waits(w)).count() as u32;
         let own = self.exchange.find_position(account, index);
         let own_waiting = own.map_or(0, |at| self.exchange.positions[at as usize].count);
         if ORDERS_WAITING_MAX < own_waiting + waiting {
             return Err(self.no(Reject::TooManyOrders));
         }
-        if self.delay_of(index).is_some() && self.timers_left() < count {
+        if delay.is_some() && self.timers_left() < count {
             return Err(self.no(Reject::TooManyPending));
         }
         if own.is_none() && !self.exchange.has_room_for(&self.capacities, market.selections) {
@@ -196,18 +197,16 @@ impl<R: Rules> State<R> {
         self.risk_wanted(index, position, 1, stale);
         let worst = self.exchange.exposure(position, market.winners);
         let more = worst - self.exchange.positions[position as usize].held;
-        let refused = match self.within_own_limits(
-            account,
-            &[LimitKind::Stake, LimitKind::Loss],
-            more.max(0),
-        ) {
-            Err(answer) => Some(answer),
-            Ok(()) if 0 < more && self.ledger.accounts[account as usize].balance < more => {
-                Some(self.no(Reject::FundsInsufficient))
-            }
-            Ok(()) => None,
+        let limits = [LimitKind::Stake, LimitKind::Loss];
+        let afforded = match more {
+            // What costs nothing more always may be.
+            ..=0 => Ok(()),
+            _ => self.within_own_limits(account, &limits, more).and_then(|()| {
+                let enough = more <= self.ledger.accounts[account as usize].balance;
+                if enough { Ok(()) } else { Err(self.no(Reject::FundsInsufficient)) }
+            }),
         };
-        if let Some(answer) = refused {
+        if let Err(answer) = afforded {
             self.risk_wanted(index, position, -1, stale);
             if own.is_none() {
                 self.forget_new_position(position);
@@ -218,37 +217,48 @@ impl<R: Rules> State<R> {
         // From here on nothing can fail.
         self.ledger.accounts[account as usize].pending += room;
         self.exchange.touch(position);
-        let (mut first, mut matched, mut used) = (OrderId::NONE, 0, 0);
-        let (mut returns, mut until) = (0, Timestamp(0));
+        let mut used = 0;
         for at in 0..count {
-            let Wanted { row, number } = self.exchange.wanted[at];
+            let Wanted { row, number, .. } = self.exchange.wanted[at];
             let order = self.write_order(index, position, row, number, events);
-            if first == OrderId::NONE {
-                first = self.exchange.rows[order as usize].id(order);
-            }
+            self.exchange.wanted[at].id = self.exchange.rows[order as usize].id(order);
             if stale(&row) {
                 self.cut_without_risk(order, Cut::Version, events);
             } else if self.exchange.rows[order as usize].state == OrderState::Executable {
                 used += self.meet(index, order, FILLS_MAX - used, events);
             }
-            let row = &self.exchange.rows[order as usize];
+        }
+        self.hold_exposures(events);
+        Ok(self.placed_orders())
+    }
+
+    /// What became of the orders of this command, once all are placed: a later one may have met one before it.
+    fn placed_orders(&self) -> Answer {
+        let wanted = &self.exchange.wanted;
+        let (mut matched, mut lapsed, mut returns, mut until) = (0, 0, 0, Timestamp(0));
+        for Wanted { row, id, .. } in wanted {
+            let Some(row) = self.exchange.find(*id) else {
+                // Nothing of it was matched or waited, and one behind it has its place.
+                lapsed += row.size;
+                continue;
+            };
             matched += row.matched;
+            lapsed += row.lapsed;
             returns += row.returns_e4;
             until = until.max(row.until);
         }
-        self.hold_exposures(events);
-        let average = match (count, matched) {
+        let average = match (wanted.len(), matched) {
             (1, 1..) => Price::from_e4((returns / i128::from(matched)) as u32),
             _ => None,
         };
         let answer = Answer {
-            id: first.raw(),
+            id: wanted.first().map_or(OrderId::NONE, |first| first.id).raw(),
             stake: Minor(matched),
-            amount: Minor(count as i64),
+            amount: Minor(wanted.len() as i64),
             price: average.map_or(WirePrice::NONE, WirePrice::decimal),
             ..Answer::of(AnswerKind::Ordered, self.seq)
         };
-        Ok(answer.with_until(until))
+        answer.with_until(until).with_lapsed(Minor(lapsed))
     }
 
     /// The orders of this command count as waiting, or do not any more.
@@ -365,20 +375,7 @@ impl<R: Rules> State<R> {
         let row = self.exchange.rows[at as usize];
         let index = self.exchange.positions[row.position as usize].market;
         self.step_over(index, at, row.next);
-        let exchange = self.exchange_of_mut(index);
-        if row.prev == NONE {
-            exchange.head = row.next;
-        }
-        if row.next == NONE {
-            exchange.tail = row.prev;
-        }
-        if row.prev != NONE {
-            self.exchange.rows[row.prev as usize].next = row.next;
-        }
-        if row.next != NONE {
-            self.exchange.rows[row.next as usize].prev = row.prev;
-        }
-        self.archive_order(at);
+        self.archive_order(index, at);
     }
 
     /// How long an order of this market waits, if it has to.
@@ -407,12 +404,18 @@ pub(crate) fn room_of(exchange: &ExchangeMarket, row: &OrderRow) -> i64 {
     let longest = i128::from(exchange.ladder.last().e4());
     let shortest = i128::from(exchange.ladder.first().e4());
     let size = i128::from(row.size);
+    // A liability, and the stake that it covers at the shortest price.
+    let at_shortest = |liability: i128| liability * E4 + liability * E4 / (shortest - E4) * E4;
     let room = match (row.side, row.is_on_close()) {
         // Matched at whatever is better than its limit.
         (Side::Back, _) => size * longest,
+        (Side::Lay, true) => at_shortest(size),
+        // It may yet go to the starting price.
+        (Side::Lay, false) if exchange.starts() => {
+            let odds = i128::from(exchange.odds_of(row));
+            at_shortest(size * (odds - E4) / E4).max(size * odds)
+        }
         (Side::Lay, false) => size * i128::from(exchange.odds_of(row)),
-        // A liability, and the stake that it covers at the shortest price.
-        (Side::Lay, true) => size * E4 + size * E4 / (shortest - E4) * E4,
     };
     i64::try_from(room / E4 + 1).unwrap_or(i64::MAX)
 }

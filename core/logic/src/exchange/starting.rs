@@ -48,7 +48,10 @@ impl<R: Rules> State<R> {
                 let may = self.may_close(index, &row);
                 if 0 < may {
                     let closes = &mut self.exchange_of_mut(index).closes;
-                    closes[usize::from(row.selection)].open[row.side.place()] += may;
+                    let open = &mut closes[usize::from(row.selection)].open[row.side.place()];
+                    // On a ladder with very short prices liabilities cover more than a number holds; the other side's
+                    // stakes decide then.
+                    *open = open.saturating_add(may);
                 }
             }
             UNLIMITED if row.kind == OrderKind::MarketOnClose => self.close(index, at, events),
@@ -63,6 +66,11 @@ impl<R: Rules> State<R> {
     fn convert(&mut self, index: u32, at: u32, row: &OrderRow, events: &mut Events) {
         if row.state == OrderState::Pending {
             self.end_order(index, at, Cut::InPlay, events);
+            return;
+        }
+        let account = self.exchange.positions[row.position as usize].account;
+        if !self.ledger.accounts[account as usize].may_bet(self.now) {
+            self.end_order(index, at, Cut::Barred, events);
             return;
         }
         if row.is_on_close() || row.persistence != Persistence::MarketOnClose {
@@ -195,10 +203,8 @@ impl<R: Rules> State<R> {
         self.tell_change(at, events);
         if 0 < stake {
             self.tell_close(index, at, odds_e4, stake, events);
-            let changed = &mut self.exchange.rows[at as usize];
-            changed.left -= stake;
-            changed.matched += stake;
-            changed.returns_e4 += i128::from(stake) * i128::from(odds_e4);
+            self.exchange.rows[at as usize].left -= stake;
+            self.exchange.add_match(at, odds_e4, stake);
             let stand = self.exchange.stand(row.position, row.selection);
             stand.matched(row.side, stake, odds_e4);
         }

@@ -53,8 +53,6 @@ impl<R: Rules> State<R> {
         let (selection, factor) = (exchange.work.selection, exchange.work.factor);
         let places = exchange.has(SetExchange::PLACES);
         let row = self.exchange.rows[at as usize];
-        // One outcome less: also who has nothing on that runner may lose something else.
-        self.exchange.touch(row.position);
         if row.selection == selection {
             self.end_order(index, at, Cut::Withdrawn, events);
             self.void_order(at, events);
@@ -68,21 +66,28 @@ impl<R: Rules> State<R> {
             return 1;
         }
         let before = row.returns_e4;
-        let after = match places {
+        let cut = |stake: i64, returns_e4: i128| match places {
             // The stake comes back whole, the winnings are cut.
             true => {
-                let stake = i128::from(row.matched) * E4;
-                stake + reduced(row.side, 0, before - stake, u32::from(factor))
+                let stake = i128::from(stake) * E4;
+                stake + reduced(row.side, 0, returns_e4 - stake, u32::from(factor))
             }
-            false => reduced(row.side, row.matched, before, u32::from(factor)),
+            false => reduced(row.side, stake, returns_e4, u32::from(factor)),
         };
+        let units = self.exchange.cut_parts(at, cut).div_ceil(8);
+        let after = self.exchange.rows[at as usize].returns_e4;
         if after == before {
-            return 1;
+            return units;
         }
-        self.exchange.rows[at as usize].returns_e4 = after;
         self.exchange.stand(row.position, row.selection).returns(row.side, after - before);
         self.exchange.touch(row.position);
         self.tell_reduction(at, before, after, events);
+        units
+    }
+
+    /// One outcome less: also who has nothing on that runner may lose something else.
+    pub(crate) fn position_without_runner(&mut self, at: u32) -> u32 {
+        self.exchange.touch(at);
         1
     }
 

@@ -2,7 +2,7 @@
 
 use super::words::{self, Unreadable, Words};
 use super::{NOWHERE, Runner, Said, Stop, labelled, money};
-use crate::book::{SelfMatch, Side};
+use crate::book::{E4, SelfMatch, Side};
 use crate::command::*;
 use crate::event::{Event, EventReader};
 use crate::id::*;
@@ -24,7 +24,9 @@ impl<R: Rules> Runner<R> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
         let ladder = words.option("ladder")?;
-        let commission = words.option("commission")?.map_or(Ok(0), |c| words::slippage(&c))?;
+        let commission = words
+            .option("commission")?
+            .map_or(Ok(0), |text| words::share(&text, "a commission like 5% or 250bp"))?;
         let mut amount = |name: &str, usual: i64| match words.option(name)? {
             Some(text) => words::amount(&text),
             None => Ok(Minor(usual)),
@@ -67,7 +69,7 @@ impl<R: Rules> Runner<R> {
         let envelope = self.envelope(words)?;
         let (who, header, valid_until) = self.control(&envelope)?;
         let account = self.account_of(&words.next("an account like A7")?)?;
-        let discount = words::slippage(&words.next("a share like 40%")?)?;
+        let discount = words::share(&words.next("a share like 40%")?, "a share like 40%")?;
         words.done()?;
         let reason = envelope.reason;
         let body = SetDiscount { valid_until, reason, discount, account, ..SetDiscount::default() };
@@ -252,8 +254,9 @@ impl<R: Rules> Runner<R> {
     pub(super) fn ask_sizes(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let id = self.order_of(&words.next("an order like O1")?)?;
         words.done()?;
+        let known = self.orders.contains(&id);
         let Some(order) = self.desk()?.state().order(id) else {
-            return Ok(Said::Text("Archived".to_owned()));
+            return Ok(Said::Text(if known { "Archived" } else { "none" }.to_owned()));
         };
         let sizes = order.sizes;
         let at = order.average.map_or_else(String::new, |price| format!(" at {price}"));
@@ -277,6 +280,20 @@ impl<R: Rules> Runner<R> {
         words.done()?;
         let held = self.desk()?.state().position(account, market).map(|position| position.held);
         Ok(Said::Text(held.map_or_else(|| "none".to_owned(), |held| held.to_string())))
+    }
+
+    /// `stands A7 M1 -> -20.00/10.00 0.00/0.00`: by selection what is won of what was matched if it wins, and if not.
+    pub(super) fn ask_stands(&mut self, words: &mut Words) -> Result<Said, Stop> {
+        let account = self.account_of(&words.next("an account like A7")?)?;
+        let market = self.market_of(&words.next("a market like M1")?)?;
+        words.done()?;
+        let Some(position) = self.desk()?.state().position(account, market) else {
+            return Ok(Said::Text("none".to_owned()));
+        };
+        let whole = |e4: i128| money(e4.div_euclid(E4));
+        let stands = position.stands.iter();
+        let stands = stands.map(|one| format!("{}/{}", whole(one.win_e4), whole(one.lose_e4)));
+        Ok(Said::Text(stands.collect::<Vec<_>>().join(" ")))
     }
 
     /// `net A7 M1 -> 19.00 less 0.95`, `none` until it is settled.

@@ -59,7 +59,7 @@ impl<R: Rules> Runner<R> {
             None if lines == "acca" => 1 << count.saturating_sub(1),
             None => mask(&lines.replace('+', ","))?,
         };
-        let slippage = within.map_or(Ok(0), |w| words::slippage(&w))?;
+        let slippage = within.map_or(Ok(0), |text| words::share(&text, words::SLIPPAGE))?;
         let (header, valid_until) = self.keyed(account.raw(), Some(&key), &envelope)?;
         let body = PlaceTicket {
             valid_until,
@@ -93,7 +93,7 @@ impl<R: Rules> Runner<R> {
         };
         let policy = policy_of(words, &within)?;
         words.done()?;
-        let slippage = within.map_or(Ok(0), |w| words::slippage(&w))?;
+        let slippage = within.map_or(Ok(0), |text| words::share(&text, words::SLIPPAGE))?;
         let (header, valid_until) = self.keyed(account.raw(), Some(&key), &envelope)?;
         let body = CashOut {
             valid_until,

@@ -14,7 +14,7 @@ use betring_pricing::{Currency, RoundingMode};
 use zerocopy::IntoBytes;
 
 /// Every verb, in the order of the language's table.
-const VERBS: [&str; 101] = [
+const VERBS: [&str; 102] = [
     "house",
     "actor",
     "feed",
@@ -109,6 +109,7 @@ const VERBS: [&str; 101] = [
     "update-orders",
     "sizes",
     "held",
+    "stands",
     "net",
     "depth",
     "traded",
@@ -208,6 +209,7 @@ impl<R: Rules> Runner<R> {
             "update-orders" => self.update_orders(words),
             "sizes" => self.ask_sizes(words),
             "held" => self.ask_held(words),
+            "stands" => self.ask_stands(words),
             "net" => self.ask_net(words),
             "depth" => self.ask_depth(words),
             "traded" => self.ask_traded(words),
@@ -498,7 +500,9 @@ impl<R: Rules> Runner<R> {
         let (who, header, valid_until) = self.control(&envelope)?;
         let deduct = out && words.flag("deduct");
         let price = words.option("price")?.map_or(Ok(WirePrice::NONE), |p| words::price(&p))?;
-        let factor = words.option("factor")?.map_or(Ok(0), |f| words::slippage(&f))?;
+        let factor = words
+            .option("factor")?
+            .map_or(Ok(0), |text| words::share(&text, "a reduction factor like 16.2%"))?;
         let label = words.next("a market like M1")?;
         let market = self.market_of(&label)?;
         let selection = self.selection_of(&label, &words.next("a selection")?)?;
@@ -806,7 +810,7 @@ impl<R: Rules> Runner<R> {
         };
         let policy = tickets::policy_of(words, &within)?;
         words.done()?;
-        let slippage = within.map_or(Ok(0), |w| words::slippage(&w))?;
+        let slippage = within.map_or(Ok(0), |text| words::share(&text, words::SLIPPAGE))?;
         let (header, valid_until) = self.keyed(account.raw(), Some(&key), &envelope)?;
         let body = Place {
             valid_until,

@@ -277,16 +277,17 @@ pub(super) fn is_price(text: &str) -> bool {
     text == "-" || price(text).is_ok()
 }
 
+/// What the bound of a moved price has to be.
+pub(super) const SLIPPAGE: &str = "a slippage like 2% or 150bp";
+
 /// A share in ten-thousandths: `2%`, `0.5%`, `150bp`.
-pub(super) fn slippage(text: &str) -> Result<u16, Unreadable> {
+pub(super) fn share(text: &str, expected: &str) -> Result<u16, Unreadable> {
     let points = match (text.strip_suffix('%'), text.strip_suffix("bp")) {
         (Some(percent), _) => decimal(percent, 2),
         (_, Some(points)) => digits(points),
         _ => None,
     };
-    points
-        .and_then(|p| u16::try_from(p).ok())
-        .ok_or_else(|| Unreadable::new(text, "a slippage like 2% or 150bp"))
+    points.and_then(|p| u16::try_from(p).ok()).ok_or_else(|| Unreadable::new(text, expected))
 }
 
 /// A share in millionths: `2%`, `33.3333%`, `150bp`.
@@ -349,9 +350,9 @@ mod tests {
         assert_eq!(price("0.5").unwrap().e4, 5_000);
         assert_eq!(price("5/2").unwrap().num, 5);
         assert!(price("England").is_err() && price("5/0").is_err());
-        assert_eq!(slippage("2%").unwrap(), 200);
-        assert_eq!(slippage("150bp").unwrap(), 150);
-        assert!(slippage("2").is_err());
+        assert_eq!(share("2%", SLIPPAGE).unwrap(), 200);
+        assert_eq!(share("150bp", SLIPPAGE).unwrap(), 150);
+        assert!(share("2", SLIPPAGE).is_err());
     }
 
     #[test]

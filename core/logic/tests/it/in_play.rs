@@ -154,6 +154,50 @@ scripts! {
         held A1 M1                               -> 15.00
     ";
 
+    a_lay_that_goes_to_a_short_starting_price_has_room_for_all_that_it_covers: "
+        market M1 Race A B exchange
+        exchange M1 GBP starting-prices
+        open M1
+        fund A1 100.00
+        fund A2 2000.00
+        order R1 A1 M1 lay A 10.00 2.50 at-start -> order O1
+        order R2 A2 M1 back A 1500.00            -> order O2
+        in-play M1 0s
+        # 15.00 cover 1,500.00 at 1.01.
+        starting M1/A                            -> 1.01
+        sizes O1            -> ExecutionComplete 1500.00: 1500.00 matched at 1.01
+        held A1 M1                               -> 15.00
+        result M1 B
+        balance A1                               -> 1600.00
+    ";
+
+    an_order_lapses_whose_selection_was_suspended_while_it_waited: "
+        market M1 Race A B exchange
+        exchange M1 GBP
+        open M1
+        in-play M1 5s
+        fund A1 100.00
+        @1s order R1 A1 M1 back A 10.00 2.00 + back B 10.00 2.00 -> order O1 and 1 more, until @6s
+        @2s suspend M1/A
+        @3s release M1/A
+        @7s sizes O1        -> ExecutionComplete 10.00: 10.00 lapsed
+        sizes O2            -> Executable 10.00: 10.00 remaining
+    ";
+
+    whoever_is_excluded_has_nothing_at_the_starting_price: "
+        market M1 Race A B exchange
+        exchange M1 GBP starting-prices
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 back A 10.00              -> order O1
+        order R2 A2 M1 lay A 10.00               -> order O2
+        block A1
+        in-play M1 0s
+        sizes O1            -> ExecutionComplete 10.00: 10.00 lapsed
+        sizes O2            -> ExecutionComplete 10.00: 10.00 lapsed
+    ";
+
     in_play_an_order_waits_and_is_decided_again: "
         market M1 Race A B exchange
         exchange M1 GBP
@@ -193,7 +237,7 @@ scripts! {
         sizes O2            -> Executable 2.00: 2.00 remaining
         order R3 A2 M1 back A 2.00 3.00          -> order O3, until @5s
         # Who was there before it began to wait no longer has to be when it ends.
-        @1s cancel-orders R4 A1 M1 O1            -> done
+        @1s cancel-orders R4 A1 M1 O1            -> cancelled 5.00 of 1
         @5s
         sizes O3            -> Executable 2.00: 2.00 remaining
     ";

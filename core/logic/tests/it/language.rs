@@ -21,7 +21,7 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
              place, ticket, accept, decline, own-limit, exclude-self, cash-out, auto-cash-out, \
              resolve, retry, restart, manual, auto, step, tick, balance, bonus, bet, stake, leg, \
              value, exposure, reach, liability, customer, price, drift, bands, events, digest, exchange, discount, lapse, order, cancel-orders, \
-             replace-orders, update-orders, sizes, held, net, depth, traded, virtual, starting, version, cleared",
+             replace-orders, update-orders, sizes, held, stands, net, depth, traded, virtual, starting, version, cleared",
         ),
         ("\n\nfund A7", "line 3: read the end of the line, expected an amount like 100.00"),
         ("fund X7 1.00", "line 1: read `X7`, expected an account like A7"),
@@ -36,7 +36,10 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
             "@5ms fund A7 1.00\n@4ms fund A7 1.00",
             "line 2: time runs forward: the line before was at @5ms",
         ),
-        ("fund A7 1.00\nbalance A7", "line 2: a question needs an answer to compare with: `-> …`"),
+        (
+            "fund A7 1.00\nbalance A7",
+            "line 2: a question needs an answer to compare with: `-> …`; `-> anything` takes any",
+        ),
         ("manual steps -> done", "line 1: this line has no answer"),
         ("fund A7 1.00 ->", "line 1: read the end of the line, expected an answer after `->`"),
         ("-> done", "line 1: read `->`, expected a verb before it"),

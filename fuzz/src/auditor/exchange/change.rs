@@ -1,6 +1,6 @@
 //! Orders are cancelled, made smaller, placed again at other prices, or told what becomes of them in-play.
 
-use super::super::{Auditor, Checked, Decided, and};
+use super::super::{Auditor, Checked, Decided};
 use super::place::room_of;
 use super::{Order, detailed, is_fair};
 use betring_core::OrderState;
@@ -49,9 +49,14 @@ impl Auditor {
             return Err(refused.unwrap_or_else(|| self.no(Reject::NoActionRequired)));
         }
         self.hold_exposures();
-        Ok(and(self.done(body.market.raw()), |done| {
-            (done.stake, done.amount) = (Minor(sum), Minor(count));
-        }))
+        Ok(self.changed(body.market, count, sum))
+    }
+
+    fn changed(&self, market: MarketId, count: i64, cancelled: i64) -> Answer {
+        let mut answer = Answer::of(AnswerKind::Changed, Seq(self.seq));
+        answer.id = market.raw();
+        (answer.stake, answer.amount) = (Minor(cancelled), Minor(count));
+        answer
     }
 
     /// Whoever may not bet may still take back what he asked for.
@@ -195,6 +200,7 @@ impl Auditor {
             cancelled: 0,
             lapsed: 0,
             returns: 0,
+            prices: Vec::new(),
             min_fill: 0,
             version: body.market_version.0,
             placed_seq: self.seq,
@@ -230,8 +236,7 @@ impl Auditor {
             self.order_mut(*id).persistence = *to;
             self.tell_change(*id);
         }
-        let count = Minor(changes.len() as i64);
-        Ok(and(self.done(body.market.raw()), |done| done.amount = count))
+        Ok(self.changed(body.market, changes.len() as i64, 0))
     }
 
     fn may_update(

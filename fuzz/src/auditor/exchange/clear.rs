@@ -113,6 +113,9 @@ impl Auditor {
     fn pays_position(&mut self, market: u64, account: u64, (net, fee): (i128, i128)) {
         let currency = self.exchange.markets[&market].terms.currency;
         let held = std::mem::take(&mut self.position(market, account).held);
+        self.counts_position(market, account, |counted, own, now| {
+            counted.settles(own, held, (net, fee), now);
+        });
         let (own, debtor) = (Party::Customer(account), Party::Debtor(account));
         let [escrow, clearing, fees] =
             [HouseAccount::Escrow, HouseAccount::Clearing, HouseAccount::Commission]
@@ -145,6 +148,7 @@ impl Auditor {
     }
 
     fn takes_back(&mut self, market: u64, account: u64, (net, fee): (i128, i128)) {
+        self.counts_position(market, account, |counted, own, now| counted.reverses(own, fee, now));
         let currency = self.exchange.markets[&market].terms.currency;
         let (own, debtor) = (Party::Customer(account), Party::Debtor(account));
         let [clearing, fees] = [HouseAccount::Clearing, HouseAccount::Commission].map(Party::House);

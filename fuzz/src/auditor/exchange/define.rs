@@ -30,8 +30,8 @@ impl Auditor {
         }
         let again = self.exchange.markets.contains_key(&id);
         let crosses = body.flags & SetExchange::CROSSES != 0;
-        let one = market.winners == 1;
-        let good = market.winners <= WINNERS && (one || !crosses);
+        let may_cross = market.winners == 1 && market.runners.len() <= 64;
+        let good = market.winners <= WINNERS && (may_cross || !crosses);
         if again || !good || market.status != MarketStatus::Defined {
             return Err(self.no(Reject::NotAllowed));
         }

@@ -25,8 +25,10 @@ fn walks(kind: JobKind) -> &'static [Over] {
     use Over::*;
     match kind {
         JobKind::Turn => &[Orders, Selections, Orders, Orders],
-        JobKind::Lapse | JobKind::NonRunner => &[Orders],
-        JobKind::Settle | JobKind::Rollback | JobKind::Archive => &[Orders, Positions],
+        JobKind::Lapse => &[Orders],
+        JobKind::NonRunner | JobKind::Settle | JobKind::Rollback | JobKind::Archive => {
+            &[Orders, Positions]
+        }
         JobKind::Cancel => &[],
     }
 }
@@ -109,7 +111,12 @@ impl Auditor {
             (JobKind::Turn, _) if walk.phase == 0 => self.converts(id),
             (JobKind::Turn, _) => self.closes(id, walk.phase == 2, &mut walk.shares),
             (JobKind::Lapse, _) => self.lapses(id),
-            (JobKind::NonRunner, _) => self.is_without_runner(id),
+            // Nobody's money moves before all of his orders are what they are now.
+            (JobKind::NonRunner, Over::Orders) => {
+                self.is_without_runner(id);
+                self.exchange.touched.clear();
+            }
+            (JobKind::NonRunner, _) => self.touch(market, id),
             (JobKind::Archive, _) => (),
             (_, Over::Positions) => self.settles(market, id, walk),
             _ => self.ends(id, Cut::Result),

@@ -37,9 +37,13 @@ impl Auditor {
         if order.on_close() {
             return 0;
         }
+        let may_not = |account: &&u64| self.may_bet(**account).is_err();
+        let barred = self.accounts.keys().filter(may_not);
+        let barred = barred.map(|account| AccountId::from_raw(*account).index()).collect();
         let trading = self.trading(order.market);
         let taker = order.taker(trading);
         trading.book.allow(most);
+        trading.book.barred = barred;
         let Ok((became, did)) = trading.book.place(&taker) else { return 0 };
         let in_book = trading.in_book.clone();
         let prices = trading.prices.clone();
@@ -69,7 +73,8 @@ impl Auditor {
                 Did::Cancelled(number, _) => {
                     let maker = in_book.get(&number).copied().unwrap_or_default();
                     self.leaves_book(maker);
-                    self.cut(maker, Cut::SelfMatch);
+                    let own = self.order(maker).account == order.account;
+                    self.cut(maker, if own { Cut::SelfMatch } else { Cut::Barred });
                 }
             }
         }
@@ -131,6 +136,11 @@ impl Auditor {
         order.left -= stake;
         order.matched += stake;
         order.returns += i128::from(stake) * i128::from(odds);
+        let all = |stake: i64| i128::from(stake) * i128::from(odds);
+        match order.prices.last_mut().filter(|(had, returns)| *returns == all(*had)) {
+            Some((had, returns)) => (*had, *returns) = (*had + stake, *returns + all(stake)),
+            None => order.prices.push((stake, all(stake))),
+        }
         let (market, account) = (order.market, order.account);
         self.touch(market, account);
     }
@@ -193,11 +203,13 @@ impl Auditor {
         let version = self.version_of(order.market);
         let market = MarketId::from_raw(order.market);
         let closed = self.takes_bets(market, order.selection).is_err();
-        let suspended = closed || order.placed_seq < version;
+        let own = self.markets[&order.market].runners[order.selection].suspended.last;
+        let suspended = closed || order.placed_seq < version.max(own);
         let barred = self.may_bet(order.account).is_err();
         let stale = order.is_stale(version);
         if stale || suspended || barred {
-            self.cut(id, if stale { Cut::Version } else { Cut::Suspended });
+            let why = if suspended { Cut::Suspended } else { Cut::Barred };
+            self.cut(id, if stale { Cut::Version } else { why });
         } else {
             self.order_mut(id).state = OrderState::Executable;
             let account = AccountId::from_raw(order.account);
@@ -207,6 +219,12 @@ impl Auditor {
         }
         self.hold_exposures();
         Ok(())
+    }
+
+    /// Whether an order waits for its delay, which is over.
+    pub(in super::super) fn waits_for_its_delay(&self, id: OrderId) -> bool {
+        let order = self.exchange.orders.get(&id.raw());
+        order.is_some_and(|o| o.state == OrderState::Pending && o.until <= self.now)
     }
 
     /// Whether an order's delay ended and nothing became of it.

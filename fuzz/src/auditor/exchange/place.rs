@@ -109,6 +109,7 @@ impl Auditor {
             cancelled: 0,
             lapsed: 0,
             returns: 0,
+            prices: Vec::new(),
             min_fill,
             room: 0,
             reference: entry.reference,
@@ -179,34 +180,40 @@ impl Auditor {
         self.takes_position(market, account);
         self.touch(market, account);
         let version = self.version_of(market);
-        let count = wanted.len();
-        let (mut first, mut used, mut until) = (0, 0, 0);
-        // Of each when it came: what a later one of the same request met of it is that one's.
-        let (mut matched, mut returns) = (0, 0);
+        let mut used = 0;
+        let mut placed = Vec::new();
         for (number, order) in wanted {
             let stale = order.is_stale(version);
+            let size = order.size;
             let id = self.writes_order(order, number)?;
-            first = if first == 0 { id } else { first };
+            placed.push((id, size));
             if stale {
                 self.cut(id, Cut::Version);
             } else if self.order(id).state == OrderState::Executable {
                 used += self.meet(id, FILLS - used);
             }
-            let order = self.order(id);
-            (matched, returns) = (matched + order.matched, returns + order.returns);
-            until = until.max(order.until);
         }
         self.hold_exposures();
-        let average = match count {
+        let (mut matched, mut lapsed, mut returns, mut until) = (0, 0, 0, 0);
+        for (id, size) in &placed {
+            // One that ended with nothing may have had to make room for one behind it.
+            let Some(order) = self.exchange.orders.get(id) else {
+                lapsed += size;
+                continue;
+            };
+            (matched, lapsed) = (matched + order.matched, lapsed + order.lapsed);
+            (returns, until) = (returns + order.returns, until.max(order.until));
+        }
+        let average = match placed.len() {
             1 if 0 < matched => Price::from_e4((returns / i128::from(matched)) as u32),
             _ => None,
         };
         let mut answer = Answer::of(AnswerKind::Ordered, Seq(self.seq));
-        answer.id = first;
+        answer.id = placed.first().map_or(0, |(id, _)| *id);
         answer.stake = Minor(matched);
-        answer.amount = Minor(count as i64);
+        answer.amount = Minor(placed.len() as i64);
         answer.price = average.map_or(WirePrice::NONE, WirePrice::decimal);
-        Ok(Ok(answer.with_until(Timestamp(until))))
+        Ok(Ok(answer.with_until(Timestamp(until)).with_lapsed(Minor(lapsed))))
     }
 
     fn may_take_orders(
@@ -215,7 +222,8 @@ impl Auditor {
         market: u64,
         wanted: &[(u8, Order)],
     ) -> Result<(), Answer> {
-        let wait = wanted.iter().filter(|(_, order)| order.min_fill == 0).count();
+        let delayed = self.delay_of(market).is_some();
+        let wait = wanted.iter().filter(|(_, order)| delayed || order.min_fill == 0).count();
         let waiting = self.orders_of(market, account).filter(|(_, order)| order.state.waits());
         if WAITING_IN_A_MARKET < waiting.count() + wait {
             return Err(self.no(Reject::TooManyOrders));
@@ -238,8 +246,11 @@ impl Auditor {
         let held = self.exchange.positions.get(&(market, account)).map_or(0, |own| own.held);
         let more = worst - held;
         let kept = &self.accounts[&account];
-        self.within_own(kept, &[LimitKind::Stake, LimitKind::Loss], more.max(0), 0)?;
-        if 0 < more && kept.balance < more {
+        if more <= 0 {
+            return Ok(());
+        }
+        self.within_own(kept, &[LimitKind::Stake, LimitKind::Loss], more, 0)?;
+        if kept.balance < more {
             return Err(self.no(Reject::FundsInsufficient));
         }
         Ok(())
@@ -343,10 +354,13 @@ pub(super) fn room_of(trading: &Trading, order: &Order) -> i128 {
     let [shortest, longest] = [trading.prices.first(), trading.prices.last()]
         .map(|price| price.map_or(WHOLE, |price| i128::from(*price)));
     let size = i128::from(order.size);
+    let liable = |amount: i128| amount * WHOLE + amount * WHOLE / (shortest - WHOLE) * WHOLE;
+    let limit = i128::from(order.limit);
     let most = match order.side {
         Side::Back => size * longest,
-        Side::Lay if order.on_close() => size * WHOLE + size * WHOLE / (shortest - WHOLE) * WHOLE,
-        Side::Lay => size * i128::from(order.limit),
+        Side::Lay if order.on_close() => liable(size),
+        Side::Lay if trading.starts() => liable(size * (limit - WHOLE) / WHOLE).max(size * limit),
+        Side::Lay => size * limit,
     };
     (most / WHOLE + 1).min(i64::MAX.into())
 }

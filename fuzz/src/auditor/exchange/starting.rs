@@ -44,6 +44,9 @@ impl Auditor {
         if order.state == OrderState::Pending {
             return self.ends(id, Cut::InPlay);
         }
+        if order.state.waits() && self.may_bet(order.account).is_err() {
+            return self.ends(id, Cut::Barred);
+        }
         let moves = order.persistence == Persistence::MarketOnClose && !order.on_close();
         if order.state != OrderState::Executable || !moves {
             return;
@@ -163,8 +166,6 @@ impl Auditor {
         let order = self.order(id).clone();
         let trading = &self.exchange.markets[&order.market];
         let ((runner, factor), places) = (trading.withdrawn, trading.has(SetExchange::PLACES));
-        // Whoever has nothing on it may lose more, too, or less: there is one outcome less.
-        self.touch(order.market, order.account);
         if order.selection == runner {
             self.ends(id, Cut::Withdrawn);
             if 0 < order.matched && !order.void {
@@ -181,7 +182,12 @@ impl Auditor {
         if order.matched == 0 || order.void || small {
             return;
         }
-        let after = cut_by(&order, factor, places);
+        let mut prices = order.prices.clone();
+        for (stake, returns) in &mut prices {
+            *returns = cut_by(order.side, *stake, *returns, factor, places);
+        }
+        let after = prices.iter().map(|(_, returns)| *returns).sum::<i128>();
+        self.order_mut(id).prices = prices;
         if after != order.returns {
             self.order_mut(id).returns = after;
             self.tell_reduction(id, order.returns, after);
@@ -195,17 +201,19 @@ impl Auditor {
     }
 }
 
-/// What an order returns once a factor has cut its odds, or with places its winnings; to the backer's disadvantage where
+/// What a stake at one price returns once a factor has cut its odds, or with places its winnings; to the backer's disadvantage where
 /// it is not even, and to the layer's.
-fn cut_by(order: &Order, factor: u16, places: bool) -> i128 {
-    let stake = i128::from(order.matched) * WHOLE;
-    let (kept, cut) = if places { (stake, order.returns - stake) } else { (0, order.returns) };
+fn cut_by(side: Side, stake: i64, returns: i128, factor: u16, places: bool) -> i128 {
+    let staked = i128::from(stake) * WHOLE;
+    let (kept, cut) = if places { (staked, returns - staked) } else { (0, returns) };
     let parts = cut * (WHOLE - i128::from(factor));
-    let rest = match order.side {
+    let rest = match side {
         Side::Back => parts.div_euclid(WHOLE),
         Side::Lay => (parts + WHOLE - 1).div_euclid(WHOLE),
     };
-    let least = if places { 0 } else { i128::from(order.matched) * SHORTEST };
+    // Odds that were shorter stay what they were.
+    let shortest = i128::from(stake) * SHORTEST;
+    let least = if places { 0 } else { shortest.min(returns) };
     kept + rest.max(least)
 }
 

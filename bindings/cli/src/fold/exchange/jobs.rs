@@ -14,21 +14,23 @@ const FACTOR_LEAST: u16 = 250;
 
 /// What a matched order returns after a withdrawal: its odds are cut, in a market of places its winnings. A part of a
 /// ten-thousandth goes to neither side.
-fn cut_by(order: &Order, factor: u16, places: bool) -> i128 {
+pub(super) fn cut_by(side: Side, part: (i128, i128), factor: u16, places: bool) -> i128 {
+    let (matched, returns_e4) = part;
     if factor < FACTOR_LEAST && !places {
-        return order.returns_e4;
+        return returns_e4;
     }
-    let staked = order.matched * E4;
+    let staked = matched * E4;
     let cut = |returns: i128| {
         let parts = returns * (E4 - i128::from(factor));
-        match order.side {
+        match side {
             Side::Back => parts.div_euclid(E4),
             Side::Lay => (parts + E4 - 1).div_euclid(E4),
         }
     };
     match places {
-        true => staked + cut(order.returns_e4 - staked),
-        false => cut(order.returns_e4).max(order.matched * SHORTEST_E4),
+        true => staked + cut(returns_e4 - staked),
+        // What was shorter before stays what it was.
+        false => cut(returns_e4).max((matched * SHORTEST_E4).min(returns_e4)),
     }
 }
 
@@ -39,6 +41,9 @@ impl Fold {
         job: &JobStarted,
     ) {
         self.clearing_ends();
+        if let Some(place) = self.exchange.places.get_mut(&job.market.raw()) {
+            place.reduces = job.kind == JobKind::NonRunner as u8;
+        }
         let result = self.result_of(job.market);
         let Some(place) = self.exchange.places.get_mut(&job.market.raw()) else { return };
         place.results = vec![result];
@@ -54,12 +59,16 @@ impl Fold {
         let (seq, selection, factor) = place.withdrawn;
         let places = place.terms.flags & SetExchange::PLACES != 0;
         let void = order.selection == selection;
-        let after = if void { 0 } else { cut_by(&order, factor, places) };
+        let after = if void { 0 } else { self.cut_by(id, &order, factor, places) };
         let once = order.reduced < seq && !order.void && order.matched != 0;
         let told = (reduced.before_e4, reduced.after_e4) == (order.returns_e4, after);
         self.must(Rule::Orders, once && told, || {
             format!("{id} returns {} ten-thousandths, it should return {after}", reduced.after_e4)
         });
+        let parts = self.exchange.parts.get_mut(&id.raw());
+        for part in parts.into_iter().flatten() {
+            part.1 = if void { 0 } else { cut_by(order.side, *part, factor, places) };
+        }
         let after = reduced.after_e4;
         self.change(id, |order| {
             order.reduced = seq;
@@ -88,8 +97,8 @@ impl Fold {
             Some(JobKind::Settle | JobKind::Rollback | JobKind::Archive) => true,
             Some(JobKind::Cancel) | None => false,
         };
-        let missed = |order: &Order| {
-            let due = cut_by(order, factor, places);
+        let missed = |id: &OrderId, order: &Order| {
+            let due = self.cut_by(*id, order, factor, places);
             let cut =
                 order.reduced == seq || (order.selection != selection && due == order.returns_e4);
             kind == Some(JobKind::NonRunner) && order.matched != 0 && !order.void && !cut
@@ -97,7 +106,7 @@ impl Fold {
         let orders = place.orders.iter();
         let orders = orders.filter_map(|id| Some((*id, self.exchange.orders.get(&id.raw())?)));
         let mut orders =
-            orders.filter(|(_, order)| (order.waits() && left(order)) || missed(order));
+            orders.filter(|(id, order)| (order.waits() && left(order)) || missed(id, order));
         let first = orders.next().map(|(id, _)| id);
         let uneven = place.closes.iter().position(|close| !close.is_even());
         self.must(Rule::Orders, first.is_none(), || {
@@ -110,6 +119,7 @@ impl Fold {
             });
         }
         if kind == Some(JobKind::NonRunner) {
+            self.exchange.places.entry(market.raw()).and_modify(|place| place.reduces = false);
             // What does not run cannot win: that changes what every position may lose.
             let accounts = self.exchange.places.get(&market.raw()).map(|place| &place.accounts);
             let all = accounts.into_iter().flatten().map(|account| (market, *account));

@@ -73,6 +73,9 @@ impl Fold {
         let of = self.exchange.orders.get(&id.raw()).copied();
         let fits = of.is_some_and(|order| stake <= order.left && order.until.is_none());
         self.must(Rule::Orders, fits, || format!("more of {id} is matched than waits"));
+        if let Some(order) = of.filter(|order| order.matched != 0) {
+            self.exchange.at_another_price(id, &order, stake, price_e4);
+        }
         self.change(id, |order| {
             order.left -= stake;
             order.matched += stake;
@@ -83,6 +86,10 @@ impl Fold {
     /// An order that was there is matched at its own price.
     fn was_there(&mut self, matched: &OrderMatched, order: &Order) {
         let (id, price) = (matched.order, matched.price_e4);
+        let (customer, at) = (self.customer(order.account), self.at);
+        self.must(Rule::Customer, customer.may_bet(at), || {
+            format!("{id} is matched, and {} was blocked or excluded", order.account)
+        });
         let rests = order.is_limit() && price == order.limit_e4;
         self.must(Rule::Orders, rests, || {
             format!("{id} is matched at {price} ten-thousandths, its limit is {}", order.limit_e4)

@@ -2,7 +2,7 @@
 
 use super::super::{Fold, Rule};
 use super::{E4, Order};
-use betring_core::answer::AnswerKind;
+use betring_core::answer::{Answer, AnswerKind};
 use betring_core::book::Side;
 use betring_core::command::{
     Command, OrderEntry, OrderKind, Persistence, ReplaceEntry, SetExchange, SizeTarget,
@@ -180,6 +180,7 @@ impl Fold {
             (Some(Cut::Withdrawn), _) => withdrawn,
             (Some(Cut::Suspended), _) => order.until.is_some(),
             (Some(Cut::NonRunner), _) => order.side == Side::Lay && order.is_limit(),
+            (Some(Cut::Barred), _) => !self.customer(order.account).may_bet(self.at),
             (Some(_), _) => true,
         };
         let asked = asked && (!by_customer || header.account == order.account.raw());
@@ -295,6 +296,7 @@ impl Fold {
                 let first = placed.clone().next();
                 let all = placed.clone().filter_map(|id| self.exchange.orders.get(&id.raw()));
                 let matched: i128 = all.clone().map(|order| order.matched).sum();
+                let lapsed: i128 = all.clone().map(|order| order.cut).sum();
                 let until = all.filter_map(|order| order.until).max().unwrap_or(Timestamp(0));
                 let due = first.map(|first| {
                     let count = Minor(placed.count() as i64);
@@ -302,7 +304,11 @@ impl Fold {
                     (AnswerKind::Ordered, first.raw(), count, matched)
                 });
                 match due {
-                    Some(_) => told == due && answer.is_some_and(|answer| answer.until() == until),
+                    Some(_) => {
+                        let about =
+                            |a: Answer| a.until() == until && i128::from(a.lapsed().0) == lapsed;
+                        told == due && answer.is_some_and(about)
+                    }
                     // Nothing was placed: it was refused, or only what was cancelled stands.
                     None => {
                         let stands = cancelled.count() != 0;
@@ -317,7 +323,7 @@ impl Fold {
                     Minor(0) => told.is_none_or(|(kind, ..)| kind == AnswerKind::Refused),
                     count => {
                         let sum = Minor(i64::try_from(cancelled.sum::<i128>()).unwrap_or(i64::MAX));
-                        told == Some((AnswerKind::Done, body.market.raw(), count, sum))
+                        told == Some((AnswerKind::Changed, body.market.raw(), count, sum))
                     }
                 }
             }

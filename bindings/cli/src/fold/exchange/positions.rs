@@ -164,6 +164,9 @@ impl Fold {
 
     /// After a record that changed a position: what it may lose is in escrow.
     pub(super) fn is_held(&mut self, market: MarketId, account: AccountId) {
+        if self.exchange.places.get(&market.raw()).is_some_and(|place| place.reduces) {
+            return;
+        }
         let worst = self.may_lose(market, account).unwrap_or(0);
         let position = self.exchange.positions.get(&(market.raw(), account.raw()));
         let Some(position) = position.filter(|position| position.posted.is_none()) else { return };
