@@ -309,4 +309,19 @@ mutate result-of-other-winners core/logic/src/results.rs \
 mutate orders-that-fit core/logic/src/state.rs \
     's/if keys_full \|\| bets_full \|\| orders_full \{/if keys_full || bets_full || false \&\& orders_full {/' "${trades[@]}"
 
+fails list-of-a-market-that-leaves core/logic/src/exchange/jobs.rs \
+    's/next => self\.exchange\.rows\[next as usize\]\.prev = prev,/_ => (),/' betring-core it orders_of_a_market_that_leaves_memory_step_by_step_are_in_nobodys_way
+mutate price-cut-by-itself core/logic/src/exchange/parts.rs \
+    's/let one_price = parts == NONE && whole\.is_at\(odds_e4\);/let one_price = parts == NONE;/' "${trades[@]}"
+mutate barred-maker core/logic/src/exchange/meet.rs \
+    's/let barred = \|account: u32\| !accounts\[account as usize\]\.may_bet\(now\);/let barred = |account: u32| false \&\& !accounts[account as usize].may_bet(now);/' "${trades[@]}"
+fails held-on-another-day core/logic/src/limits.rs \
+    's/if window\(kept\.counted_at, \*period\) != window\(self\.now, \*period\) \{/if false {/' betring-core it what_was_held_on_another_day_makes_no_room_today
+fails limit-and-less-risk core/logic/src/exchange/place.rs \
+    's/\.\.=0 => Ok\(\(\)\),/i64::MIN => Ok(()),/' betring-core it an_order_that_lowers_the_risk_passes_a_limit_that_is_used_up
+mutate held-once-all-are-cut core/logic/src/exchange/jobs.rs \
+    's/\(JobKind::NonRunner, Walk::Orders\) => self\.exchange\.untouch\(\),/(JobKind::NonRunner, Walk::Orders) => self.hold_exposures(events),/' "${trades[@]}"
+mutate suspended-selection-in-the-delay core/logic/src/exchange/meet.rs \
+    's/since\.max\(own\)/since/' "${trades[@]}"
+
 exit $missed

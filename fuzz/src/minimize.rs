@@ -7,7 +7,7 @@ use crate::sim::{Failure, Input, Machine, START, replay, whole};
 use betring_core::answer::{Answer, AnswerKind};
 use betring_core::book::{SelfMatch, Side};
 use betring_core::command::*;
-use betring_core::event::{Event, EventReader};
+use betring_core::event::{Cut, Event, EventReader};
 use betring_core::id::*;
 use betring_core::reject::Reject;
 use betring_core::ruleset::Ruleset;
@@ -146,7 +146,7 @@ fn script_of_whole(failure: &Failure) -> String {
     let left = whole::left_by(failure.seed, &failure.inputs);
     let mut out = Lines::of(&left.setup);
     for (at, command, events) in &left.records {
-        out.command(*at, command, answer_in(events));
+        out.record(*at, command, events);
     }
     if let Some((at, command)) = &left.broke_at {
         out.command(*at, command, left.expected);
@@ -177,7 +177,7 @@ fn script_by(failure: &Failure, mut machine: Machine) -> String {
             done.truncate(kept);
         }
         for (at, command, events) in machine.decided().skip(kept) {
-            out.command(at, command, answer_in(events));
+            out.record(at, command, events);
             done.push((at, command.to_vec()));
         }
         let of_the_disk = |input: &&Input| {
@@ -230,7 +230,10 @@ pub(crate) fn script_of(
     out.head = out.head.replace("manual steps\n", "");
     for asking in asked {
         match asking {
-            Asking::Command(at, bytes, answer) => out.command(*at, bytes, *answer),
+            Asking::Command(at, bytes, answer) => {
+                out.command(*at, bytes, *answer);
+                out.guess_orders(*answer);
+            }
             Asking::Crash => out.push("restart".to_owned()),
         }
     }
@@ -253,11 +256,21 @@ struct Lines {
     bets: Vec<(usize, u64)>,
     /// The same of orders.
     orders: Vec<(usize, u64)>,
+    /// Which version of a market this command names, if it names one.
+    seen: Seen,
     /// The records that began a run.
     runs: Vec<usize>,
     /// When the key of the script's own trader can be forgotten, and the record before which a Step did that.
     forgets_after: Timestamp,
     forgot: Option<usize>,
+}
+
+/// Which version of a market its customer saw.
+#[derive(Clone, Copy)]
+enum Seen {
+    Last,
+    Earlier,
+    NotYet,
 }
 
 /// One line of a script.
@@ -355,6 +368,7 @@ impl Lines {
             selections: BTreeMap::new(),
             bets: Vec::new(),
             orders: Vec::new(),
+            seen: Seen::Last,
             runs: Vec::new(),
             forgets_after: Timestamp(START).plus(Nanos(2 * genesis.window.0)),
             forgot: None,
@@ -409,6 +423,34 @@ impl Lines {
         self.text() + &epilogue(seed, what)
     }
 
+    /// A command with what came of it.
+    fn record(&mut self, at: Timestamp, command: &[u8], events: &[u8]) {
+        let late = EventReader::new(events)
+            .flatten()
+            .any(|event| matches!(event, Event::OrderCut(cut) if cut.why == Cut::Version as u8));
+        let answer = answer_in(events);
+        let reject = answer.and_then(|answer| answer.reject());
+        self.seen = match reject {
+            Some(Reject::InvalidMarketVersion) => Seen::NotYet,
+            _ if late => Seen::Earlier,
+            _ => Seen::Last,
+        };
+        self.command(at, command, answer);
+        for event in EventReader::new(events).flatten() {
+            if let Event::OrderPlaced(placed) = event {
+                self.orders.push((self.records, placed.order.raw()));
+            }
+        }
+    }
+
+    /// Without events: orders of one request follow each other, unless they got places that others had left.
+    fn guess_orders(&mut self, answer: Option<Answer>) {
+        let ordered = answer.filter(|answer| answer.kind() == AnswerKind::Ordered);
+        let Some(Answer { id, amount, .. }) = ordered else { return };
+        let count = u64::try_from(amount.0).unwrap_or(0);
+        self.orders.extend((id..id.saturating_add(count)).map(|id| (self.records, id)));
+    }
+
     fn command(&mut self, at: Timestamp, bytes: &[u8], answer: Option<Answer>) {
         self.records += 1;
         let malformed = answer
@@ -428,11 +470,6 @@ impl Lines {
             matches!(kind, Some(AnswerKind::Accepted | AnswerKind::Offered | AnswerKind::Pending));
         if taken && self.bets.iter().all(|(_, known)| *known != made) {
             self.bets.push((self.records, made));
-        }
-        if let Some(answer) = answer.filter(|answer| answer.kind() == AnswerKind::Ordered) {
-            // Orders of one request follow each other, unless they got places that others had left.
-            let count = u64::try_from(answer.amount.0).unwrap_or(0);
-            self.orders.extend((made..made.saturating_add(count)).map(|id| (self.records, id)));
         }
         let Some(mut line) = self.line(at, &header, &command, made) else { return };
         if kind == Some(AnswerKind::Done) {
@@ -471,11 +508,15 @@ impl Lines {
         format!("B{}", at.map_or(999, |at| at + 1))
     }
 
-    /// A version is a sequence: the script's own trader is one command more, and the Step that forgets its key another.
+    /// A version is a sequence, and those of a script are others: whether it is the last one, one that was or one that is
+    /// not yet is what came of it.
     fn version(&self, of: Seq) -> String {
-        let trader = u64::from(2 < of.0);
-        let forgot = u64::from(self.forgot.is_some_and(|record| (record as u64) < of.0));
-        if of == Seq(0) { String::new() } else { format!(" version {}", of.0 + trader + forgot) }
+        match self.seen {
+            _ if of == Seq(0) => String::new(),
+            Seen::Last => " version last".to_owned(),
+            Seen::Earlier => " version 1".to_owned(),
+            Seen::NotYet => " version 999999".to_owned(),
+        }
     }
 
     fn order(&self, id: u64) -> String {

@@ -14,7 +14,7 @@ use crate::source::{Proved, Source};
 use betring_benches::recorder::Count;
 use betring_core::command::Kind;
 use betring_core::event::Event;
-use betring_core::id::{AccountId, BetId, RequestKey};
+use betring_core::id::{AccountId, BetId, OrderId, RequestKey};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,6 +26,7 @@ Examples:
   betring audit ./book                        the whole proof
   betring audit ./book --acks acks.jsonl      and that no acknowledged answer is lost
   betring audit ./book --bet B7               one bet's whole life in plain words
+  betring audit ./book --order O7             one order's whole life
   betring audit ./book --key A1:123           what became of request 123 of account A1
   betring audit ./book --by fold              only the fold: for journals of other logic
 
@@ -44,6 +45,9 @@ pub(crate) struct Args {
     /// Tell this bet's life, like B7.
     #[arg(long, value_name = "ID", conflicts_with = "key", value_parser = describe::bet_named)]
     bet: Option<BetId>,
+    /// Tell this order's life, like O7.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["bet", "key"], value_parser = describe::order_named)]
+    order: Option<OrderId>,
     /// Tell what became of a request: account or actor, a colon, the key.
     #[arg(long, value_name = "ACCOUNT:KEY", value_parser = request)]
     key: Option<(u64, RequestKey)>,
@@ -344,7 +348,7 @@ impl Audit {
 const REPLAY: &str = "every command decided again gives the same events, byte for byte";
 const ACKS: &str = "every acknowledged answer is in the journal, every repeated one is the first";
 
-/// Audits a journal, or tells one bet's life.
+/// Audits a journal, or tells the life of one bet or order.
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     let mut out = Out::new();
     let audit = audit(&args.dir, args.acks.as_deref(), args.by)?;
@@ -353,9 +357,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
         (None, Some((account, key))) => request_told(&args, account, key, &mut out)?,
         (None, None) => (true, None),
     };
-    let told = args.bet.is_some() || args.key.is_some();
-    if let Some(bet) = bet {
-        let life = life::of(&args.dir, bet)?;
+    let told = args.bet.is_some() || args.order.is_some() || args.key.is_some();
+    let life = match (bet, args.order) {
+        (Some(bet), _) => Some(life::of(&args.dir, bet)?),
+        (None, Some(order)) => Some(life::orders::of(&args.dir, order)?),
+        (None, None) => None,
+    };
+    if let Some(life) = life {
         if args.json {
             out.line(json!({"life": life.to_json(), "audit": audit.to_json()}))?;
         } else {
@@ -368,7 +376,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     }
     if !args.json {
         let lines = audit.lines();
-        // Of a bet's life the proof is one line, unless it failed.
+        // Beside a life the proof is one line, unless it failed.
         let skip = if told && audit.is_sound() { lines.len() - 1 } else { 0 };
         for line in &lines[skip..] {
             out.line(line)?;

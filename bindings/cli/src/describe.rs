@@ -1093,6 +1093,15 @@ pub(crate) fn bet_named(text: &str) -> Result<BetId, String> {
     })
 }
 
+/// An order by its name, the letter left out or not.
+pub(crate) fn order_named(text: &str) -> Result<OrderId, String> {
+    let bare = text.starts_with(|c: char| c.is_ascii_digit());
+    let named = if bare { format!("O{text}") } else { text.to_owned() };
+    named.parse().map_err(|_| {
+        format!("`{text}` is not an order: write O7, or O7.2 for the second use of its place")
+    })
+}
+
 /// A moment as a date, UTC, to the microsecond.
 pub(crate) fn utc(at: Timestamp) -> String {
     match jiff::Timestamp::from_nanosecond(i128::from(at.0)) {

@@ -43,8 +43,9 @@ Examples:
 
 Of each market every price's size becomes resting orders, which are placed, made smaller, cancelled and
 matched one by one. After every message the depth that these orders make is compared with the recording's,
-price by price. Where the recording has displayed prices (bdatb, bdatl), they are compared with ours, which
-count what the house would match between selections.
+price by price: the book is built from that depth, so this shows that the book does what it is asked, not
+that it knows better. Independent are the displayed prices, where the recording has them (bdatb, bdatl): they
+are compared with ours, which count what the house would match between selections.
 
 How our orders meet the recorded ones: what was recorded at a price when ours came is ahead of it, and what
 comes later behind; what was traded takes from the front (half of the recorded volume, which counts both

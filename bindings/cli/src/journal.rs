@@ -533,7 +533,12 @@ fn tail(args: &TailArgs) -> Result<ExitCode, CliError> {
         if !args.follow {
             let chosen = args.from.is_some() || !args.kind.is_empty();
             if printed == 0 && most != 0 && chosen {
-                eprintln!("no such record: there are {}", range(&args.dir)?);
+                let kinds: Vec<String> = args.kind.iter().map(Kind::to_string).collect();
+                let what = match kinds.as_slice() {
+                    [] => "no such record".to_owned(),
+                    kinds => format!("no record of {}", kinds.join(" or ")),
+                };
+                eprintln!("{what}: there are {}", range(&args.dir)?);
             }
             return Ok(if damaged { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }

@@ -1,5 +1,7 @@
 //! One bet's whole life in plain words: what was asked, what it was bound to and why, who suspended
-//! what around it, how it came out, where its money went.
+//! what around it, how it came out, where its money went. And an order's.
+
+pub(crate) mod orders;
 
 use crate::describe::{self, Names, Told, basis, bet_of, currency, owners, span, utc, wish};
 use crate::error::{CliError, program};
@@ -32,9 +34,10 @@ struct Line {
     text: String,
 }
 
-/// The story of one bet.
+/// The story of one bet, or of one order.
 pub(crate) struct Life {
-    bet: BetId,
+    what: &'static str,
+    id: String,
     title: String,
     asked_at: Timestamp,
     lines: Vec<Line>,
@@ -678,7 +681,7 @@ impl Teller {
         lines.extend(self.own);
         // Stable: what was asked stays before what came of it.
         lines.sort_by_key(|line| (line.seq, line.rank));
-        Life { bet: self.bet, title, asked_at: at, lines, left_out }
+        Life { what: "bet", id: self.bet.to_string(), title, asked_at: at, lines, left_out }
     }
 }
 
@@ -704,10 +707,13 @@ impl Life {
             lines.push(format!("  {place:<52} {}", line.text));
         }
         if 0 < self.left_out {
-            lines.push(format!(
-                "  left out, further away: {} of prices or levels",
-                describe::counted(self.left_out, "change")
-            ));
+            lines.push(match self.what {
+                "bet" => format!(
+                    "  left out, further away: {} of prices or levels",
+                    describe::counted(self.left_out, "change")
+                ),
+                _ => format!("  left out: {}", describe::counted(self.left_out, "event")),
+            });
         }
         lines
     }
@@ -721,6 +727,6 @@ impl Life {
                 json!({"seq": line.seq.0, "at_ns": line.at.0, "at": utc(line.at), "says": line.text})
             })
             .collect();
-        json!({"bet": self.bet.to_string(), "title": self.title, "left_out": self.left_out, "lines": lines})
+        json!({self.what: self.id, "title": self.title, "left_out": self.left_out, "lines": lines})
     }
 }

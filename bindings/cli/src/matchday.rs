@@ -21,6 +21,7 @@ use crate::out::Out;
 use crate::{acks, file, life, report};
 use acts::{Acts, SECOND_NS};
 use betring::logic::command::OpenAccount;
+use betring::logic::id::OrderId;
 use betring::logic::wire::{self, Header};
 use betring::{
     AccountId, AnswerKind, Capacities, Client, Clock, Config, Currency, Engine, HouseRules, Layout,
@@ -312,6 +313,10 @@ fn what_next(args: &Args, results: &Results, out: &mut Out) -> Result<(), CliErr
         (format!("{me} matchday --kill"), "pull the plug on the way"),
         (format!("rm -r {dir}"), &size),
     ];
+    if 0 < results.scan.ladder.orders {
+        let first = OrderId::new(0, 1);
+        next.insert(0, (format!("{me} audit {dir} --order {first}"), "an order's life"));
+    }
     if let Some(bet) = results.tally.story.map(|story| story.bet) {
         next.insert(0, (format!("{me} audit {dir} --bet {bet}"), "a bet's life"));
     }

@@ -106,6 +106,8 @@ pub struct MarketNow {
 /// What holds for a selection beside its orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SelectionNow {
+    /// Whether it is suspended by itself: its market's suspension is told of that.
+    pub suspended: bool,
     /// Whether it is out of the market.
     pub withdrawn: bool,
     /// At which price the orders on all other selections would meet one that backs this, and how much of it.
@@ -195,6 +197,7 @@ impl MarketImage {
             let depth = |side| state.depth(market, index, side).map(level).take(depth).collect();
             SelectionImage {
                 now: SelectionNow {
+                    suspended: selection.suspended,
                     withdrawn: selection.withdrawn,
                     virtual_to_back: made(Side::Back),
                     virtual_to_lay: made(Side::Lay),

@@ -36,6 +36,8 @@ use crate::view::View;
 const TOUCHED_MAX: usize = 1 << 16;
 /// Events that one reading takes at most: what comes faster than it is read is for the next.
 const EVENTS_MAX: usize = 1 << 20;
+/// So many orders are kept in any case, whether they are in memory or not.
+const TOLD_LEAST: usize = 1 << 12;
 
 /// An order that has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct OrderUpdate {
     pub as_of: Seq,
     /// The order.
     pub id: OrderId,
-    /// What it is; none if it has left memory with its market.
+    /// What it is; none if it has left memory, with its market or to make room for another.
     pub order: Option<OrderView>,
 }
 
@@ -53,6 +55,9 @@ pub struct OrderUpdate {
 struct Changes {
     of: Option<AccountId>,
     told: BTreeMap<OrderId, OrderView>,
+    /// When so many have been told, those that have left memory are looked for: no event tells of an order that made
+    /// room for another.
+    most: usize,
     touched: BTreeSet<OrderId>,
     /// Markets of which all orders may have changed.
     markets: BTreeSet<MarketId>,
@@ -67,6 +72,7 @@ impl Changes {
         Changes {
             of,
             told: BTreeMap::new(),
+            most: TOLD_LEAST,
             touched: BTreeSet::new(),
             markets: BTreeSet::new(),
             all: true,
@@ -135,6 +141,13 @@ impl Changes {
         } else if !markets.is_empty() {
             let of_them = self.told.iter().filter(|(_, order)| markets.contains(&order.market));
             changed.extend(of_them.map(|(id, _)| *id));
+        }
+        if self.most < self.told.len() {
+            let known = self.told.len();
+            let gone = self.told.keys().filter(|id| state.order(**id).is_none());
+            let gone: Vec<OrderId> = gone.copied().collect();
+            self.most = 2 * (known - gone.len()) + TOLD_LEAST;
+            changed.extend(gone);
         }
         changed.into_iter().filter_map(|id| self.update(state, id, as_of)).collect()
     }

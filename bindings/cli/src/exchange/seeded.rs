@@ -38,7 +38,7 @@ impl fmt::Display for Ours {
         let pounds = |minor: i64| format!("{}.{:02}", minor / 100, minor % 100);
         write!(
             f,
-            "{} orders for {}: {} matched at once ({} of it between selections), {} at rest, {} lapsed",
+            "{} orders for {}: {} matched at once ({} of it between selections), {} matched later, {} lapsed",
             self.orders,
             pounds(self.asked),
             pounds(self.matched_at_once),

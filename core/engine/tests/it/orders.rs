@@ -313,6 +313,28 @@ fn learn(known: &mut Known, updates: Vec<OrderUpdate>) {
 }
 
 #[test]
+fn a_reader_forgets_orders_that_have_made_room_for_others() {
+    let dir = dir();
+    let mut race = set(&dir, Layout::Inline);
+    let [anna, ..] = race.accounts;
+    let view = race.engine.view().expect("a view");
+    let mut reader = race.engine.order_updates(None);
+    let (mut known, mut told) = (Known::new(), 0);
+    let kill = Order::back(race.selection("Red"), money!(1.00), price!(3.00)).fill_or_kill();
+    // 1,024 are in memory at most.
+    for request in 0..60 {
+        let placed = race.client.place_orders(anna, key(10 + request), &[kill; 200]);
+        assert_eq!(placed.expect("placed").lapsed, Minor(20_000));
+        race.engine.run_until_idle().expect("turns");
+        let updates = reader.read(&view, SECOND).expect("in time");
+        told += updates.iter().filter(|update| update.order.is_some()).count();
+        learn(&mut known, updates);
+        assert!(known.len() <= 2 * 1_024 + (1 << 12) + 400, "{}", known.len());
+    }
+    assert_eq!(told, 12_000);
+}
+
+#[test]
 fn what_was_matched_on_a_void_selection_is_told_as_void_and_orders_leave_with_their_market() {
     let dir = dir();
     let mut race = set(&dir, Layout::Inline);

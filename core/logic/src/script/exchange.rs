@@ -95,10 +95,11 @@ impl<R: Rules> Runner<R> {
     /// `order R1 A7 M1 back Draw 10.00 3.40 [persist] + lay 1 5.00 2.50 …`
     pub(super) fn order(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
-        let market_version = self.version_of(words)?;
+        let version = words.option("version")?;
         let (key, who, account) = self.customer(words)?;
         let label = words.next("a market like M1")?;
         let market = self.market_of(&label)?;
+        let market_version = self.version_of(version.as_deref(), market)?;
         let mut orders = vec![self.order_entry(&label, words)?];
         while words.take("+") {
             orders.push(self.order_entry(&label, words)?);
@@ -110,10 +111,13 @@ impl<R: Rules> Runner<R> {
         self.send(&who, Some(&key), &slots).map(Said::Reply)
     }
 
-    /// `version 12`.
-    fn version_of(&mut self, words: &mut Words) -> Result<Seq, Stop> {
-        let version = words.option("version")?;
-        Ok(Seq(version.map_or(Ok(0), |version| words::number(&version))?))
+    /// `version 12`, or `version last`: the market's at this moment.
+    fn version_of(&mut self, version: Option<&str>, market: MarketId) -> Result<Seq, Stop> {
+        match version {
+            None => Ok(Seq(0)),
+            Some("last") => Ok(self.desk()?.state().market_version(market).unwrap_or(Seq(0))),
+            Some(number) => Ok(Seq(words::number(number)?)),
+        }
     }
 
     /// `back Draw 10.00 [3.40] [words]`.
@@ -184,9 +188,10 @@ impl<R: Rules> Runner<R> {
     /// `replace-orders R3 A7 M1 O1:3.50 O2:2.40`.
     pub(super) fn replace_orders(&mut self, words: &mut Words) -> Result<Said, Stop> {
         let envelope = self.envelope(words)?;
-        let market_version = self.version_of(words)?;
+        let version = words.option("version")?;
         let (key, who, account) = self.customer(words)?;
         let market = self.market_of(&words.next("a market like M1")?)?;
+        let market_version = self.version_of(version.as_deref(), market)?;
         let mut orders = Vec::new();
         while let Some(word) = words.maybe() {
             let wrong = || Unreadable::new(&word, "an order and its price, like O1:3.50");

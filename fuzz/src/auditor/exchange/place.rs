@@ -124,9 +124,10 @@ impl Auditor {
         Ok(Order { room: room_of(trading, &order), ..order })
     }
 
-    pub(super) fn has_starting_prices(&self, market: u64) -> bool {
-        let trading = &self.exchange.markets[&market];
-        trading.starts() && !self.markets[&market].in_play
+    /// Whether an exchange market takes orders at the starting price now.
+    pub(crate) fn has_starting_prices(&self, market: u64) -> bool {
+        let trading = self.exchange.markets.get(&market);
+        trading.is_some_and(|trading| trading.starts() && !self.markets[&market].in_play)
     }
 
     fn size_to_be(

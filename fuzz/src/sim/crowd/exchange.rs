@@ -169,7 +169,9 @@ impl Crowd {
 
     fn pays_in(&mut self, auditor: &Auditor, valid_until: Timestamp, market: MarketId) -> Vec<u8> {
         let account = self.trader_of(auditor, market);
-        let amount = Minor(1 + self.rng.below(30_000) as i64);
+        // Now and then as much as several orders take.
+        let most = self.rng.pick(&[30_000, 1_000_000]);
+        let amount = Minor(1 + self.rng.below(most) as i64);
         let header = Header::customer(account, self.key());
         plain(header, &Deposit { valid_until, amount, ..Deposit::default() })
     }
@@ -190,10 +192,9 @@ impl Crowd {
         if prices.is_empty() || self.rng.permille(10) {
             return self.rng.pick(&[0, 10_000, 10_001, 25_000]);
         }
-        // On long ladders, near each other.
-        let some = prices.len().min(12);
-        prices[prices.len() / 3
-            + self.rng.below(some.min(prices.len() - prices.len() / 3) as u64) as usize]
+        // Around the middle, and on long ladders near each other: they are to meet.
+        let some = prices.len().min(if self.rng.permille(800) { 4 } else { 12 });
+        prices[(prices.len() - some) / 2 + self.rng.below(some as u64) as usize]
     }
 
     fn orders(&mut self, auditor: &Auditor, valid_until: Timestamp, market: MarketId) -> Vec<u8> {
@@ -215,11 +216,14 @@ impl Crowd {
     fn order(&mut self, auditor: &Auditor, market: MarketId, count: u64) -> OrderEntry {
         let selections = auditor.selections(market).max(2) as u64;
         let wrong = self.rng.permille(5);
-        let selection = self.rng.below(selections + u64::from(wrong));
+        // Most bet on the favourite.
+        let favourite = self.rng.permille(600) && !wrong;
+        let selection = if favourite { 0 } else { self.rng.below(selections + u64::from(wrong)) };
         let side = if self.rng.permille(500) { Side::Back } else { Side::Lay };
+        let starts = auditor.has_starting_prices(market.raw()) || self.rng.permille(50);
         let kind = match self.rng.below(20) {
-            0..=1 => OrderKind::MarketOnClose,
-            2..=3 => OrderKind::LimitOnClose,
+            0..=1 if starts => OrderKind::MarketOnClose,
+            2..=3 if starts => OrderKind::LimitOnClose,
             _ => OrderKind::Limit,
         };
         let kills = self.rng.permille(150) && (kind == OrderKind::Limit || self.rng.permille(50));
@@ -357,7 +361,7 @@ impl Crowd {
     }
 
     /// A result in which exactly as many win as the market has winners: alone, in a dead heat, or nobody because all
-    /// bets are off. Of what was withdrawn it may say so.
+    /// bets are off; now and then those on one of the others are. Of what was withdrawn it may say so.
     pub(super) fn placing(
         &mut self,
         auditor: &Auditor,
@@ -373,13 +377,22 @@ impl Crowd {
             order.swap(at, self.rng.below(at as u64 + 1) as usize);
         }
         let all_void = self.rng.permille(80) || order.len() < winners;
+        // One that ran, and on which all bets are off: others hung on it.
+        let off = if self.rng.permille(60) {
+            order.pop().filter(|_| winners < order.len())
+        } else {
+            None
+        };
+        let all_void = all_void || order.len() < winners;
         let heat = self.rng.permille(300) && winners < order.len();
         let entries: Vec<ResultEntry> = (0..selections)
             .map(|at| {
                 let selection = SelectionIndex(at as u16);
                 let place = order.iter().position(|other| *other == at);
                 match place {
-                    _ if all_void => ResultEntry::new(selection, SelectionOutcome::Void),
+                    _ if all_void || off == Some(at) => {
+                        ResultEntry::new(selection, SelectionOutcome::Void)
+                    }
                     None => ResultEntry::new(selection, SelectionOutcome::Void),
                     // The last winner and the next share a place.
                     Some(place) if heat && (winners - 1..=winners).contains(&place) => {
