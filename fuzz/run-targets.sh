@@ -24,9 +24,8 @@ if [ "$(cargo fuzz --version 2>/dev/null | awk '{print $2}')" != "$version" ]; t
 fi
 
 # AddressSanitizer and coverage are options of the compiler that a stable one hides; only here, because
-# build scripts would take it for a nightly one. cargo-fuzz asks for one unit of code a crate, which leaves all cores
-# but one idle for minutes; the last word counts.
-RUSTC_BOOTSTRAP=1 RUSTFLAGS="${RUSTFLAGS:-} -Ccodegen-units=16" cargo fuzz build --fuzz-dir "$project"
+# build scripts would take it for a nightly one.
+RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir "$project"
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 # As cargo-fuzz runs them: the same symbol in two libraries is no finding.

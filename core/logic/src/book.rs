@@ -349,10 +349,12 @@ impl Book {
         self.runs.get(usize::from(selection)).is_some_and(|runs| *runs)
     }
 
+    #[inline]
     fn levels(&self, selection: u16, side: Side) -> &Levels {
         &self.sides[usize::from(selection)][side.place()]
     }
 
+    #[inline]
     fn levels_mut(&mut self, selection: u16, side: Side) -> &mut Levels {
         &mut self.sides[usize::from(selection)][side.place()]
     }
@@ -362,6 +364,7 @@ impl Book {
         self.best_tick(selection, side).map(Tick::new)
     }
 
+    #[inline]
     fn best_tick(&self, selection: u16, side: Side) -> Option<u32> {
         match side {
             Side::Back => self.levels(selection, side).lowest(),
@@ -531,6 +534,7 @@ impl Book {
 
     /// How much it may take at a price: all that is left within its limit; of fill-or-kill so much that the average
     /// stays within it.
+    #[inline]
     fn may_take(&self, taker: &Taker, placed: &Placed, tick: u32) -> i64 {
         let limit = taker.limit.index();
         if !taker.side.prefers(limit, tick) {
@@ -548,6 +552,7 @@ impl Book {
         i64::try_from(spare / each).unwrap_or(i64::MAX).min(placed.left)
     }
 
+    #[inline]
     fn take_direct(
         &mut self,
         orders: &mut Orders,
@@ -574,6 +579,7 @@ impl Book {
 
     /// If the order there is of the same account and that is not allowed, or its account may not bet any more: what
     /// follows, `Some(None)` being that the order is gone and it goes on.
+    #[inline]
     fn must_go(
         &mut self,
         orders: &mut Orders,
@@ -648,6 +654,7 @@ impl Book {
         None
     }
 
+    #[inline]
     fn took(&self, placed: &mut Placed, tick: u32, stake: i64) {
         placed.matched += stake;
         placed.left -= stake;
@@ -655,6 +662,7 @@ impl Book {
     }
 
     /// Whose it was, and what it still wants.
+    #[inline]
     fn fill(&mut self, orders: &mut Orders, index: u32, stake: i64) -> (u32, i64) {
         let order = orders.at_mut(index);
         if order.remaining == stake {
@@ -673,6 +681,7 @@ impl Book {
     }
 
     /// What is left waits behind everybody who was there before.
+    #[inline]
     fn rest(&mut self, orders: &mut Orders, taker: &Taker, left: i64, matched: i64) -> OrderIndex {
         let tick = taker.limit.index();
         let tail = self.levels(taker.selection, taker.side).at(tick).tail;
@@ -705,6 +714,7 @@ impl Book {
     }
 
     /// Takes an order out of its level; its place stays taken.
+    #[inline]
     fn unlink(&mut self, orders: &mut Orders, index: u32) {
         let order = *orders.at(index);
         let levels = self.levels_mut(order.selection, order.side);

@@ -25,6 +25,7 @@ pub struct Stand {
 
 impl Stand {
     /// An order waits, or so much more of it. Below 0: less.
+    #[inline]
     pub fn waits(&mut self, side: Side, stake: i64, odds_e4: u32) {
         let stake = i128::from(stake);
         match side {
@@ -34,6 +35,7 @@ impl Stand {
     }
 
     /// So much is at risk at a starting price: a back's stake, or a lay's liability. Below 0: so much less.
+    #[inline]
     pub fn risks(&mut self, side: Side, amount: i64) {
         let amount = i128::from(amount) * E4;
         match side {
@@ -43,6 +45,7 @@ impl Stand {
     }
 
     /// A bet that wins returns so much more, in ten-thousandths of a minor unit; below 0 less.
+    #[inline]
     pub fn returns(&mut self, side: Side, more_e4: i128) {
         match side {
             Side::Back => self.win_e4 += more_e4,
@@ -51,6 +54,7 @@ impl Stand {
     }
 
     /// So much was matched.
+    #[inline]
     pub fn matched(&mut self, side: Side, stake: i64, odds_e4: u32) {
         let stake = i128::from(stake);
         let profit = stake * (i128::from(odds_e4) - E4);

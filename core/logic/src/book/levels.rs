@@ -35,15 +35,18 @@ impl Levels {
         }
     }
 
+    #[inline]
     pub(super) fn at(&self, tick: u32) -> &Level {
         &self.levels[tick as usize]
     }
 
+    #[inline]
     pub(super) fn at_mut(&mut self, tick: u32) -> &mut Level {
         &mut self.levels[tick as usize]
     }
 
     /// There are orders at this price from here on.
+    #[inline]
     pub(super) fn fill(&mut self, tick: u32) {
         let word = (tick / 64) as usize;
         self.words[word] |= 1 << (tick % 64);
@@ -51,6 +54,7 @@ impl Levels {
     }
 
     /// There are none at this price any more.
+    #[inline]
     pub(super) fn empty(&mut self, tick: u32) {
         let word = (tick / 64) as usize;
         self.words[word] &= !(1 << (tick % 64));
@@ -61,6 +65,7 @@ impl Levels {
     }
 
     /// The shortest price with orders.
+    #[inline]
     pub(super) fn lowest(&self) -> Option<u32> {
         let (at, bits) = self.summary.iter().enumerate().find(|(_, bits)| **bits != 0)?;
         let word = at * 64 + bits.trailing_zeros() as usize;
@@ -68,6 +73,7 @@ impl Levels {
     }
 
     /// The longest price with orders.
+    #[inline]
     pub(super) fn highest(&self) -> Option<u32> {
         let (at, bits) = self.summary.iter().enumerate().rfind(|(_, bits)| **bits != 0)?;
         let word = at * 64 + 63 - bits.leading_zeros() as usize;

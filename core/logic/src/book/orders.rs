@@ -74,16 +74,19 @@ impl Orders {
     }
 
     /// An order that rests.
+    #[inline]
     pub fn get(&self, index: OrderIndex) -> Option<&Order> {
         self.places.get(index.0 as usize).filter(|order| order.live)
     }
 
     /// The number elsewhere of an order that rests, or did until this command.
+    #[inline]
     pub fn number(&self, index: OrderIndex) -> u32 {
         self.at(index.0).number
     }
 
     /// Gives an order that rests its number elsewhere.
+    #[inline]
     pub fn set_number(&mut self, index: OrderIndex, number: u32) {
         self.at_mut(index.0).number = number;
     }
@@ -110,14 +113,17 @@ impl Orders {
         self.places = places;
     }
 
+    #[inline]
     pub(super) fn at(&self, index: u32) -> &Order {
         &self.places[index as usize]
     }
 
+    #[inline]
     pub(super) fn at_mut(&mut self, index: u32) -> &mut Order {
         &mut self.places[index as usize]
     }
 
+    #[inline]
     pub(super) fn take(&mut self, order: Order) -> Option<u32> {
         let index = self.free;
         let place = self.places.get_mut(index as usize)?;
@@ -127,6 +133,7 @@ impl Orders {
         Some(index)
     }
 
+    #[inline]
     pub(super) fn give_back(&mut self, index: u32) {
         let place = &mut self.places[index as usize];
         debug_assert!(place.live, "a place is given back once");
