@@ -376,6 +376,34 @@ B2: A1 (customer 7) on \"England\" in M1 \"1X2\"
 }
 
 #[test]
+fn an_order_s_life_is_told_in_plain_words() {
+    let book = Book::of(RACE);
+    let said = betring_on(&["audit", "--order", "O3"], &book.journal());
+    let told: Vec<&str> = said.out.lines().collect();
+    assert_eq!(told[0], "O3: A1 on \"Red\" in M1 \"race\"");
+    let happened = [
+        "O3 of A1 is placed in M1: lay 5.00 s0 at 1.60",
+        "O3 of A1 is matched with O4: lay 4.00 s0 at 1.60, 1.00 left",
+        "1.00 of O3 of A1 lapses: the result is in",
+    ];
+    for what in happened {
+        assert!(told.iter().any(|line| line.ends_with(what)), "{what}: {}", said.out);
+    }
+    assert!(said.out.contains("A1 loses"), "{}", said.out);
+    assert_eq!(said.code, Some(0));
+    // By its number, too; what is none is said to be none.
+    let [named, bare] = ["O3", "3"].map(|order| {
+        let said = betring_on(&["audit", "--order", order, "--json"], &book.journal());
+        let text = serde_json::from_str::<serde_json::Value>(&said.out).expect("JSON");
+        text["life"].clone()
+    });
+    assert_eq!((&named, named["order"].as_str()), (&bare, Some("O3")));
+    let none = betring_on(&["audit", "--order", "O99"], &book.journal());
+    assert!(none.err.starts_with("error: there is no order O99 in this journal"), "{}", none.err);
+    assert_eq!(none.code, Some(2));
+}
+
+#[test]
 fn a_request_is_found_by_its_key() {
     let book = Book::of(NIGHT);
     let said = betring_on(&["audit", "--key", "A1:0x5231"], &book.journal());
