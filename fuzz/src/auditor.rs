@@ -1783,10 +1783,13 @@ impl Auditor {
     }
 
     fn block(&mut self, body: &BlockAccount) -> Decided {
-        let Some(account) = self.accounts.get_mut(&body.account.raw()) else {
+        if !self.accounts.contains_key(&body.account.raw()) {
             return Err(self.no(Reject::AccountUnknown));
-        };
-        account.blocked = body.blocked == 1;
+        }
+        // Orders that a market's turn has passed over were those of somebody who might bet, or might not.
+        self.jobs_may_have_passed();
+        let blocked = body.blocked == 1;
+        self.accounts.entry(body.account.raw()).and_modify(|account| account.blocked = blocked);
         let (account, blocked) = (body.account, body.blocked);
         self.told.push(Event::AccountChanged(AccountChanged { account, blocked, zero: [0; 7] }));
         Ok(self.done(account.raw()))

@@ -317,12 +317,14 @@ impl Auditor {
     /// Excludes an account until a moment, which can only be made later.
     pub(super) fn exclude(&mut self, id: u64, until: Timestamp) -> Decided {
         let (unknown, not) = (self.no(Reject::AccountUnknown), self.no(Reject::NotAllowed));
-        let Some(account) = self.accounts.get_mut(&id) else { return Err(unknown) };
+        let Some(account) = self.accounts.get(&id) else { return Err(unknown) };
         // Nobody is to believe in an exclusion that is over already.
         if until.0 <= account.excluded_until.max(self.now) {
             return Err(not);
         }
-        account.excluded_until = until.0;
+        // Orders that a market's turn has passed over were those of somebody who might bet.
+        self.jobs_may_have_passed();
+        self.accounts.entry(id).and_modify(|account| account.excluded_until = until.0);
         let account = AccountId::from_raw(id);
         self.told.push(Event::AccountExcluded(AccountExcluded { account, until }));
         Ok(self.done(id))

@@ -66,8 +66,7 @@ impl Auditor {
             return Err(self.no(Reject::AccountUnknown));
         }
         // What jobs have passed over they have passed over at the discount that was.
-        let all: Vec<u64> = self.exchange.markets.keys().copied().collect();
-        all.into_iter().for_each(|market| self.job_may_have_passed(market));
+        self.jobs_may_have_passed();
         self.exchange.discounts.insert(account.raw(), discount);
         self.told.push(Event::DiscountSet(DiscountSet { account, discount, zero: [0; 6] }));
         Ok(self.done(account.raw()))

@@ -125,6 +125,12 @@ impl Auditor {
         true
     }
 
+    /// The same of every market.
+    pub(in super::super) fn jobs_may_have_passed(&mut self) {
+        let all: Vec<u64> = self.exchange.markets.keys().copied().collect();
+        all.into_iter().for_each(|market| self.job_may_have_passed(market));
+    }
+
     /// Something is about to change that a job's next words may depend on: it may have passed over what it has
     /// nothing to say of already, or not yet.
     pub(in super::super) fn job_may_have_passed(&mut self, market: u64) {
