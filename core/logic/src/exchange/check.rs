@@ -159,7 +159,7 @@ impl<R: Rules> State<R> {
         self.check_house(index, kept)
     }
 
-    /// What standing between selections may cost the house: nothing, as long as no runner was withdrawn.
+    /// What standing between selections may cost the house: nothing, as long as no runner was withdrawn and none is void.
     fn check_house(&self, index: u32, kept: &ExchangeMarket) -> Result<(), String> {
         let count = kept.outcomes.len();
         let mut house = vec![Stand::default(); count];

@@ -108,7 +108,7 @@ impl Exchange {
     }
 
     /// A place for a part; none if there is none.
-    pub(crate) fn take_part(&mut self, part: Part) -> u32 {
+    fn take_part(&mut self, part: Part) -> u32 {
         let at = self.free_part;
         if at != NONE {
             self.free_part = self.parts[at as usize].next;

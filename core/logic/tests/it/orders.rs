@@ -18,6 +18,13 @@ impl Lines {
     }
 }
 
+/// A race with room for more orders than one account may have waiting.
+const MANY: &str = "house orders 2048
+    market M1 Race A B exchange
+    exchange M1 GBP
+    open M1
+    fund A1 100.00";
+
 /// So many orders of a request that say the same.
 fn batch(orders: usize, order: &str) -> String {
     vec![order; orders].join(" + ")
@@ -26,13 +33,7 @@ fn batch(orders: usize, order: &str) -> String {
 #[test]
 fn a_thousand_orders_of_an_account_wait_in_a_market_and_no_more() {
     let mut lines = Lines::new();
-    lines.play(
-        "house orders 2048
-        market M1 Race A B exchange
-        exchange M1 GBP
-        open M1
-        fund A1 100.00",
-    );
+    lines.play(MANY);
     let one = "back A 0.01 1000";
     for request in 1..=4 {
         lines.play(&format!("order R{request} A1 M1 {} -> order", batch(200, one)));
@@ -53,14 +54,8 @@ fn a_thousand_orders_of_an_account_wait_in_a_market_and_no_more() {
 #[test]
 fn orders_that_wait_for_the_delay_are_among_the_thousand_also_if_they_are_fill_or_kill() {
     let mut lines = Lines::new();
-    lines.play(
-        "house orders 2048
-        market M1 Race A B exchange
-        exchange M1 GBP
-        open M1
-        in-play M1 5s
-        fund A1 100.00",
-    );
+    lines.play(MANY);
+    lines.play("in-play M1 5s");
     for request in 1..=5 {
         let orders = batch(200, "back A 0.01 1000 kill");
         lines.play(&format!("order R{request} A1 M1 {orders} -> order"));
