@@ -346,6 +346,8 @@ impl std::fmt::Display for Answer {
                     Reject::Policy => write!(f, " {}", self.policy_reason),
                     Reject::CashOutMoved => write!(f, " now {}", self.amount),
                     Reject::TooManyLines => write!(f, " {}", self.id),
+                    // Of an order that is too large, or whose size does not come out, there is no smallest.
+                    Reject::InvalidBetSize if self.amount.0 == 0 => Ok(()),
                     Reject::StakeTooSmall | Reject::InvalidBetSize => {
                         write!(f, " min {}", self.amount)
                     }

@@ -258,8 +258,8 @@ rejects! {
         "the limit is not on the market's ladder: the detail says of which order";
     /// The stake, or the liability, is too small, or its size does not come out.
     InvalidBetSize = 91, "The stake is not possible here.",
-        "below the market's smallest stake and payout, or liability, or above the largest stake: the answer carries the \
-         smallest, the detail says of which order";
+        "below the market's smallest stake and payout, or liability: then the answer carries the smallest; or above the \
+         largest stake, or a payout or profit is asked for at the starting price; the detail says of which order";
     /// The profit in whole units is too far from the exact one.
     InvalidProfitRatio = 92, "The stake is not possible at these odds.",
         "in whole minor units the profit would be more than 20 % below the exact one, or more than 25 % above: choose a \
@@ -294,6 +294,10 @@ rejects! {
     /// The account has as many orders waiting as it may.
     TooManyOrders = 102, "You have too many orders waiting here.",
         "more orders of the account would wait in this market than may: cancel some";
+    /// No result that an exchange market can be settled by.
+    InvalidResult = 103, "This is not possible now.",
+        "an exchange market takes a result by which exactly as much is won as it has winners, or one that is void as a \
+         whole; with no deduction, no part of a selection void, and no share for one that was withdrawn";
 }
 
 impl Reject {

@@ -144,8 +144,14 @@ impl<R: Rules> State<R> {
             let place = first + u32::from(entry.selection.0);
             running(entry, self.selections[place as usize].withdrawn)
         });
-        if market.exchange && outcomes_of(runs, market.winners).is_none() {
-            return Err(self.no(Reject::NotAllowed));
+        // Positions have no winnings that a deduction could be taken from: prices are reduced by non-runners' factors.
+        let wrong = |entry: ResultEntry| {
+            let withdrawn = self.selections[(first + u32::from(entry.selection.0)) as usize].withdrawn;
+            entry.rule4 != 0 || (withdrawn && won(entry).num() != 0)
+        };
+        let wrong = market.exchange && entries.iter().any(wrong);
+        if wrong || (market.exchange && outcomes_of(runs, market.winners).is_none()) {
+            return Err(self.no(Reject::InvalidResult));
         }
         let certainty = if body.certainty == 0 { 2 } else { body.certainty };
         let set = self.rulesets.last().expect("there is a first set of rules");

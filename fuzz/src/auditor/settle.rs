@@ -427,8 +427,10 @@ impl Auditor {
         }
         let out = |entry: &ResultEntry| market.runners[usize::from(entry.selection.0)].out;
         let runs = entries.iter().map(|entry| (entry, out(&entry)));
-        if market.exchange && in_parts(runs, market.winners).is_none() {
-            return Err(Answer::refused(Reject::NotAllowed, Seq(self.seq)));
+        let wins = |entry: &ResultEntry| numbers_of(entry, market.winners, 0).win.num() != 0;
+        let strange = entries.iter().any(|entry| entry.rule4 != 0 || (out(&entry) && wins(&entry)));
+        if market.exchange && (strange || in_parts(runs, market.winners).is_none()) {
+            return Err(Answer::refused(Reject::InvalidResult, Seq(self.seq)));
         }
         let certainty = if body.certainty == 0 { 2 } else { body.certainty };
         let source = body.source.0;

@@ -158,7 +158,7 @@ impl<R: Rules> State<R> {
             return Err(least(terms.min_stake));
         }
         let stake = i64::try_from(size).ok().filter(|size| Stake::from_minor(*size).is_some());
-        let Some(stake) = stake else { return Err(least(terms.min_stake)) };
+        let Some(stake) = stake else { return Err(least(Minor(0))) };
         if kind == OrderKind::Limit && !profit_is_fair(stake, entry.limit_e4) {
             return Err(self.no(Reject::InvalidProfitRatio));
         }

@@ -313,6 +313,27 @@ scripts! {
         sizes O1            -> ExecutionComplete 20.00: 10.00 matched at 7.4518, 10.00 lapsed
     ";
 
+    a_result_with_a_deduction_or_a_winner_that_was_withdrawn_settles_no_exchange_market: "
+        market M1 Race A B C exchange
+        exchange M1 GBP
+        open M1
+        fund A1 100.00
+        fund A2 100.00
+        order R1 A1 M1 back A 2.00 2.28          -> order O1
+        order R2 A2 M1 lay A 2.00 2.28           -> order O2 matched 2.00 at 2.28
+        # Exchanges reduce prices; of what is taken from winnings they know nothing.
+        result M1 A:win-15p B:lose C:lose        -> InvalidResult
+        result M1 A:lose B:lose-15p C:win        -> InvalidResult
+        non-runner M1 C
+        result M1 A:lose B:lose C:win            -> InvalidResult
+        non-runner M1 B
+        non-runner M1 A
+        # Nobody ran: then nobody won.
+        result M1 A:win B:lose C:lose            -> InvalidResult
+        result M1 A:void B:lose C:lose
+        balance A1                               -> 100.00
+    ";
+
     a_dead_heat_pays_half_and_takes_half: "
         market M1 Race A B C exchange
         exchange M1 GBP
@@ -327,7 +348,7 @@ scripts! {
         # Both win would be two winners of one.
         result M1 A:win B:win C:lose             -> TooManyWinners
         # And with none more is lost than was held.
-        result M1 A:lose B:lose C:lose           -> NotAllowed
+        result M1 A:lose B:lose C:lose           -> InvalidResult
         result M1 A:void B:void C:void
         net A1 M1                                -> 0.00
         sizes O1            -> ExecutionComplete 2.00: 2.00 voided

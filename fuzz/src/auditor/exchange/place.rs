@@ -158,8 +158,11 @@ impl Auditor {
         let payout = i128::from(terms.min_payout.0);
         let pays = odds != 0 && payout != 0 && payout * WHOLE <= size * odds;
         let small = size < i128::from(terms.min_stake.0) && !pays;
-        if small || size < 1 || i128::from(Stake::MAX.money().minor()) < size {
+        if small || size < 1 {
             return Err(too_small(terms.min_stake));
+        }
+        if i128::from(Stake::MAX.money().minor()) < size {
+            return Err(too_small(Minor(0)));
         }
         let size = size as i64;
         if kind == OrderKind::Limit && !is_fair(size, entry.limit_e4) {
