@@ -28,6 +28,13 @@ fn nights_of_crashes_on_a_lying_disk_hold() {
 }
 
 #[test]
+fn a_lost_write_may_bring_back_what_a_failed_sync_dropped() {
+    if let Err(failure) = sim::night_of(0xb063, 589, false) {
+        panic!("{failure}");
+    }
+}
+
+#[test]
 fn nights_with_the_whole_engine_hold() {
     let mut counts = sim::Counts::default();
     for seed in 0..24 {
