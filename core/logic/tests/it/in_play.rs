@@ -323,7 +323,6 @@ scripts! {
         order R2 A2 M1 lay A 2.00 2.28           -> order O2 matched 2.00 at 2.28
         # Exchanges reduce prices; of what is taken from winnings they know nothing.
         result M1 A:win-15p B:lose C:lose        -> InvalidResult
-        result M1 A:lose B:lose-15p C:win        -> InvalidResult
         non-runner M1 C
         result M1 A:lose B:lose C:win            -> InvalidResult
         non-runner M1 B
