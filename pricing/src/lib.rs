@@ -7,10 +7,15 @@
 //! the deductions of [`rule4`], the places of [`eachway`] terms and the [`mod@bonus`] of Lucky
 //! bets as tables, and the [`ticket`] that makes lines of legs and money of lines.
 //!
-//! No float exists in these modules: text is read and written digit by digit, and what is not a
+//! No float exists in those modules: text is read and written digit by digit, and what is not a
 //! whole number stays an exact fraction until it is rounded once, in a stated direction. All types
 //! are small, `Copy`, and check their rule when they are built; nothing allocates but `String`s
 //! made for people, and nothing panics on data from outside.
+//!
+//! The other half makes prices: the [`mod@model`]s of games and races. There floats propose, and
+//! what they propose leaves as integers. The same bits come out at every optimisation level and on every
+//! machine: only `+ - * /` and `sqrt`, [`libm`] in one version for the rest, sums in a fixed order,
+//! no fused multiply-add. What cannot be computed is a [`PricingError`], never a NaN.
 #![forbid(unsafe_code)]
 #![deny(clippy::float_arithmetic)]
 
@@ -44,12 +49,20 @@ pub mod bonus;
 
 pub mod ticket;
 
+// How a price is made: floats propose, integers decide.
+pub mod error;
+
+pub mod model;
+
+mod math;
+
 // How all of them are read and written.
 mod decimal;
 
 pub use bonus::{Bonus, BonusTable};
 pub use currency::{Amount, Currency, ParseCurrencyError};
 pub use eachway::{PLACE_BANDS_MAX, PlaceTerms, PlaceTermsBand, PlaceTermsError, PlaceTermsTable};
+pub use error::PricingError;
 pub use fraction::{Fraction, FractionalLadder, ParseFractionError};
 pub use ladder::{
     BANDS_MAX, Band, Ladder, LadderError, ParseSnapError, ParseTickError, Snap, Tick,

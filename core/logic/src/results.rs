@@ -146,7 +146,8 @@ impl<R: Rules> State<R> {
         });
         // Positions have no winnings that a deduction could be taken from: prices are reduced by non-runners' factors.
         let wrong = |entry: ResultEntry| {
-            let withdrawn = self.selections[(first + u32::from(entry.selection.0)) as usize].withdrawn;
+            let withdrawn =
+                self.selections[(first + u32::from(entry.selection.0)) as usize].withdrawn;
             entry.rule4 != 0 || (withdrawn && won(entry).num() != 0)
         };
         let wrong = market.exchange && entries.iter().any(wrong);

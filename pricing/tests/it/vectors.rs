@@ -1,8 +1,13 @@
 //! The examples that others published or computed, where they are about numbers.
 //!
 //! They are not part of this repository: `BETRING_VECTORS` names their directory, and by default it
-//! is looked for beside the workspace. Everything is compared in integers, from the text of each
-//! figure.
+//! is looked for beside the workspace. What is an integer is compared in integers, from the text of
+//! each figure; what a model proposes within the tolerance of its example.
+
+mod football;
+mod overround;
+mod racing;
+mod staking;
 
 use std::{
     collections::BTreeMap,
@@ -186,13 +191,41 @@ fn check_pricing(vector: &Value, tally: &mut Tally) -> bool {
             let rounded = div_round(exact_e4, 10_000, RoundingMode::HalfUp);
             assert_eq!(rounded, i128::from(integer(expected, "rounded_minor")), "{id}");
         }
+        ("devig" | "frame", _) => return overround::check(vector),
+        ("football" | "inplay" | "inverse", _) => return football::check(vector),
+        ("racing" | "tennis" | "rating", _) => return racing::check(vector),
+        ("multiples" | "kelly" | "cashout", _) => return staking::check(vector),
         _ => return false,
     }
     true
 }
 
+/// A figure that a model is given.
+fn float(value: &Value) -> f64 {
+    match value {
+        Value::String(text) => text.parse().unwrap_or_else(|_| panic!("{text}")),
+        _ => value.as_f64().unwrap_or_else(|| panic!("{value} is no number")),
+    }
+}
+
+/// Figures that a model is given.
+fn floats(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap_or_else(|| panic!("{value} is no list")).iter().map(float).collect()
+}
+
+/// A model's figure is within the tolerance of its example.
+fn assert_close(found: f64, expected: &Value, vector: &Value) {
+    let (expected, tolerance) = (float(expected), float(&vector["tolerance"]));
+    let id = text(vector, "id");
+    let off = (found - expected).abs();
+    assert!(
+        off <= tolerance,
+        "{id}: {found} is {off:e} from {expected}, and {tolerance:e} is allowed"
+    );
+}
+
 #[test]
-fn formats_and_ladders_agree_with_the_pricing_examples() {
+fn every_pricing_example_agrees() {
     let Some(file) = examples("pricing.json") else { return };
     let vectors = file["vectors"].as_array().expect("a list of vectors");
     let mut tally = Tally::default();

@@ -1,0 +1,4 @@
+//! Models of games and races: parameters in, probabilities out.
+//!
+//! Pure functions of floats. What they say enters the engine as integers, in one command with all the
+//! prices of an event; so a replay never runs a model.
