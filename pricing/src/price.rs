@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    American, Fraction, FractionalLadder, Snap,
+    American, Fraction, FractionalLadder, HongKong, Indonesian, Malay, Snap,
     decimal::{self, Fault, debug_as_displayed},
 };
 
@@ -56,6 +56,22 @@ impl Price {
     /// never promise more than the price does: 2.50 is +150, 1.87 is -115, 2.00 is +100.
     pub const fn to_american(self) -> American {
         American::from_price(self)
+    }
+
+    /// The price as Hong Kong odds, exactly: 2.50 is 1.50, 1.85 is 0.85.
+    pub const fn to_hong_kong(self) -> HongKong {
+        HongKong::from_price(self)
+    }
+
+    /// The price as Malay odds, rounded toward the shorter price: 1.85 is 0.85, 2.50 is -0.6667.
+    pub const fn to_malay(self) -> Malay {
+        Malay::from_price(self)
+    }
+
+    /// The price as Indonesian odds, rounded toward the shorter price: 2.50 is 1.50, 1.85 is
+    /// -1.1765.
+    pub const fn to_indonesian(self) -> Indonesian {
+        Indonesian::from_price(self)
     }
 
     const fn parse(text: &str) -> Result<Price, ParsePriceError> {

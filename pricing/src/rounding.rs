@@ -225,6 +225,28 @@ pub(crate) const fn american_of_price(price: Price) -> i32 {
     }
 }
 
+/// The Malay odds of a price in ten-thousandths, exact up to evens and beyond it rounded toward the
+/// shorter price: what is to be staked to win one is rounded up, so the house keeps the fraction.
+pub(crate) const fn malay_of_price(price: Price) -> i32 {
+    let profit_e4 = price.e4() as i128 - 10_000;
+    if profit_e4 <= 10_000 {
+        profit_e4 as i32
+    } else {
+        -(div_round(100_000_000, profit_e4, RoundingMode::Up) as i32)
+    }
+}
+
+/// The Indonesian odds of a price in ten-thousandths, exact from evens up and below it rounded
+/// toward the shorter price, like Malay odds beyond evens.
+pub(crate) const fn indonesian_of_price(price: Price) -> i32 {
+    let profit_e4 = price.e4() as i128 - 10_000;
+    if 10_000 <= profit_e4 {
+        profit_e4 as i32
+    } else {
+        -(div_round(100_000_000, profit_e4, RoundingMode::Up) as i32)
+    }
+}
+
 /// 1/price in parts per billion, to the nearest, exactly half up: a probability belongs to nobody,
 /// so the smallest error is the fairest.
 pub(crate) const fn probability_of_price(price: Price) -> Probability {

@@ -156,8 +156,27 @@ fn check_pricing(vector: &Value, tally: &mut Tally) -> bool {
                 is_near(ppb, 1_000_000_000, &expected["implied_prob"], &half_a_part),
                 "{id}: {ppb}"
             );
-            for format in ["hongkong", "malay", "indonesian"] {
-                tally.add(format!("format/{format}"), false);
+            // Each format is exact on one side of evens, and on the other one over what is won,
+            // rounded up in magnitude to the next ten-thousandth.
+            let won = e4 - 10_000;
+            let exact = [
+                ("hongkong", (won, 10_000), i64::from(price.to_hong_kong().e4())),
+                (
+                    "malay",
+                    if won <= 10_000 { (won, 10_000) } else { (-10_000, won) },
+                    i64::from(price.to_malay().e4()),
+                ),
+                (
+                    "indonesian",
+                    if 10_000 <= won { (won, 10_000) } else { (-10_000, won) },
+                    i64::from(price.to_indonesian().e4()),
+                ),
+            ];
+            for (format, (num, den), found) in exact {
+                assert!(is_near(num, den, &expected[format], tolerance), "{id}: {format}");
+                let shown = div_round(num * 10_000, den, RoundingMode::Down);
+                assert_eq!(i128::from(found), shown, "{id}: {format}");
+                tally.add(format!("format/{format}"), true);
             }
         }
         ("ladder", "count") => {
