@@ -52,6 +52,10 @@ pub mod ticket;
 // How a price is made: floats propose, integers decide.
 pub mod error;
 
+pub mod devig;
+
+pub mod margin;
+
 pub mod model;
 
 mod math;
@@ -61,6 +65,7 @@ mod decimal;
 
 pub use bonus::{Bonus, BonusTable};
 pub use currency::{Amount, Currency, ParseCurrencyError};
+pub use devig::{Devigged, Method, OUTCOMES_MAX, ParseMethodError, devig, devig_prices};
 pub use eachway::{PLACE_BANDS_MAX, PlaceTerms, PlaceTermsBand, PlaceTermsError, PlaceTermsTable};
 pub use error::PricingError;
 pub use fraction::{Fraction, FractionalLadder, ParseFractionError};
@@ -71,8 +76,12 @@ pub use leg::{
     Factor, LegNumbers, LegOutcome, Part, Pence, PlaceFraction, Share, Side, asian_handicap,
     asian_total,
 };
+pub use margin::{Framed, Margin, price_of_odds};
 pub use money::{Money, ParseMoneyError, ParseStakeError, Stake};
-pub use odds::{American, Odds, ParseAmericanError, ParseOddsError, Quoted};
+pub use odds::{
+    American, HongKong, Indonesian, Malay, Odds, ParseAmericanError, ParseAsianError,
+    ParseOddsError, Quoted,
+};
 pub use price::{ParsePriceError, Price, price_within};
 pub use probability::{ParseProbabilityError, Probability, SHARES_MAX, ShareError};
 pub use rounding::{
