@@ -262,8 +262,13 @@ fn solve(
     } else {
         match method {
             Method::Multiplicative => {
-                scale(probabilities, target / booksum);
-                (booksum / target, 0)
+                let share = target / booksum;
+                scale(probabilities, share);
+                // It sums by construction; only a target near zero could leave an outcome nothing.
+                if 1.0 <= target {
+                    return Ok(Devigged { booksum, parameter: 1.0 / share, iterations: 0 });
+                }
+                (1.0 / share, 0)
             }
             Method::Additive => {
                 let each = surplus / outcomes;
@@ -301,32 +306,48 @@ fn inverses(odds: &[f64], inverses: &mut [f64]) -> Result<f64, PricingError> {
     if OUTCOMES_MAX < odds.len() {
         return Err(PricingError::TooManyOutcomes { most: OUTCOMES_MAX });
     }
-    let good = |odds: f64| (1.0 < odds) & (odds < f64::INFINITY);
-    if !odds.iter().fold(true, |all, &odds| all & good(odds)) {
-        let index = odds.iter().position(|&odds| !good(odds)).expect("one is not");
-        return Err(match odds[index].is_finite() {
-            true => PricingError::OddsAtOrBelowOne { index },
-            false => PricingError::NotFinite { index },
-        });
-    }
+    let mut good = true;
     for (inverse, odds) in inverses.iter_mut().zip(odds) {
         *inverse = 1.0 / odds;
+        good &= (1.0 < *odds) & (*odds < f64::INFINITY);
     }
-    Ok(sum(inverses))
+    if good { Ok(sum(inverses)) } else { Err(bad_odds(odds)) }
 }
 
-/// The sum in a fixed order: every fourth term by itself, then those four, then what is left over.
-/// A processor adds four at a time so, and the bits are the same whether it does or not.
+/// What is wrong with the first odds that are none.
+#[cold]
+fn bad_odds(odds: &[f64]) -> PricingError {
+    let good = |odds: f64| 1.0 < odds && odds.is_finite();
+    match odds.iter().position(|&odds| !good(odds)) {
+        Some(index) if odds[index].is_finite() => PricingError::OddsAtOrBelowOne { index },
+        Some(index) => PricingError::NotFinite { index },
+        None => PricingError::NoSolution,
+    }
+}
+
+/// The sum in a fixed order, see [`sums`].
 pub(crate) fn sum(terms: &[f64]) -> f64 {
+    sums(terms, |term| (term, 0.0)).0
+}
+
+/// Two sums over the same terms in a fixed order: every fourth by itself, then those four, then what
+/// is left over. A processor adds four at a time so, and the bits are the same whether it does or
+/// not.
+fn sums(terms: &[f64], of: impl Fn(f64) -> (f64, f64)) -> (f64, f64) {
     let (fours, rest) = terms.as_chunks::<4>();
-    let mut lanes = [0.0; 4];
+    let mut lanes = ([0.0; 4], [0.0; 4]);
     for four in fours {
-        for (lane, term) in lanes.iter_mut().zip(four) {
-            *lane += term;
+        for at in 0..4 {
+            let (one, other) = of(four[at]);
+            lanes.0[at] += one;
+            lanes.1[at] += other;
         }
     }
-    let [a, b, c, d] = lanes;
-    rest.iter().fold((a + b) + (c + d), |sum, term| sum + term)
+    let whole = |[a, b, c, d]: [f64; 4]| (a + b) + (c + d);
+    rest.iter().fold((whole(lanes.0), whole(lanes.1)), |sums, &term| {
+        let (one, other) = of(term);
+        (sums.0 + one, sums.1 + other)
+    })
 }
 
 fn scale(values: &mut [f64], factor: f64) {
@@ -374,12 +395,10 @@ fn power(
             probabilities.iter_mut().for_each(|p| *p = exp(k * *p));
             return Ok((k, iterations));
         }
-        (sum, slope) = (0.0, 0.0);
-        for l in &*probabilities {
+        (sum, slope) = sums(probabilities, |l| {
             let p = exp(k * l);
-            sum += p;
-            slope += p * l;
-        }
+            (p, p * l)
+        });
     }
     Err(PricingError::NoSolution)
 }
@@ -407,12 +426,10 @@ fn odds_ratio(
             }
             return Ok((c, iterations));
         }
-        (sum, slope) = (0.0, 0.0);
-        for odds in odds {
+        (sum, slope) = sums(odds, |odds| {
             let p = 1.0 / (1.0 + c * (odds - 1.0));
-            sum += p;
-            slope += (odds - 1.0) * p * p;
-        }
+            (p, (odds - 1.0) * p * p)
+        });
     }
     Err(PricingError::NoSolution)
 }
@@ -439,13 +456,12 @@ fn shin(booksum: f64, target: f64, probabilities: &mut [f64]) -> Result<(f64, u3
     let root = book.sqrt();
     let mut z = 2.0 * (root - 1.0) / (root + outcomes - 2.0);
     for iterations in 1..=ITERATIONS_MAX {
-        let (mut surplus, mut slope) = (-2.0 - (outcomes - 2.0) * z, 2.0 - outcomes);
-        for c in &*probabilities {
+        let (roots, slopes) = sums(probabilities, |c| {
             let s = (z * z + (1.0 - z) * c).sqrt();
-            surplus += s;
-            slope += (z - 0.5 * c) / s;
-        }
-        let step = -surplus / slope;
+            (s, (z - 0.5 * c) / s)
+        });
+        let slope = slopes - (outcomes - 2.0);
+        let step = -(roots - 2.0 - (outcomes - 2.0) * z) / slope;
         z += step;
         // What it leaves is less than n·step²/(2·|slope|·z·(1 − z)), and a share of z is the same
         // share of the least probability at most.
@@ -470,12 +486,7 @@ fn jensen_shannon(
     let slope: f64 = probabilities.iter().map(|r| (8.0 * r * (1.0 - r)).sqrt()).sum();
     let mut distance = surplus / slope;
     for iterations in 1..=ITERATIONS_MAX {
-        let (mut sum, mut slope) = (0.0, 0.0);
-        for r in &*probabilities {
-            let (p, moves) = moved(*r, -distance);
-            sum += p;
-            slope += moves;
-        }
+        let (sum, slope) = sums(probabilities, |r| moved(r, -distance));
         let step = (sum - target) / slope;
         distance += step;
         if step.abs() <= 1e-9 * distance {

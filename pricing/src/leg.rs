@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use crate::{Quoted, decimal::debug_as_displayed};
+use crate::{Probability, Quoted, decimal::debug_as_displayed};
 
 /// A part of a whole between nothing and all of it: 1/2 of a stake, 2 of 3 places.
 ///
@@ -447,6 +447,14 @@ impl Factor {
         )
     }
 
+    /// What an undecided leg counts by its probability: the odds taken times that. For a place part the
+    /// odds are those of that part, and the probability is that of a place.
+    pub const fn taken_by_chance(taken: Quoted, chance: Probability, part: Part) -> Factor {
+        let (profit, base) = profit(taken, part);
+        let whole = Probability::ONE.ppb() as u128;
+        Factor::reduced((base + profit) * chance.ppb() as u128, base * whole)
+    }
+
     /// Whether nothing comes back.
     pub const fn is_zero(self) -> bool {
         self.num == 0
@@ -518,6 +526,9 @@ const _: () = {
     assert!(decided_num < 1 << FACTOR_NUM_BITS && decided_den < 1 << FACTOR_DEN_BITS);
     // A price over another is bounded alike on both sides.
     assert!(open < 1 << FACTOR_DEN_BITS && FACTOR_DEN_BITS <= FACTOR_NUM_BITS);
+    // A price times a probability.
+    let whole = Probability::ONE.ppb() as u128;
+    assert!((base + profit) * whole < 1 << FACTOR_NUM_BITS && base * whole < 1 << FACTOR_DEN_BITS);
     assert!(crate::Price::MAX.e4() as u128 == FACTOR_MAX * 10_000);
 };
 

@@ -58,12 +58,24 @@ pub mod margin;
 
 pub mod model;
 
+// What follows from prices and probabilities.
+pub mod multiple;
+
+pub mod cashout;
+
+pub mod kelly;
+
+pub mod lmsr;
+
+pub mod score;
+
 mod math;
 
 // How all of them are read and written.
 mod decimal;
 
 pub use bonus::{Bonus, BonusTable};
+pub use cashout::{CashOutError, GreenUp};
 pub use currency::{Amount, Currency, ParseCurrencyError};
 pub use devig::{Devigged, Method, OUTCOMES_MAX, ParseMethodError, devig, devig_prices};
 pub use eachway::{PLACE_BANDS_MAX, PlaceTerms, PlaceTermsBand, PlaceTermsError, PlaceTermsTable};
@@ -76,8 +88,10 @@ pub use leg::{
     Factor, LegNumbers, LegOutcome, Part, Pence, PlaceFraction, Share, Side, asian_handicap,
     asian_total,
 };
+pub use lmsr::Lmsr;
 pub use margin::{Framed, Margin, price_of_odds};
 pub use money::{Money, ParseMoneyError, ParseStakeError, Stake};
+pub use multiple::{accumulator, expected_return, fair_odds, system_return, winning_legs};
 pub use odds::{
     American, HongKong, Indonesian, Malay, Odds, ParseAmericanError, ParseAsianError,
     ParseOddsError, Quoted,

@@ -212,6 +212,7 @@ fn check_pricing(vector: &Value, tally: &mut Tally) -> bool {
         }
         ("devig" | "frame", _) => return overround::check(vector),
         ("football" | "inplay" | "inverse", _) => return football::check(vector),
+        ("rating", "rps" | "lmsr") => return staking::check_rating(vector),
         ("racing" | "tennis" | "rating", _) => return racing::check(vector),
         ("multiples" | "kelly" | "cashout", _) => return staking::check(vector),
         _ => return false,
@@ -253,7 +254,7 @@ fn every_pricing_example_agrees() {
         tally.add(format!("{}/{}", text(vector, "category"), text(vector, "method")), checked);
     }
     tally.print("pricing.json");
-    for category in ["format/", "ladder/"] {
+    for category in ["format/", "ladder/", "devig/", "frame/", "multiples/", "kelly/", "cashout/"] {
         assert!(
             tally.checked.keys().any(|kind| kind.starts_with(category)),
             "no {category} was checked"
