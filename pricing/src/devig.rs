@@ -337,8 +337,8 @@ fn sums(terms: &[f64], of: impl Fn(f64) -> (f64, f64)) -> (f64, f64) {
     let (fours, rest) = terms.as_chunks::<4>();
     let mut lanes = ([0.0; 4], [0.0; 4]);
     for four in fours {
-        for at in 0..4 {
-            let (one, other) = of(four[at]);
+        for (at, &term) in four.iter().enumerate() {
+            let (one, other) = of(term);
             lanes.0[at] += one;
             lanes.1[at] += other;
         }
@@ -465,7 +465,8 @@ fn shin(booksum: f64, target: f64, probabilities: &mut [f64]) -> Result<(f64, u3
         z += step;
         // What it leaves is less than n·step²/(2·|slope|·z·(1 − z)), and a share of z is the same
         // share of the least probability at most.
-        if step * step * outcomes <= 1e-16 * z * z * -slope * (1.0 - z) {
+        // Where the two roots nearly meet, a step may be but noise, and back.
+        if step <= 0.0 || step * step * outcomes <= 1e-16 * z * z * -slope * (1.0 - z) {
             // (s − z)/(2(1 − z)) without subtracting what may be nearly alike.
             for p in probabilities {
                 *p = target * *p / (2.0 * (z + (z * z + (1.0 - z) * *p).sqrt()));

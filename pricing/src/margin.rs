@@ -231,7 +231,8 @@ impl Margin {
             (at, gap_before) = (next, gap.abs());
         };
         // Below the first sum and above the last one there is nothing to find.
-        if !(gap.abs() <= SUM_ERROR * outcomes) {
+        let is_met = gap.abs() <= SUM_ERROR * outcomes;
+        if !is_met {
             return Err(PricingError::TargetOutOfReach);
         }
         let mut bounded = 0;
