@@ -90,13 +90,20 @@ impl Lmsr {
         }
         let price = self.price(sold, outcome)?;
         let moved = shares / self.liquidity;
-        // B·ln(1 + p(e^x − 1)): the difference of two logarithms, without their difference. Far up,
-        // e^x is taken out first.
-        let cost = if moved <= 1.0 {
+        // B·ln(1 + p(e^x − 1)) is the difference of two logarithms without their difference, which is
+        // most of it after a small step; after a large one e^x may be no float, and the difference is.
+        let cost = if moved.abs() <= 1.0 {
             self.liquidity * ln_1p(price * exp_m1(moved))
         } else {
-            let others = self.price_of_others(sold, outcome)?;
-            shares + self.liquidity * ln(price + others * exp(-moved))
+            let (most, sum) = self.sum(sold)?;
+            let with = sold[outcome] + shares;
+            let others = || sold.iter().enumerate().filter(|(at, _)| *at != outcome);
+            let most_then = others().fold(with, |most, (_, sold)| most.max(*sold));
+            let sum_then = others()
+                .fold(exp((with - most_then) / self.liquidity), |sum, (_, sold)| {
+                    sum + exp((sold - most_then) / self.liquidity)
+                });
+            (most_then - most) + self.liquidity * (ln(sum_then) - ln(sum))
         };
         if cost.is_finite() { Ok(cost) } else { Err(PricingError::NoSolution) }
     }
@@ -115,12 +122,5 @@ impl Lmsr {
         let most = sold.iter().fold(f64::NEG_INFINITY, |most, &sold| most.max(sold));
         let sum = sold.iter().fold(0.0, |sum, sold| sum + exp((sold - most) / self.liquidity));
         Ok((most, sum))
-    }
-
-    /// What the other outcomes cost together.
-    fn price_of_others(self, sold: &[f64], outcome: usize) -> Result<f64, PricingError> {
-        let (most, sum) = self.sum(sold)?;
-        let others = sold.iter().enumerate().filter(|(at, _)| *at != outcome);
-        Ok(others.fold(0.0, |others, (_, sold)| others + exp((sold - most) / self.liquidity)) / sum)
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 /// let margin = Margin { longest: 8.0, ..Margin::new(Method::Power, 1.05) };
 /// let mut odds = [0.0; 4];
 /// let framed = margin.frame(&[0.1, 0.2, 0.3, 0.4], &mut odds).unwrap();
-/// assert_eq!(odds.map(|odds| format!("{odds:.3}")), ["8.000", "4.736", "3.208", "2.428"]);
+/// assert_eq!(odds.map(|odds| format!("{odds:.3}")), ["8.000", "4.815", "3.240", "2.447"]);
 /// assert_eq!(framed.bounded, 1);
 /// ```
 #[derive(Clone, Copy, PartialEq, Debug)]

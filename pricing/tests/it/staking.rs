@@ -110,6 +110,16 @@ fn shares_sold_back_bring_what_they_cost() {
 }
 
 #[test]
+fn far_up_a_share_costs_what_it_pays() {
+    // A million shares where ten move the price: e^100000 is no float, and is not computed.
+    let maker = Lmsr::new(10.0).expect("a liquidity");
+    let cost = maker.cost(&[0.0, 0.0], 0, 1e6).expect("a cost");
+    assert!((cost - (1e6 - 10.0 * 2.0_f64.ln())).abs() < 1e-9, "{cost}");
+    let back = maker.cost(&[1e6, 0.0], 0, -1e6).expect("a cost");
+    assert!((cost + back).abs() < 1e-6, "{back}");
+}
+
+#[test]
 fn a_market_maker_refuses_what_has_no_price() {
     let maker = Lmsr::new(10.0).expect("a liquidity");
     let range = |name| PricingError::ParameterOutOfRange { name };
