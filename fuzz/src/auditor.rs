@@ -724,6 +724,12 @@ impl Auditor {
         self.fixtures.keys().map(|id| FixtureId::from_raw(*id))
     }
 
+    /// The fixture of a market; none if it has none.
+    pub fn fixture_of(&self, market: MarketId) -> FixtureId {
+        let fixture = self.markets.get(&market.raw()).map_or(0, |market| market.fixture);
+        FixtureId::from_raw(fixture)
+    }
+
     /// When the fixture of a market starts; 0 if that is not known.
     fn starts(&self, market: u64) -> Timestamp {
         let fixture = self.markets.get(&market).and_then(|m| self.fixtures.get(&m.fixture));
@@ -1374,6 +1380,7 @@ impl Auditor {
                 }
             }
             Command::SetPrices(body, entries) => self.set_prices(header, body, *entries),
+            Command::Reprice(body, entries) => self.reprice(header, body, *entries),
             Command::FeedHeartbeat(body) => {
                 let FeedHeartbeat { feed, feed_seq: number, source, schema, .. } = *body;
                 self.feed_says(header, &Message { feed, number, source, schema }, Says::Alive)

@@ -654,7 +654,8 @@ impl Lines {
         made: u64,
     ) -> Option<String> {
         let moved = match command {
-            Command::SetPrices(body, _) => Self::source(body.source),
+            Command::SetPrices(SetPrices { source, .. }, _)
+            | Command::Reprice(Reprice { source, .. }, _) => Self::source(*source),
             Command::MarketResult(MarketResult { source, .. }, _)
             | Command::CancelBets(CancelBets { source, .. })
             | Command::RollbackResult(RollbackResult { source, .. }) => Self::source(*source),
@@ -840,6 +841,34 @@ impl Lines {
                     let _ = write!(line, " as-of {}", span(body.as_of));
                 }
                 line + &control(body.valid_until, body.reason)
+            }
+            Command::Reprice(body, entries) => {
+                let mut line = format!(
+                    "reprice {} feed {} seq {} model {} version {}",
+                    label('X', body.fixture.raw()),
+                    feed(body.feed),
+                    body.feed_seq,
+                    body.model_name(),
+                    body.model_version
+                );
+                let mut last = None;
+                for entry in entries.iter() {
+                    if last != Some(entry.market) {
+                        let plus = if last.is_some() { " +" } else { "" };
+                        let _ = write!(line, "{plus} {}", market(entry.market));
+                        last = Some(entry.market);
+                    }
+                    let selection = self.selection(entry.market, entry.selection);
+                    let _ = write!(line, " {selection} {}", price(entry.price));
+                }
+                let _ = write!(line, "{moved}");
+                if body.schema != 0 {
+                    let _ = write!(line, " schema {}", body.schema);
+                }
+                if body.as_of.0 != 0 {
+                    let _ = write!(line, " as-of {}", span(body.as_of));
+                }
+                line + &control(at, body.reason)
             }
             Command::FeedHeartbeat(body) => {
                 let own = control(at, body.reason);

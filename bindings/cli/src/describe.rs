@@ -81,6 +81,7 @@ impl<'a> Told<'a> {
             Command::BlockAccount(body) => body.reason,
             Command::LiftQuarantine(body) => body.reason,
             Command::SetPrices(body, _) => body.reason,
+            Command::Reprice(body, _) => body.reason,
             Command::PublishRules(body, _) => body.reason,
             Command::SetInPlay(body) => body.reason,
             Command::AnswerReferral(body, _) => body.reason,
@@ -337,6 +338,12 @@ impl<'a> Told<'a> {
             }
             Command::LiftQuarantine(body) => {
                 format!("{actor} lets request {} of {} in again", body.key, party(body.account))
+            }
+            Command::Reprice(body, entries) => {
+                let (model, version) = (body.model_name(), body.model_version);
+                let many = entries.iter().len();
+                let who = feed(body.feed);
+                format!("{who} prices {} by {model} {version}: {many} prices", body.fixture)
             }
             Command::SetPrices(body, entries) => {
                 const SHOWN: usize = 6;

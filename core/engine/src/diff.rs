@@ -476,9 +476,20 @@ impl<R: Rules> Other<R> {
             let id = OrderId::from_raw(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
             self.orders.get(&id).map(|here| (at, here.raw()))
         });
+        let priced = match command {
+            Command::Reprice(body, _) => body.count,
+            _ => 0,
+        };
+        let markets = (0..usize::from(priced)).filter_map(|number| {
+            let first = HEADER + size_of::<command::Reprice>();
+            let at = first + number * size_of::<command::RepriceEntry>();
+            let id =
+                MarketId::from_raw(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+            self.markets.get(&id).map(|here| (at, here.raw()))
+        });
         let named = self.named(command).map(|(at, id)| (HEADER + at, id));
         let mut changed: Option<Vec<u8>> = None;
-        for (at, id) in named.into_iter().chain(orders) {
+        for (at, id) in named.into_iter().chain(orders).chain(markets) {
             let changed = changed.get_or_insert_with(|| bytes.to_vec());
             changed.get_mut(at..at + 8)?.copy_from_slice(&id.to_le_bytes());
         }

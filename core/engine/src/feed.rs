@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use betring_core::answer::{AnswerKind, Reply};
-use betring_core::command::{self, PriceEntry, build};
+use betring_core::command::{self, PriceEntry, RepriceEntry, build};
 use betring_core::id::{ActorId, FeedId, MarketId, SelectionIndex};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
@@ -173,6 +173,8 @@ pub struct Feed {
     handle: u64,
     refused: u64,
     last_refusal: Option<Reject>,
+    /// Where repricings are written, again and again.
+    slots: Vec<Slot>,
 }
 
 impl Feed {
@@ -182,7 +184,8 @@ impl Feed {
             desk.handles += 1;
             desk.handles
         };
-        Feed { line, actor, id, schema: 0, desk, handle, refused: 0, last_refusal: None }
+        let (schema, refused, last_refusal) = (0, 0, None);
+        Feed { line, actor, id, schema, desk, handle, refused, last_refusal, slots: Vec::new() }
     }
 
     /// The version of the feed's messages that this adapter reads; every message says it from here on.
@@ -355,6 +358,31 @@ impl Feed {
         self.send(Some(numbered(0)?), numbered)
     }
 
+    /// All prices of a fixture that a model has made, at once: no bet is decided between two of them. The body's
+    /// feed, number, schema and count are set here; the prices are in order of market and selection. `as_of` of the
+    /// body is when the oldest input that the model needed was received.
+    ///
+    /// One that could not be taken leaves no hole: whoever prices says what is in force by then.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing was said.
+    pub fn reprice(
+        &mut self,
+        body: command::Reprice,
+        prices: &[RepriceEntry],
+    ) -> Result<Ticket, NotTaken> {
+        let (header, feed, schema) = (self.header(), self.id, self.schema);
+        let mut slots = std::mem::take(&mut self.slots);
+        let room = &mut slots;
+        let sent = self.send(None, move |feed_seq| {
+            let body = command::Reprice { feed, feed_seq, schema, ..body };
+            build::reprice_into(room, header, body, prices).map_err(NotTaken::Malformed)?;
+            Ok(&*room)
+        });
+        self.slots = slots;
+        sent
+    }
+
     fn header(&self) -> Header {
         Header { account: self.actor.0, ..Header::default() }
     }
@@ -362,10 +390,10 @@ impl Feed {
     /// Numbers a message and publishes it, as one: another handle of the feed waits meanwhile, so that
     /// numbers arrive in order and none is used twice. One that was lost, and is not this one again,
     /// leaves its number out.
-    fn send(
+    fn send<S: AsRef<[Slot]>>(
         &mut self,
         prices: Option<Vec<Slot>>,
-        numbered: impl FnOnce(u64) -> Result<Vec<Slot>, NotTaken>,
+        numbered: impl FnOnce(u64) -> Result<S, NotTaken>,
     ) -> Result<Ticket, NotTaken> {
         self.take_replies();
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
@@ -382,7 +410,7 @@ impl Feed {
             self.line.try_submit(&[hole], Raw::No).map(drop)?;
             (desk.last, desk.lost) = (2, None);
         }
-        let sent = self.line.try_submit(&numbered(desk.last + 1)?, Raw::No);
+        let sent = self.line.try_submit(numbered(desk.last + 1)?.as_ref(), Raw::No);
         match sent {
             Ok(_) => {
                 desk.last += 1;

@@ -110,6 +110,8 @@ mod exchange;
 
 mod feed;
 
+pub mod pricer;
+
 mod outcome;
 
 mod error;
@@ -177,6 +179,7 @@ pub use outcome::{
     Submitted, Ticket, Waiting,
 };
 pub use output::{EventStream, ExposureNow, Exposures, Lapped, Occurrence, PriceNow, Prices};
+pub use pricer::{Model, Pricer};
 pub use recover::{Cut, Progress, Recovered, Replayed, Stage, replay, replay_with};
 pub use shared::Watch;
 pub use slip::{Leg, PlaceTicket, Slip};

@@ -170,6 +170,8 @@ kinds! {
     FeedRecovered = 43, Feed;
     /// The feed's adapter has asked it to send everything again.
     FeedRecovering = 55, Feed;
+    /// All prices of a fixture that a model has made, at once.
+    Reprice = 60, Feed;
 
     /// Opens an account.
     OpenAccount = 64, Customer;
@@ -1346,6 +1348,100 @@ impl PriceEntry {
     /// The price of a selection.
     pub fn new(selection: SelectionIndex, price: WirePrice) -> PriceEntry {
         PriceEntry { price, selection, zero: 0 }
+    }
+}
+
+/// Prices of one [`Reprice`]: a whole event of football has 227.
+pub const REPRICE_MAX: usize = 300;
+
+body! {
+    /// Prices of a fixture's markets that one model made from the same inputs: all at once, so that no bet is
+    /// decided between two of them. A price equal to the one in force confirms it. Entries of a market that takes no
+    /// prices any more are passed over.
+    ///
+    /// `80 reason u32, 84 feed u16, 86 count u16, 88 fixture u64, 96 feed_seq u64, 104 source i64, 112 as_of i64,
+    /// 120 schema u32, 124 model_version u32, 128 model [u8; 16], 144 parameters [u64; 6]`, then count ×
+    /// [`RepriceEntry`]
+    Reprice[128] {
+        /// Why; 0.
+        reason: u32,
+        /// Whose prices.
+        feed: FeedId,
+        /// How many entries, 1 to [`REPRICE_MAX`].
+        count: u16,
+        /// Which fixture.
+        fixture: FixtureId,
+        /// The feed's own number of the message, rising by one; 0 where it has none.
+        feed_seq: u64,
+        /// When the source says that it priced this, on its own clock; 0 if it does not.
+        source: Timestamp,
+        /// When the oldest input that the model needed was received, on the engine's clock; 0: as the message.
+        as_of: Timestamp,
+        /// The version of the feed's messages that this was read by; 0 if it has none.
+        schema: u32,
+        /// The model's version.
+        model_version: u32,
+        /// The model's name: printable ASCII, then zeros.
+        model: [u8; 16],
+        /// What the model was given, as its documentation says: for who asks why a price was what it was. The loop
+        /// does not read them.
+        parameters: [u64; 6],
+    ; zero: 0 }
+    tail(self) size_of::<RepriceEntry>() * usize::from(self.count);
+    check(self) {
+        is((1..=REPRICE_MAX).contains(&usize::from(self.count)), Malformed::Entries)?;
+        is(self.feed != FeedId::MANUAL, Malformed::Range)?;
+        is(0 <= self.source.0 && 0 <= self.as_of.0, Malformed::Range)?;
+        let end = self.model.iter().position(|byte| *byte == 0).unwrap_or(self.model.len());
+        let (name, rest) = self.model.split_at(end);
+        is(!name.is_empty() && name.iter().all(u8::is_ascii_graphic), Malformed::Name)?;
+        zeros(rest)
+    }
+}
+
+impl Reprice {
+    /// The model's name.
+    pub fn model_name(&self) -> &str {
+        let end = self.model.iter().position(|byte| *byte == 0).unwrap_or(self.model.len());
+        std::str::from_utf8(&self.model[..end]).unwrap_or("")
+    }
+
+    /// A model's name as it travels.
+    ///
+    /// # Errors
+    /// [`Malformed::Name`] unless it is 1 to 16 printable ASCII characters without spaces.
+    pub fn named(name: &str) -> Result<[u8; 16], Malformed> {
+        let bytes = name.as_bytes();
+        let good = (1..=16).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+        is(good, Malformed::Name)?;
+        let mut model = [0; 16];
+        model[..bytes.len()].copy_from_slice(bytes);
+        Ok(model)
+    }
+}
+
+/// One price of a [`Reprice`]: `0 market u64, 8 price e4 u32, num u16, den u16, 16 selection u16, 18 zero [u8; 6]`.
+/// They are in order of market and selection, none twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RepriceEntry {
+    /// Which market.
+    pub market: MarketId,
+    /// The price; none takes the selection's price away.
+    pub price: WirePrice,
+    /// Which selection.
+    pub selection: SelectionIndex,
+    zero: [u8; 6],
+}
+
+impl RepriceEntry {
+    /// The price of a market's selection.
+    pub fn new(market: MarketId, selection: SelectionIndex, price: WirePrice) -> RepriceEntry {
+        RepriceEntry { market, price, selection, zero: [0; 6] }
+    }
+
+    fn place(&self) -> (u64, SelectionIndex) {
+        (self.market.raw(), self.selection)
     }
 }
 
@@ -2615,7 +2711,7 @@ command! {
     RollbackResult, CancelBet, CorrectPrice, Adjust, GrantBonus,
     DefineGroup(Names), SwitchFeed, SetTier, AssignTier, SetFeedSchema, TraderPrice,
     SetStakeFactor, SetShedding, SetAccountLimit, ExcludeAccount, ConfirmHold, ReleaseHold,
-    SetPrices(PriceEntry), FeedHeartbeat, FeedGap, FeedRecovered, FeedRecovering,
+    SetPrices(PriceEntry), Reprice(RepriceEntry), FeedHeartbeat, FeedGap, FeedRecovered, FeedRecovering,
     OpenAccount, Deposit, Withdraw, Place, AcceptOffer, DeclineOffer, Resolve,
     PlaceTicket(LegEntry), CashOut, SetAutoCashOut, SetOwnLimit, ExcludeSelf,
     SetExchange(BandEntry), SetDiscount, LapseOrders,
@@ -2654,6 +2750,17 @@ impl Command<'_> {
                     is(entry.zero == 0, Malformed::NotZero)?;
                     is(entry.price.is_none() || entry.price.is_price(), Malformed::Price)?;
                     once(&mut seen, entry.selection)?;
+                }
+                Ok(())
+            }
+            Command::Reprice(_, entries) => {
+                let mut before = None;
+                for entry in entries.iter() {
+                    zeros(&entry.zero)?;
+                    is(entry.price.is_none() || entry.price.is_price(), Malformed::Price)?;
+                    is(usize::from(entry.selection.0) < SELECTIONS_MAX, Malformed::Range)?;
+                    is(before < Some(entry.place()), Malformed::Entries)?;
+                    before = Some(entry.place());
                 }
                 Ok(())
             }
@@ -2811,6 +2918,36 @@ pub mod build {
         Ok(wire::slots(header, &SetPrices { count, ..body }, entries.as_bytes()))
     }
 
+    /// Reprices a fixture; `body.count` is set from the entries, which are in order of market and selection.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for none or more than [`REPRICE_MAX`].
+    pub fn reprice(
+        header: Header,
+        body: Reprice,
+        entries: &[RepriceEntry],
+    ) -> Result<Vec<Slot>, Malformed> {
+        let mut slots = Vec::new();
+        reprice_into(&mut slots, header, body, entries)?;
+        Ok(slots)
+    }
+
+    /// The same into slots that are used again.
+    ///
+    /// # Errors
+    /// [`Malformed::Entries`] for none or more than [`REPRICE_MAX`]; the slots are then as they were.
+    pub fn reprice_into(
+        slots: &mut Vec<Slot>,
+        header: Header,
+        body: Reprice,
+        entries: &[RepriceEntry],
+    ) -> Result<(), Malformed> {
+        is((1..=REPRICE_MAX).contains(&entries.len()), Malformed::Entries)?;
+        let count = u16::try_from(entries.len()).map_err(|_| Malformed::Entries)?;
+        wire::slots_into(slots, header, &Reprice { count, ..body }, entries.as_bytes());
+        Ok(())
+    }
+
     /// Places a ticket; `body.legs` is set from the entries.
     ///
     /// # Errors
@@ -2934,6 +3071,8 @@ const _: () = assert!(HEADER + 64 + size_of::<LegEntry>() * LEGS_MAX <= SLOTS_MA
 // The longest commands fit: a market with the most selections, the most prices.
 const _: () = assert!(HEADER + 64 + NAME * (1 + SELECTIONS_MAX) <= SLOTS_MAX * SLOT);
 const _: () = assert!(HEADER + 64 + size_of::<PriceEntry>() * SELECTIONS_MAX <= SLOTS_MAX * SLOT);
+const _: () = assert!(HEADER + 128 + size_of::<RepriceEntry>() * REPRICE_MAX <= SLOTS_MAX * SLOT);
+const _: () = assert!(size_of::<RepriceEntry>() == 24);
 const _: () = assert!(SELECTIONS_MAX <= 4 * 64);
 const _: () = assert!(size_of::<OrderEntry>() == 48);
 const _: () = assert!(HEADER + 64 + size_of::<OrderEntry>() * INSTRUCTIONS_MAX <= SLOTS_MAX * SLOT);

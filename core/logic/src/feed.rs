@@ -7,7 +7,7 @@
 
 use crate::answer::Answer;
 use crate::command::{
-    FeedGap, FeedHeartbeat, FeedRecovered, FeedRecovering, SetFeedSchema, SetPrices,
+    FeedGap, FeedHeartbeat, FeedRecovered, FeedRecovering, Reprice, SetFeedSchema, SetPrices,
 };
 use crate::event::{Events, FeedChanged, FeedHeard, FeedStatus, FeedWhy};
 use crate::id::{FeedId, Seq};
@@ -65,6 +65,12 @@ impl Message {
     /// One that brings prices.
     pub(crate) fn of(body: &SetPrices, received: Timestamp) -> Message {
         let SetPrices { feed_seq, source, schema, .. } = *body;
+        Message { feed_seq, source, schema, received }
+    }
+
+    /// One that brings all prices of a fixture.
+    pub(crate) fn of_reprice(body: &Reprice, received: Timestamp) -> Message {
+        let Reprice { feed_seq, source, schema, .. } = *body;
         Message { feed_seq, source, schema, received }
     }
 }

@@ -4,7 +4,9 @@
 //! says the same; two feeds that are far apart are noticed here; a trader's pin outranks them both.
 
 use crate::answer::Answer;
-use crate::command::{Entries, PriceEntry, SetPrices, TraderPrice, TraderPriceAct};
+use crate::command::{
+    Entries, PriceEntry, Reprice, RepriceEntry, SetPrices, TraderPrice, TraderPriceAct,
+};
 use crate::event::{DriftChanged, Events, MarketStatus, PricePinned, PriceSet};
 use crate::feed::{Heard, Message};
 use crate::id::{FeedId, PriceVersion, SelectionIndex};
@@ -16,7 +18,7 @@ use crate::shorten::shortened;
 use crate::state::State;
 use crate::tier::stricter;
 use crate::time::{Nanos, Timestamp};
-use crate::wire::{Header, WirePrice};
+use crate::wire::{Header, Minor, WirePrice};
 
 type Decided = Result<Answer, Answer>;
 
@@ -123,11 +125,30 @@ impl<R: Rules> State<R> {
         let delay = delay.unwrap_or(Nanos::ZERO);
         let generation = feed.generation;
         let as_of = body.as_of.min(received);
+        let sent = Sent { price: WirePrice::NONE, received, as_of, delay, generation };
+        let prices = entries.iter().map(|entry| (entry.selection, entry.price));
+        self.take_prices(index, slot, drives, prices, sent, events);
+        Ok(Answer {
+            version: self.markets[index as usize].version,
+            ..Answer::done(self.seq, body.market.raw())
+        })
+    }
+
+    /// Prices of a market that one message brings are taken or held back, each by itself.
+    fn take_prices(
+        &mut self,
+        index: u32,
+        slot: usize,
+        drives: bool,
+        prices: impl Iterator<Item = (SelectionIndex, WirePrice)>,
+        sent: Sent,
+        events: &mut Events,
+    ) {
         let next = PriceVersion(self.markets[index as usize].version.0 + 1);
-        for entry in entries.iter() {
-            let sent = Sent { price: entry.price, received, as_of, delay, generation };
-            let to = Place { index, selection: entry.selection, slot };
-            if self.is_implausible(&to, sent.price) {
+        for (selection, price) in prices {
+            let sent = Sent { price, ..sent };
+            let to = Place { index, selection, slot };
+            if self.is_implausible(&to, price) {
                 self.quote_mut(&to).held = sent;
                 self.tell_quote(&to, drives, events);
             } else {
@@ -135,10 +156,63 @@ impl<R: Rules> State<R> {
             }
         }
         self.look_at_autos(index);
-        Ok(Answer {
-            version: self.markets[index as usize].version,
-            ..Answer::done(self.seq, body.market.raw())
-        })
+    }
+
+    /// All prices of a fixture at once. The answer's amount is how many were taken or held back: markets that take none
+    /// any more are passed over, since a model may not know yet that they are closed.
+    pub(crate) fn reprice(
+        &mut self,
+        header: &Header,
+        body: &Reprice,
+        entries: Entries<'_, RepriceEntry>,
+        events: &mut Events,
+    ) -> Decided {
+        let received = self.received(header);
+        let (heard, delay) = self.hear(body.feed, &Message::of_reprice(body, received), events)?;
+        if self.find_fixture(body.fixture).is_none() {
+            return Err(self.no(Reject::FixtureUnknown));
+        }
+        for entry in entries.iter() {
+            let Some((_, market)) = self.find_market(entry.market) else {
+                return Err(self.no(Reject::MarketUnknown));
+            };
+            if market.exchange || market.fixture != body.fixture {
+                return Err(self.no(Reject::InvalidMarketId));
+            }
+            if self.slot_of(market, body.feed).is_none() {
+                return Err(self.no(Reject::FeedMismatch));
+            }
+            if market.selections <= entry.selection.0 {
+                return Err(self.no(Reject::SelectionUnknown));
+            }
+        }
+        match heard {
+            Heard::New | Heard::Gap => (),
+            Heard::Late => return Ok(Answer::done(self.seq, body.fixture.raw())),
+            Heard::Quarantined => return Err(self.no(Reject::FeedQuarantined)),
+        }
+
+        // From here on nothing can fail.
+        let delay = delay.unwrap_or(Nanos::ZERO);
+        let generation = self.feeds[usize::from(body.feed.0)].generation;
+        let as_of = body.as_of.min(received);
+        let sent = Sent { price: WirePrice::NONE, received, as_of, delay, generation };
+        let (mut first, mut taken) = (0, 0);
+        while first < entries.iter().len() {
+            let id = entries.iter().nth(first).expect("it is below their number").market;
+            let of_market = || entries.iter().skip(first).take_while(|entry| entry.market == id);
+            let count = of_market().count();
+            let (index, market) = self.find_market(id).expect("all were found");
+            let slot = self.slot_of(market, body.feed).expect("all are priced by this feed");
+            let drives = self.driving_slot(market) == slot;
+            if market.status.after(MarketStep::Close).is_some() {
+                let prices = of_market().map(|entry| (entry.selection, entry.price));
+                self.take_prices(index, slot, drives, prices, sent, events);
+                taken += count as i64;
+            }
+            first += count;
+        }
+        Ok(Answer { amount: Minor(taken), ..Answer::done(self.seq, body.fixture.raw()) })
     }
 
     /// A trader's word on a price.

@@ -558,6 +558,7 @@ impl<R: Rules> State<R> {
             Command::TraderPrice(body) => self.trader_price(body, events),
 
             Command::SetPrices(body, entries) => self.set_prices(header, body, *entries, events),
+            Command::Reprice(body, entries) => self.reprice(header, body, *entries, events),
             Command::FeedHeartbeat(body) => self.feed_heartbeat(header, body, events),
             Command::FeedGap(body) => self.feed_gap(header, body, events),
             Command::FeedRecovered(body) => self.feed_recovered(header, body, events),
@@ -812,6 +813,7 @@ macro_rules! for_every_body {
             Command::ConfirmHold($body) => $what,
             Command::ReleaseHold($body) => $what,
             Command::SetPrices($body, _) => $what,
+            Command::Reprice($body, _) => $what,
             Command::FeedHeartbeat($body) => $what,
             Command::FeedGap($body) => $what,
             Command::FeedRecovered($body) => $what,

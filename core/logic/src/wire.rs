@@ -175,14 +175,24 @@ pub fn slot<B: Body>(header: Header, body: &B) -> Slot {
 /// # Panics
 /// If that is more than [`SLOTS_MAX`] slots: the builders of commands bound their entries.
 pub fn slots<B: Body>(header: Header, body: &B, tail: &[u8]) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    slots_into(&mut slots, header, body, tail);
+    slots
+}
+
+/// The same into slots that are used again: nothing is allocated once they have had room for as much.
+///
+/// # Panics
+/// If the command takes more slots than one may.
+pub fn slots_into<B: Body>(slots: &mut Vec<Slot>, header: Header, body: &B, tail: &[u8]) {
     let needed = slots_for(size_of::<B>(), tail.len());
     assert!(needed <= SLOTS_MAX, "a command takes at most 128 slots");
-    let mut slots = vec![Slot::default(); needed];
+    slots.clear();
+    slots.resize(needed, Slot::default());
     let bytes = slots.as_mut_slice().as_mut_bytes();
     write_first(header, body, needed, bytes);
     let at = HEADER + size_of::<B>();
     bytes[at..at + tail.len()].copy_from_slice(tail);
-    slots
 }
 
 fn write_first<B: Body>(header: Header, body: &B, slots: usize, out: &mut [u8]) {

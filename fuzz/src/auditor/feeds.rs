@@ -7,7 +7,8 @@ use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::Header;
+use betring_core::wire::{Header, Minor, WirePrice};
+use std::collections::BTreeMap;
 
 /// What a message of a feed says.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -296,9 +297,63 @@ impl Auditor {
         let own = self.feeds.first_mut().filter(|_| by_hand);
         let delay = own.map_or(heard.delay, |by_hand| by_hand.delay(received, source.0));
         let (as_of, delay) = (body.as_of.0.min(received), delay.unwrap_or(0));
-        self.takes_prices(body.market, slot, entries, (received, as_of, delay));
+        let prices = entries.iter().map(|entry| (entry.selection, entry.price));
+        self.takes_prices(body.market, slot, prices, (received, as_of, delay));
         let version = self.markets.get(&body.market.raw()).map_or(0, |market| market.version);
         Ok(and(self.done(body.market.raw()), |done| done.version = PriceVersion(version)))
+    }
+
+    /// All prices of a fixture: what one message for each of its markets would do, but as one.
+    pub(super) fn reprice(
+        &mut self,
+        header: &Header,
+        body: &Reprice,
+        entries: Entries<'_, RepriceEntry>,
+    ) -> Decided {
+        use MarketStatus::*;
+        if self.feeds.len() <= usize::from(body.feed.0) {
+            return Err(self.no(Reject::FeedUnknown));
+        }
+        let received = self.received(header);
+        let (feed, number, source) = (body.feed, body.feed_seq, body.source);
+        let heard = self.hear(&Message { feed, number, source, schema: body.schema }, received);
+        if !self.fixtures().any(|fixture| fixture == body.fixture) {
+            return Err(self.no(Reject::FixtureUnknown));
+        }
+        let mut of_market: BTreeMap<u64, Vec<(SelectionIndex, WirePrice)>> = BTreeMap::new();
+        for entry in entries.iter() {
+            let market = self.markets.get(&entry.market.raw());
+            let market = market.ok_or_else(|| self.no(Reject::MarketUnknown))?;
+            if self.is_exchange(entry.market) || market.fixture != body.fixture.raw() {
+                return Err(self.no(Reject::InvalidMarketId));
+            }
+            self.slot_of(market, feed.0).ok_or_else(|| self.no(Reject::FeedMismatch))?;
+            if market.runners.len() <= usize::from(entry.selection.0) {
+                return Err(self.no(Reject::SelectionUnknown));
+            }
+            let prices = of_market.entry(entry.market.raw()).or_default();
+            prices.push((entry.selection, entry.price));
+        }
+        if self.is_quarantined(feed) {
+            return Err(self.no(Reject::FeedQuarantined));
+        }
+        let done = self.done(body.fixture.raw());
+        if !heard.news {
+            return Ok(done);
+        }
+        let when = (received, body.as_of.0.min(received), heard.delay.unwrap_or(0));
+        let mut taken = 0;
+        for (id, prices) in of_market {
+            let Some(market) = self.markets.get(&id) else { continue };
+            let slot = self.slot_of(market, feed.0).filter(|_| {
+                let status = market.status;
+                matches!(status, Defined | Open | Closed)
+            });
+            let Some(slot) = slot else { continue };
+            taken += prices.len() as i64;
+            self.takes_prices(MarketId::from_raw(id), slot, prices.into_iter(), when);
+        }
+        Ok(and(done, |done| done.amount = Minor(taken)))
     }
 
     /// Which quote of a market a feed sets; none if it is neither of its feeds.

@@ -150,15 +150,15 @@ impl Auditor {
         &mut self,
         id: MarketId,
         slot: usize,
-        entries: Entries<'_, PriceEntry>,
+        prices: impl Iterator<Item = (SelectionIndex, WirePrice)>,
         (received, as_of, delay): (i64, i64, i64),
     ) {
         let Some(market) = self.markets.get(&id.raw()) else { return };
         let next = market.version + 1;
-        for entry in entries.iter() {
-            let at = usize::from(entry.selection.0);
-            let held = Held { quoted: entry.price, received, as_of, delay };
-            if self.is_implausible(id, slot, at, entry.price) {
+        for (selection, quoted) in prices {
+            let at = usize::from(selection.0);
+            let held = Held { quoted, received, as_of, delay };
+            if self.is_implausible(id, slot, at, quoted) {
                 self.change(id, at, |runner| runner.quotes[slot].held = Some(held));
                 self.tells_price(id, slot, at, Some(held));
                 continue;

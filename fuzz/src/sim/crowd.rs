@@ -1239,6 +1239,9 @@ impl Crowd {
                     schema,
                     ..SetPrices::default()
                 };
+                if !self.singles && self.rng.permille(200) {
+                    return self.reprice(auditor, header, body, &markets);
+                }
                 self.prices(auditor, header, body)
             }
             55..=79 => plain(
@@ -1279,12 +1282,55 @@ impl Crowd {
         }
     }
 
+    /// All prices of the fixture of a message's market, as a model makes them; seldom with a market of another one.
+    fn reprice(
+        &mut self,
+        auditor: &Auditor,
+        header: Header,
+        body: SetPrices,
+        markets: &[MarketId],
+    ) -> Vec<u8> {
+        let SetPrices { feed, feed_seq, source, as_of, schema, .. } = body;
+        let fixture = auditor.fixture_of(body.market);
+        let mut entries = Vec::new();
+        for market in markets {
+            if auditor.fixture_of(*market) == fixture || self.rng.permille(20) {
+                let prices = self.entries(auditor, *market);
+                let entry = |e: PriceEntry| RepriceEntry::new(*market, e.selection, e.price);
+                entries.extend(prices.into_iter().map(entry));
+            }
+        }
+        entries.sort_by_key(|entry| (entry.market.raw(), entry.selection));
+        entries.truncate(REPRICE_MAX);
+        let model = Reprice::named("crowd").expect("it is a name");
+        let parameters = [self.rng.below(1 << 40); 6];
+        let model_version = self.rng.below(3) as u32;
+        let body = Reprice {
+            feed,
+            fixture,
+            feed_seq,
+            source,
+            as_of,
+            schema,
+            model,
+            model_version,
+            parameters,
+            ..Reprice::default()
+        };
+        build::reprice(header, body, &entries).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
     fn prices(&mut self, auditor: &Auditor, header: Header, body: SetPrices) -> Vec<u8> {
-        let selections = auditor.selections(body.market).max(1);
+        let entries = self.entries(auditor, body.market);
+        build::set_prices(header, body, &entries).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+    }
+
+    fn entries(&mut self, auditor: &Auditor, market: MarketId) -> Vec<PriceEntry> {
+        let selections = auditor.selections(market).max(1);
         let mut entries = Vec::new();
         for selection in 0..selections {
             if self.rng.permille(800) || entries.is_empty() {
-                let same = auditor.price(body.market, selection);
+                let same = auditor.price(market, selection);
                 let price = match same {
                     Some(price) if self.rng.permille(400) => price,
                     _ if self.rng.permille(20) => WirePrice::NONE,
@@ -1295,7 +1341,7 @@ impl Crowd {
                 entries.push(PriceEntry::new(SelectionIndex(selection as u16), price));
             }
         }
-        build::set_prices(header, body, &entries).map_or_else(|_| Vec::new(), |s| bytes_of(&s))
+        entries
     }
 
     fn trader(&mut self, machine: &impl Stage) -> Vec<u8> {

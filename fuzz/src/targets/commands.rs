@@ -92,7 +92,7 @@ fn encoded(header: Header, command: &Command<'_>) -> Vec<Slot> {
         SetStakeFactor SetShedding SetAccountLimit ExcludeAccount ConfirmHold ReleaseHold
         FeedRecovering SetOwnLimit ExcludeSelf SetDiscount LapseOrders;
         RegisterActor DefineFeed DefineFixture DefineMarket DefineGroup;
-        SetPrices MarketResult PublishRules AnswerReferral PlaceTicket SetExchange PlaceOrders
+        SetPrices Reprice MarketResult PublishRules AnswerReferral PlaceTicket SetExchange PlaceOrders
         CancelOrders ReplaceOrders UpdateOrders
     }
 }

@@ -163,6 +163,13 @@ impl Fold {
                     && (set.held == 1
                         || (received, body.as_of.min(received)) == (set.received, set.as_of))
             }
+            Command::Reprice(body, entries) => {
+                let entry = (set.market, set.selection, set.quoted);
+                body.feed == set.feed
+                    && entries.iter().any(|e| (e.market, e.selection, e.price) == entry)
+                    && (set.held == 1
+                        || (received, body.as_of.min(received)) == (set.received, set.as_of))
+            }
             Command::TraderPrice(body) => {
                 (body.market, body.selection) == (set.market, set.selection)
                     && body.act == TraderPriceAct::TakeHeld as u8
@@ -175,10 +182,15 @@ impl Fold {
         self.must(Rule::Prices, said, || format!("no command sets {} to {}", name(), set.quoted));
         let driving = set.drives == u8::from(feeds[drives] == set.feed);
         self.must(Rule::Prices, driving, || format!("{}: {} does not drive it", name(), set.feed));
-        if let Command::SetPrices(body, _) = command {
+        let sent = match command {
+            Command::SetPrices(body, _) => Some((body.schema, body.as_of)),
+            Command::Reprice(body, _) => Some((body.schema, body.as_of)),
+            _ => None,
+        };
+        if let Some((schema, _)) = sent {
             let feed = self.feeds.get(&set.feed.0);
             let known = feed.is_some_and(|feed| {
-                (feed.schema == 0 || body.schema == feed.schema)
+                (feed.schema == 0 || schema == feed.schema)
                     && feed.status != FeedStatus::Quarantined
                     && (set.held == 1 || set.generation == feed.generation)
             });
@@ -197,10 +209,7 @@ impl Fold {
             self.must(Rule::Prices, same, || {
                 format!("{} is kept back, and the price before it is another", name())
             });
-            let as_of = match command {
-                Command::SetPrices(body, _) => body.as_of.min(received),
-                _ => Timestamp(0),
-            };
+            let as_of = sent.map_or(Timestamp(0), |(_, as_of)| as_of.min(received));
             if let Some(of) = self.selection(set.market, set.selection) {
                 of.quotes[slot].kept_back = Some((set.quoted, received, as_of));
             }
@@ -346,6 +355,7 @@ fn said_by(command: &Command<'_>) -> Option<Said> {
     let said = |feed, number, schema| Some(Said { feed, number, schema, gap: false });
     match command {
         Command::SetPrices(body, _) => said(body.feed, body.feed_seq, body.schema),
+        Command::Reprice(body, _) => said(body.feed, body.feed_seq, body.schema),
         Command::FeedHeartbeat(body) => said(body.feed, body.feed_seq, body.schema),
         Command::FeedRecovered(body) => said(body.feed, body.feed_seq, body.schema),
         Command::FeedRecovering(body) => said(body.feed, body.feed_seq, body.schema),

@@ -23,6 +23,7 @@ mod open;
 mod orders;
 mod outputs;
 mod poison;
+mod pricer;
 mod restart;
 mod rings;
 mod snapshots;

@@ -14,7 +14,7 @@ use betring_pricing::{Currency, RoundingMode};
 use zerocopy::IntoBytes;
 
 /// Every verb, in the order of the language's table.
-const VERBS: [&str; 102] = [
+const VERBS: [&str; 103] = [
     "house",
     "actor",
     "feed",
@@ -58,6 +58,7 @@ const VERBS: [&str; 102] = [
     "adjust",
     "grant",
     "prices",
+    "reprice",
     "quote",
     "pin",
     "unpin",
@@ -196,6 +197,7 @@ impl<R: Rules> Runner<R> {
             "adjust" => self.adjust(words),
             "grant" => self.grant(words),
             "prices" => self.prices(words),
+            "reprice" => self.reprice(words),
             "quote" => self.quote(words),
             "pin" | "unpin" | "take" => self.trader_price(verb, words),
             "heartbeat" | "gap" | "recovering" | "recovered" => self.feed_message(verb, words),
@@ -645,18 +647,9 @@ impl<R: Rules> Runner<R> {
             Some(feed) => self.feed_of(&feed)?,
             None => self.shapes.get(&label).map_or(FeedId::MANUAL, |(feed, _)| *feed),
         };
-        let mut entries = Vec::new();
-        while let Some(word) = words.maybe() {
-            let named = !words::is_price(&word);
-            let (selection, price) = if named {
-                let price = words.next("a price")?;
-                (self.selection_of(&label, &word)?, price)
-            } else {
-                (SelectionIndex(entries.len() as u16), word)
-            };
-            let price = if price == "-" { WirePrice::NONE } else { words::price(&price)? };
-            entries.push(PriceEntry::new(selection, price));
-        }
+        let prices = self.selection_prices(&label, words)?;
+        let entry = |(selection, price)| PriceEntry::new(selection, price);
+        let entries: Vec<PriceEntry> = prices.into_iter().map(entry).collect();
         let (who, header, valid_until) = if feed == FeedId::MANUAL {
             self.control(&envelope)?
         } else {
@@ -675,6 +668,74 @@ impl<R: Rules> Runner<R> {
             ..SetPrices::default()
         };
         let slots = build::set_prices(header, body, &entries)
+            .map_err(|what| format!("the prices cannot be written as a command: {what}"))?;
+        self.send(&who, envelope.key.as_deref(), &slots).map(Said::Reply)
+    }
+
+    /// Up to the end or a plus: in order, or by name.
+    fn selection_prices(
+        &mut self,
+        market: &str,
+        words: &mut Words,
+    ) -> Result<Vec<(SelectionIndex, WirePrice)>, Stop> {
+        let mut prices = Vec::new();
+        while words.peek().is_some_and(|word| word != "+")
+            && let Some(word) = words.maybe()
+        {
+            let named = !words::is_price(&word);
+            let (selection, price) = if named {
+                let price = words.next("a price")?;
+                (self.selection_of(market, &word)?, price)
+            } else {
+                (SelectionIndex(prices.len() as u16), word)
+            };
+            let price = if price == "-" { WirePrice::NONE } else { words::price(&price)? };
+            prices.push((selection, price));
+        }
+        Ok(prices)
+    }
+
+    /// `reprice X1 feed F1 M1 2.10 3.40 3.60 + M2 Over 1.90 …`: all prices of a fixture that a model made.
+    fn reprice(&mut self, words: &mut Words) -> Result<Said, Stop> {
+        let envelope = self.envelope(words)?;
+        let feed = words.option("feed")?.unwrap_or_else(|| "F1".to_owned());
+        let feed = self.feed_of(&feed)?;
+        let feed_seq = words.option("seq")?.map_or(Ok(0), |s| words::number(&s))?;
+        let source = moment(words, "source")?;
+        let as_of = moment(words, "as-of")?;
+        let schema = words.option("schema")?.map_or(Ok(0), |s| words::number(&s))?;
+        let model = words.option("model")?.unwrap_or_else(|| "model".to_owned());
+        let model_version = words.option("version")?.map_or(Ok(0), |s| words::number(&s))?;
+        let model = Reprice::named(&model).map_err(|what| what.to_string())?;
+        let label = words.next("a fixture like X1")?;
+        let fixture = self.fixture_of(&label)?;
+        let mut entries = Vec::new();
+        loop {
+            let label = words.next("a market like M1")?;
+            let market = self.market_of(&label)?;
+            let prices = self.selection_prices(&label, words)?;
+            let entry = |(selection, price)| RepriceEntry::new(market, selection, price);
+            entries.extend(prices.into_iter().map(entry));
+            if !words.take("+") {
+                break;
+            }
+        }
+        words.done()?;
+        entries.sort_by_key(|entry| (entry.market.raw(), entry.selection));
+        let (who, header) = self.feed_header(&envelope)?;
+        let body = Reprice {
+            reason: envelope.reason,
+            feed,
+            fixture,
+            feed_seq,
+            source,
+            as_of,
+            schema,
+            model_version,
+            model,
+            ..Reprice::default()
+        };
+        let slots = build::reprice(header, body, &entries)
             .map_err(|what| format!("the prices cannot be written as a command: {what}"))?;
         self.send(&who, envelope.key.as_deref(), &slots).map(Said::Reply)
     }

@@ -1,6 +1,85 @@
 //! How old a price is, and when a feed's prices do not count.
 
 scripts! {
+    all_prices_of_a_fixture_change_at_once: "
+        fund A7 100.00
+        feed F1 silence 1m
+        recovered F1
+        fixture X1
+        market M1 Result Home Draw Away fixture X1 feed F1
+        market M2 Goals Over Under fixture X1 feed F1
+        market M3 Next Home Away fixture X1 feed F1
+        open M1
+        open M2
+        reprice X1 feed F1 seq 1 model dixon-coles version 3 M1 2.10 3.40 3.60 + M2 1.95 1.85 + M3 1.90 1.90 -> done
+        place R1 A7 M1/Draw 1.00 3.40   -> B1 at 3.40 returns 3.40
+        place R2 A7 M2/Under 1.00 1.85  -> B2 at 1.85 returns 1.85
+        # By name, and only what changed; what is taken away is not to be had.
+        reprice X1 feed F1 seq 2 M2 Under 1.80 + M1 Home -
+        place R3 A7 M2/Under 1.00 1.85 exact -> PriceMoved now 1.80
+        place R4 A7 M1/Home 1.00 any    -> NoPrice
+        place R5 A7 M1/Draw 1.00 3.40   -> B3 at 3.40 returns 3.40
+        # A model may not know yet that a market is settled: the others are priced all the same.
+        result M3 Home
+        reprice X1 feed F1 seq 3 M1 Home 2.20 + M3 1.50 2.60
+        place R6 A7 M1/Home 1.00 2.20   -> B4 at 2.20 returns 2.20
+    ";
+
+    a_pinned_price_stands_whatever_a_model_says: "
+        fund A7 100.00
+        feed F1 silence 1m
+        recovered F1
+        fixture X1
+        market M1 Result Home Away fixture X1 feed F1
+        open M1
+        reprice X1 feed F1 M1 2.10 1.80
+        pin M1/Home 2.00
+        reprice X1 feed F1 M1 2.40 1.60
+        place R1 A7 M1/Home 1.00 2.00   -> B1 at 2.00 returns 2.00
+        unpin M1/Home
+        place R2 A7 M1/Home 1.00 2.40   -> B2 at 2.40 returns 2.40
+    ";
+
+    a_price_of_a_model_is_as_old_as_its_oldest_input: "
+        fund A7 100.00
+        feed F1 silence 1m
+        recovered F1
+        fixture X1
+        market M1 Result Home Away fixture X1 feed F1 bound 1s
+        open M1
+        @1s reprice X1 feed F1 M1 2.10 1.80 as-of 400ms
+        @1.4s place R1 A7 M1 1.00 any     -> B1 at 2.10 returns 2.10, 1s old
+        @1.4s+1ns place R2 A7 M1 1.00 any -> StalePrice
+    ";
+
+    a_repricing_with_one_wrong_price_changes_none: "
+        fund A7 100.00
+        feed F1 silence 1m
+        feed F2 silence 1m
+        recovered F1
+        recovered F2
+        fixture X1
+        fixture X2
+        market M1 Result Home Away fixture X1 feed F1
+        market M2 Result2 Home Away fixture X2 feed F1
+        market M3 Result3 Home Away fixture X1 feed F2
+        open M1
+        reprice X1 feed F1 seq 1 M1 2.10 1.80
+        reprice X9 feed F1 seq 2 M1 2.50 1.60            -> FixtureUnknown
+        reprice X1 feed F1 seq 3 M1 2.50 1.60 + M2 2.00 2.00 -> InvalidMarketId
+        reprice X1 feed F1 seq 4 M1 2.50 1.60 + M3 2.00 2.00 -> FeedMismatch
+        reprice X1 feed F1 seq 5 M1 2.50 1.60 2.00       -> SelectionUnknown
+        reprice X1 feed F1 seq 6 M1 2.50 1.60 + M9 2.00 2.00 -> MarketUnknown
+        # They were heard all the same: nothing is missing, and the price is the first.
+        heartbeat F1 seq 7
+        place R1 A7 M1/Home 1.00 2.10   -> B1 at 2.10 returns 2.10
+        # One that was there before changes nothing, one after a hole takes the feed down.
+        reprice X1 feed F1 seq 4 M1 2.50 1.60 -> done
+        place R2 A7 M1/Home 1.00 2.10   -> B2 at 2.10 returns 2.10
+        reprice X1 feed F1 seq 9 M1 2.50 1.60
+        place R3 A7 M1/Home 1.00 2.50   -> FeedDown
+    ";
+
     a_price_is_good_up_to_its_bound: "
         fund A7 100.00
         feed F1 silence 1m

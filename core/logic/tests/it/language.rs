@@ -16,7 +16,7 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
              fixture, market, assign, open, close, archive, switch, schema, suspend, release, \
              non-runner, runner, result, limits, limit, factor, shedding, block, unblock, exclude, \
              confirm, release-hold, quarantine, lift, rules, in-play, referral, freeze, unfreeze, cancel, \
-             uncancel, rollback, void, unvoid, correct, adjust, grant, prices, quote, pin, unpin, \
+             uncancel, rollback, void, unvoid, correct, adjust, grant, prices, reprice, quote, pin, unpin, \
              take, heartbeat, gap, recovering, recovered, account, fund, deposit, withdraw, \
              place, ticket, accept, decline, own-limit, exclude-self, cash-out, auto-cash-out, \
              resolve, retry, restart, manual, auto, step, tick, balance, bonus, bet, stake, leg, \

@@ -68,6 +68,20 @@ fn cases() -> Vec<(Kind, usize, Vec<u8>, Malformed)> {
         (SetPrices, 104, i64le(-1), Malformed::Range),
         (SetPrices, 112, i64le(-1), Malformed::Range),
         (SetPrices, 84, u16le(0), Malformed::Range),
+        (Reprice, 84, u16le(0), Malformed::Range),
+        (Reprice, 86, u16le(0), Malformed::Entries),
+        (Reprice, 86, u16le(301), Malformed::Entries),
+        (Reprice, 104, i64le(-1), Malformed::Range),
+        (Reprice, 112, i64le(-1), Malformed::Range),
+        // A model has a name, and nothing behind it.
+        (Reprice, 128, vec![0], Malformed::Name),
+        (Reprice, 130, vec![b' '], Malformed::Name),
+        (Reprice, 130, vec![0], Malformed::NotZero),
+        // In order, none twice.
+        (Reprice, 192 + 24 + 16, u16le(0), Malformed::Entries),
+        (Reprice, 192 + 24 + 16, u16le(250), Malformed::Range),
+        (Reprice, 192 + 24, vec![4], Malformed::Entries),
+        (Reprice, 192 + 8, u32le(1), Malformed::Price),
         (FeedHeartbeat, 84, u16le(0), Malformed::Range),
         (FeedGap, 96, i64le(-1), Malformed::Range),
         (DefineFeed, 88, i64le(0), Malformed::Range),
@@ -396,6 +410,15 @@ fn ready(kind: Kind, account: u64, key: u8) -> Vec<u8> {
             bytes[84] = 1;
             bytes[88..96].copy_from_slice(&first);
             bytes[96..120].fill(0);
+        }
+        Kind::Reprice => {
+            bytes[84] = 1;
+            bytes[88..96].copy_from_slice(&first);
+            bytes[96..120].fill(0);
+            for entry in 0..3 {
+                bytes[192 + 24 * entry..][..8].copy_from_slice(&first);
+                bytes[192 + 24 * entry + 16] = entry as u8;
+            }
         }
         Kind::FeedHeartbeat | Kind::FeedGap | Kind::FeedRecovered | Kind::FeedRecovering => {
             bytes[84] = 1;

@@ -217,6 +217,29 @@ pub(crate) fn of(kind: Kind) -> Vec<u8> {
             header(),
             LiftQuarantine { reason: REASON, account: 0x6061_6263, key: RequestKey(0x70_71) }
         ),
+        Kind::Reprice => {
+            let body = Reprice {
+                feed: FeedId(3),
+                fixture: FixtureId::new(4, 1),
+                feed_seq: 0x8081_8283,
+                source: Timestamp(1_767_225_600_100_000_000),
+                as_of: Timestamp(1_767_225_600_110_000_000),
+                schema: SCHEMA,
+                reason: REASON,
+                model_version: 7,
+                model: Reprice::named("dixon-coles-grid").unwrap(),
+                parameters: [1.45_f64, 1.15, -0.08, 63.5, 2.0, 1.0].map(f64::to_bits),
+                ..Reprice::default()
+            };
+            let market = |index| MarketId::new(index, 1);
+            let price = WirePrice::decimal(Price::MAX);
+            let entries = [
+                RepriceEntry::new(market(5), SelectionIndex(0), price),
+                RepriceEntry::new(market(5), SelectionIndex(2), WirePrice::NONE),
+                RepriceEntry::new(market(6), SelectionIndex(0), price),
+            ];
+            plain(build::reprice(keyless, body, &entries).unwrap())
+        }
         Kind::SetPrices => {
             let body = body!(SetPrices {
                 reason: REASON,

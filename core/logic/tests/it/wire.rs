@@ -73,6 +73,7 @@ fn encode(header: Header, command: &Command<'_>) -> Vec<u8> {
         Command::SetLimits(b) => whole(h, b, &[]),
         Command::BlockAccount(b) => whole(h, b, &[]),
         Command::LiftQuarantine(b) => whole(h, b, &[]),
+        Command::Reprice(b, e) => whole(h, b, e.iter().collect::<Vec<_>>().as_bytes()),
         Command::SetPrices(b, e) => whole(h, b, e.iter().collect::<Vec<_>>().as_bytes()),
         Command::FeedHeartbeat(b) => whole(h, b, &[]),
         Command::FeedGap(b) => whole(h, b, &[]),
@@ -167,6 +168,10 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
         Kind::SetLimits => vec![(85, 86), (152, 256)],
         Kind::BlockAccount => vec![(85, 88), (96, 128)],
         Kind::LiftQuarantine => vec![(84, 88), (112, 128)],
+        Kind::Reprice => {
+            let entries = (0..3).map(|e| (192 + 24 * e + 18, 192 + 24 * e + 24));
+            std::iter::once(to_slot_end(192 + 72)).chain(entries).collect()
+        }
         Kind::SetPrices => {
             let entries = (0..3).map(|e| (128 + 12 * e + 10, 128 + 12 * e + 12));
             let rest = [(124, 128), to_slot_end(128 + 36)];
@@ -228,7 +233,7 @@ fn unused(kind: Kind) -> Vec<(usize, usize)> {
 /// A smaller count turns entries into unused bytes, and they are not zero.
 fn counts(kind: Kind) -> Range<usize> {
     match kind {
-        Kind::SetPrices => 86..88,
+        Kind::SetPrices | Kind::Reprice => 86..88,
         Kind::MarketResult => 84..86,
         Kind::DefineMarket => 104..106,
         Kind::PlaceTicket => 104..105,

@@ -1,0 +1,381 @@
+//! The pricer: parameters of a model in, one command with all prices of a fixture out.
+//!
+//! It stands before the loop, on a thread of its own ([`Pricer::run`]) or on its caller's ([`Pricer::turn`]). The loop
+//! sees integers only, all of a fixture in one command, and a replay runs no model. What traders have pinned the loop
+//! keeps, whatever is said here.
+//!
+//! **Newest wins.** A fixture has one place for its parameters. While the ring is full they are overwritten there, and what
+//! is priced next is what is known by then: no repricing ever waits behind another of its fixture.
+//!
+//! **Only what changed is said**, and what has not changed once in a while ([`Pricer::refresh`]), so that it does not
+//! grow older than it is: a price is as old as the oldest input that its model needed.
+//!
+//! **It fails closed.** Parameters that the model cannot price take all prices of the fixture away.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use betring_core::command::{REPRICE_MAX, Reprice, RepriceEntry};
+use betring_core::id::{FixtureId, MarketId, SelectionIndex};
+use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::WirePrice;
+use betring_pricing::{Price, PricingError};
+
+use crate::error::NotTaken;
+use crate::feed::Feed;
+
+/// What makes prices: a pure function of its input, with nothing allocated.
+pub trait Model {
+    /// What it is given for one fixture.
+    type Input: Copy + Send;
+
+    /// Its name as the journal has it: 1 to 16 printable ASCII characters without spaces.
+    const NAME: &'static str;
+
+    /// Its version: another one for everything that may change a price.
+    const VERSION: u32;
+
+    /// How many prices it makes of a fixture.
+    const OUTCOMES: usize;
+
+    /// All prices of a fixture, each in its place; none where an outcome has none.
+    ///
+    /// # Errors
+    /// What it cannot price. All prices of the fixture are then taken away.
+    fn price(
+        &mut self,
+        input: &Self::Input,
+        prices: &mut [Option<Price>],
+    ) -> Result<(), PricingError>;
+
+    /// The input as the journal keeps it, for who asks later why a price was what it was.
+    fn parameters(&self, input: &Self::Input) -> [u64; 6];
+}
+
+/// Where a model's price goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its place among the model's prices.
+    pub at: usize,
+    /// The market.
+    pub market: MarketId,
+    /// The selection.
+    pub selection: SelectionIndex,
+}
+
+/// A fixture that is priced here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Priced(usize);
+
+/// Why a fixture cannot be priced here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotPriced {
+    /// No more fixtures have room.
+    Full,
+    /// No outcomes, or more than one command carries.
+    Outcomes,
+    /// An outcome that the model has not, or a selection that is named twice.
+    Outcome(Outcome),
+}
+
+impl std::fmt::Display for NotPriced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NotPriced::Full => f.write_str("the pricer has no room for another fixture"),
+            NotPriced::Outcomes => write!(f, "a fixture has 1 to {REPRICE_MAX} priced outcomes"),
+            NotPriced::Outcome(Outcome { at, market, selection }) => write!(
+                f,
+                "price {at} for {selection} of {market}: the model makes no such price, or the selection has one"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotPriced {}
+
+/// What one of its outcomes was last said to be.
+#[derive(Clone, Copy)]
+struct Said {
+    outcome: Outcome,
+    price: WirePrice,
+    as_of: Timestamp,
+}
+
+struct Fixture<I> {
+    id: FixtureId,
+    /// In order of market and selection.
+    said: Box<[Said]>,
+    input: Option<(I, Timestamp)>,
+    waits: bool,
+}
+
+/// What a pricer has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PricerCounts {
+    /// Inputs that were taken.
+    pub inputs: u64,
+    /// Inputs that were overwritten before they were priced.
+    pub overwritten: u64,
+    /// Times that the model was asked.
+    pub priced: u64,
+    /// Those that it could not price.
+    pub failed: u64,
+    /// Commands that were published.
+    pub published: u64,
+    /// Prices in them.
+    pub prices: u64,
+}
+
+/// Prices fixtures: see the [module](self).
+pub struct Pricer<M: Model> {
+    feed: Feed,
+    model: M,
+    name: [u8; 16],
+    fixtures: Vec<Fixture<M::Input>>,
+    most: usize,
+    /// Fixtures whose input has not been priced, in the order in which they got it.
+    queue: VecDeque<usize>,
+    prices: Box<[Option<Price>]>,
+    entries: Vec<RepriceEntry>,
+    refresh: Nanos,
+    counts: PricerCounts,
+    last_failure: Option<PricingError>,
+}
+
+impl<M: Model> Pricer<M> {
+    /// A pricer that speaks for a feed, with room for so many fixtures.
+    ///
+    /// # Panics
+    /// If the model's name may not be one.
+    pub fn new(feed: Feed, model: M, fixtures: usize) -> Pricer<M> {
+        Pricer {
+            feed,
+            model,
+            name: Reprice::named(M::NAME).expect("a model has a short name without spaces"),
+            fixtures: Vec::with_capacity(fixtures),
+            most: fixtures,
+            queue: VecDeque::with_capacity(fixtures),
+            prices: vec![None; M::OUTCOMES].into(),
+            entries: Vec::with_capacity(REPRICE_MAX),
+            refresh: Nanos::from_millis(250),
+            counts: PricerCounts::default(),
+            last_failure: None,
+        }
+    }
+
+    /// How much younger an input has to be before prices that it does not change are said again; 250 ms. A good
+    /// value is a fraction of the shortest age bound of the markets.
+    pub fn refresh(mut self, refresh: Nanos) -> Pricer<M> {
+        self.refresh = refresh;
+        self
+    }
+
+    /// Prices a fixture from here on, once it has an input.
+    ///
+    /// # Errors
+    /// [`NotPriced`].
+    pub fn add(&mut self, id: FixtureId, outcomes: &[Outcome]) -> Result<Priced, NotPriced> {
+        if self.fixtures.len() == self.most {
+            return Err(NotPriced::Full);
+        }
+        if !(1..=REPRICE_MAX).contains(&outcomes.len()) {
+            return Err(NotPriced::Outcomes);
+        }
+        let (price, as_of) = (WirePrice::NONE, Timestamp::MIN);
+        let mut said: Box<[Said]> =
+            outcomes.iter().map(|outcome| Said { outcome: *outcome, price, as_of }).collect();
+        let place = |said: &Said| (said.outcome.market.raw(), said.outcome.selection);
+        said.sort_by_key(place);
+        let twice = said.windows(2).find(|two| place(&two[0]) == place(&two[1]));
+        let beyond = said.iter().find(|said| M::OUTCOMES <= said.outcome.at);
+        if let Some(wrong) = twice.map(|two| &two[1]).or(beyond) {
+            return Err(NotPriced::Outcome(wrong.outcome));
+        }
+        self.fixtures.push(Fixture { id, said, input: None, waits: false });
+        Ok(Priced(self.fixtures.len() - 1))
+    }
+
+    /// What is known of a fixture now. `as_of` is when the oldest part of it was received, on the
+    /// [engine's clock](Feed::now).
+    ///
+    /// # Panics
+    /// If another pricer gave the fixture out.
+    pub fn input(&mut self, fixture: Priced, input: M::Input, as_of: Timestamp) {
+        let kept = &mut self.fixtures[fixture.0];
+        kept.input = Some((input, as_of));
+        self.counts.inputs += 1;
+        self.counts.overwritten += u64::from(kept.waits);
+        self.wait(fixture.0);
+    }
+
+    fn wait(&mut self, at: usize) {
+        let kept = &mut self.fixtures[at];
+        if kept.input.is_some() && !std::mem::replace(&mut kept.waits, true) {
+            self.queue.push_back(at);
+        }
+    }
+
+    /// Everything is said again at the next turn: the feed has recovered, and no price from before counts.
+    pub fn say_all(&mut self) {
+        for at in 0..self.fixtures.len() {
+            for said in &mut self.fixtures[at].said {
+                said.as_of = Timestamp::MIN;
+            }
+            self.wait(at);
+        }
+    }
+
+    /// Prices what has a new input and publishes what changed. How many fixtures are left, because the engine is
+    /// behind: they are priced at a later turn, by what is known then.
+    ///
+    /// # Errors
+    /// [`NotTaken`] for another reason than that the engine is behind.
+    pub fn turn(&mut self) -> Result<usize, NotTaken> {
+        while let Some(at) = self.queue.front().copied() {
+            match self.publish(at) {
+                Ok(()) => {
+                    self.queue.pop_front();
+                    self.fixtures[at].waits = false;
+                }
+                Err(
+                    NotTaken::Overloaded(_)
+                    | NotTaken::RateLimited(_)
+                    | NotTaken::TooManyInFlight { .. },
+                ) => break,
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(self.queue.len())
+    }
+
+    fn publish(&mut self, at: usize) -> Result<(), NotTaken> {
+        let Fixture { id, said, input, .. } = &mut self.fixtures[at];
+        let Some((input, as_of)) = *input else { return Ok(()) };
+        self.counts.priced += 1;
+        let priced = self.model.price(&input, &mut self.prices);
+        if let Err(why) = priced {
+            self.counts.failed += 1;
+            self.last_failure = Some(why);
+            self.prices.fill(None);
+        }
+        self.entries.clear();
+        let wire = |price: Option<Price>| price.map_or(WirePrice::NONE, WirePrice::decimal);
+        for Said { outcome, price, as_of: before } in said.iter() {
+            let now = wire(self.prices[outcome.at]);
+            if now != *price || before.0.saturating_add(self.refresh.0) <= as_of.0 {
+                self.entries.push(RepriceEntry::new(outcome.market, outcome.selection, now));
+            }
+        }
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        let body = Reprice {
+            fixture: *id,
+            as_of,
+            model: self.name,
+            model_version: M::VERSION,
+            parameters: self.model.parameters(&input),
+            ..Reprice::default()
+        };
+        self.feed.reprice(body, &self.entries).map(drop)?;
+        let mut entries = self.entries.iter().peekable();
+        for Said { outcome, price, as_of: before } in said.iter_mut() {
+            let own = (outcome.market, outcome.selection);
+            if let Some(entry) = entries.next_if(|e| (e.market, e.selection) == own) {
+                (*price, *before) = (entry.price, as_of);
+            }
+        }
+        self.counts.published += 1;
+        self.counts.prices += self.entries.len() as u64;
+        Ok(())
+    }
+
+    /// What it has done.
+    pub fn counts(&self) -> PricerCounts {
+        self.counts
+    }
+
+    /// Why a model could not price what it was last unable to.
+    pub fn last_failure(&self) -> Option<PricingError> {
+        self.last_failure
+    }
+
+    /// The feed that it speaks for: its heartbeats, its gaps, its recovery are its owner's to say.
+    pub fn feed(&mut self) -> &mut Feed {
+        &mut self.feed
+    }
+
+    /// A line to the pricer for another thread, and what [`Pricer::run`] reads: so many inputs have room in it.
+    pub fn line(room: usize) -> (Inputs<M>, Receiver<(Priced, M::Input, Timestamp)>) {
+        let (sender, receiver) = sync_channel(room);
+        (Inputs { sender }, receiver)
+    }
+
+    /// Prices what comes on a line until all its ends are gone; on a thread of its own. All that has come is taken
+    /// before anything is priced, so inputs that are already overtaken cost nothing.
+    ///
+    /// # Errors
+    /// [`NotTaken`] for another reason than that the engine is behind: it has stopped, or a command is wrong.
+    pub fn run(
+        mut self,
+        inputs: &Receiver<(Priced, M::Input, Timestamp)>,
+    ) -> Result<Pricer<M>, NotTaken> {
+        const BEHIND: Duration = Duration::from_micros(50);
+        loop {
+            let left = self.turn()?;
+            let first = match left {
+                0 => match inputs.recv() {
+                    Ok(first) => Some(first),
+                    Err(_) => return Ok(self),
+                },
+                _ => inputs.recv_timeout(BEHIND).ok(),
+            };
+            for (fixture, input, as_of) in first.into_iter().chain(inputs.try_iter()) {
+                self.input(fixture, input, as_of);
+            }
+        }
+    }
+}
+
+impl<M: Model> std::fmt::Debug for Pricer<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, counts, feed) = (M::NAME, &self.counts, &self.feed);
+        let waiting = self.queue.len();
+        f.debug_struct("Pricer")
+            .field("model", &name)
+            .field("feed", feed)
+            .field("fixtures", &self.fixtures.len())
+            .field("waiting", &waiting)
+            .field("counts", counts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where another thread leaves inputs for a [`Pricer`].
+pub struct Inputs<M: Model> {
+    sender: SyncSender<(Priced, M::Input, Timestamp)>,
+}
+
+impl<M: Model> Clone for Inputs<M> {
+    fn clone(&self) -> Inputs<M> {
+        Inputs { sender: self.sender.clone() }
+    }
+}
+
+impl<M: Model> std::fmt::Debug for Inputs<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("inputs of a pricer")
+    }
+}
+
+impl<M: Model> Inputs<M> {
+    /// Leaves what is known of a fixture; see [`Pricer::input`]. Never waits: `false` if the line is full or nobody reads
+    /// it any more. What is known later is then left later.
+    pub fn give(&self, fixture: Priced, input: M::Input, as_of: Timestamp) -> bool {
+        match self.sender.try_send((fixture, input, as_of)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+}

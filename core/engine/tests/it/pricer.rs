@@ -1,0 +1,214 @@
+//! A model's prices: all of a fixture at once, the newest only, and none that it did not make.
+
+use crate::table::*;
+use betring::pricer::{NotPriced, Outcome as Priceable, Priced};
+use betring::pricing::PricingError;
+use betring::*;
+use std::time::{Duration, Instant};
+
+/// Prices 4 outcomes at so many hundredths above 1.50; refuses what is not below 100.
+struct Steps;
+
+impl Model for Steps {
+    type Input = u32;
+    const NAME: &'static str = "steps";
+    const VERSION: u32 = 3;
+    const OUTCOMES: usize = 4;
+
+    fn price(&mut self, input: &u32, prices: &mut [Option<Price>]) -> Result<(), PricingError> {
+        if 100 <= *input {
+            return Err(PricingError::NoSolution);
+        }
+        // The first two move, the last two do not.
+        prices[0] = Price::from_e4(15_000 + 100 * input);
+        prices[1] = Price::from_e4(30_000 - 100 * input);
+        prices[2] = Price::from_e4(20_000);
+        prices[3] = Price::from_e4(18_000);
+        Ok(())
+    }
+
+    fn parameters(&self, input: &u32) -> [u64; 6] {
+        [u64::from(*input), 0, 0, 0, 0, 0]
+    }
+}
+
+struct Derby {
+    table: Table,
+    pricer: Pricer<Steps>,
+    fixture: Priced,
+    result: Market,
+    goals: Market,
+}
+
+fn derby(config: Config) -> Derby {
+    let mut table = set(config);
+    let trader = &mut table.trader;
+    let minute = logic::time::Nanos::from_secs(60);
+    let mut feed = table.engine.feed("model", minute).expect("a seat");
+    feed.recovered(Timestamp(0)).map(drop).expect("taken");
+    feed.settle(SECOND).expect("answered");
+    let id = feed.id();
+    let fixture = trader.define_fixture("derby", Timestamp(0)).expect("defined");
+    let market = |trader: &mut Control, name: &str, selections: [&str; 2]| {
+        let market = MarketTerms::new(name, selections).feed(id).fixture(fixture);
+        let market = trader.define(market).expect("defined");
+        trader.open_market(&market).expect("open");
+        market
+    };
+    let result = market(trader, "to qualify", ["Home", "Away"]);
+    let goals = market(trader, "goals", ["Over", "Under"]);
+    let mut pricer = Pricer::new(feed, Steps, 2);
+    let outcome = |at, market: &Market, selection| Priceable {
+        at,
+        market: market.id(),
+        selection: SelectionIndex(selection),
+    };
+    let outcomes = [
+        outcome(2, &goals, 0),
+        outcome(3, &goals, 1),
+        outcome(0, &result, 0),
+        outcome(1, &result, 1),
+    ];
+    let fixture = pricer.add(fixture, &outcomes).expect("priced");
+    Derby { table, pricer, fixture, result, goals }
+}
+
+impl Derby {
+    fn price(&mut self, input: u32) {
+        let now = self.pricer.feed().now();
+        self.pricer.input(self.fixture, input, now);
+        assert_eq!(self.pricer.turn(), Ok(0));
+        self.pricer.feed().settle(SECOND).expect("answered");
+    }
+
+    /// Waits until the published price is this one: outputs follow the loop.
+    fn shows(&self, market: &Market, selection: u16, expected: Option<&str>) {
+        let prices = self.table.engine.prices();
+        let deadline = Instant::now() + SECOND;
+        loop {
+            let now = prices.get(market.id(), SelectionIndex(selection));
+            let now = now.map(|now| now.price.to_string());
+            if now.as_deref() == expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{now:?} is not {expected:?}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn a_fixture_is_priced_by_one_command_and_then_only_by_what_changed() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    derby.price(10);
+    assert_eq!(derby.pricer.counts().prices, 4);
+    derby.shows(&derby.result, 0, Some("1.60"));
+    derby.shows(&derby.goals, 1, Some("1.80"));
+    derby.price(11);
+    let counts = derby.pricer.counts();
+    assert_eq!((counts.published, counts.prices), (2, 6), "two of four changed");
+    derby.price(11);
+    assert_eq!(derby.pricer.counts().published, 2, "nothing changed, so nothing is said");
+    assert_eq!(derby.pricer.feed().refused(), (0, None));
+}
+
+#[test]
+fn what_does_not_change_is_said_again_before_it_is_too_old() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    derby.price(10);
+    let later = derby.pricer.feed().now().plus(logic::time::Nanos::from_millis(250));
+    derby.pricer.input(derby.fixture, 10, later);
+    assert_eq!(derby.pricer.turn(), Ok(0));
+    let counts = derby.pricer.counts();
+    assert_eq!((counts.published, counts.prices), (2, 8));
+}
+
+#[test]
+fn what_the_model_cannot_price_has_no_price() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    derby.price(10);
+    derby.shows(&derby.result, 0, Some("1.60"));
+    derby.price(100);
+    derby.shows(&derby.result, 0, None);
+    derby.shows(&derby.goals, 0, None);
+    assert_eq!(derby.pricer.counts().failed, 1);
+    assert_eq!(derby.pricer.last_failure(), Some(PricingError::NoSolution));
+}
+
+#[test]
+fn while_the_engine_is_behind_only_the_newest_input_of_a_fixture_waits() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::Inline));
+    let now = derby.pricer.feed().now();
+    // Nobody turns the loop: 128 commands of two slots fit its ring, and then no more.
+    for turn in 0..400 {
+        derby.pricer.input(derby.fixture, turn % 100, now);
+        let left = derby.pricer.turn().expect("the engine is only behind");
+        assert!(left <= 1, "one fixture, so one at most waits");
+    }
+    let before = derby.pricer.counts();
+    assert!(200 < before.overwritten && before.published <= 128, "{before:?}");
+    while derby.pricer.turn().expect("taken") != 0 {
+        derby.table.engine.run_until_idle().expect("decided");
+    }
+    derby.table.engine.run_until_idle().expect("decided");
+    assert_eq!(derby.pricer.counts().published, before.published + 1, "the newest, once");
+    derby.shows(&derby.result, 0, Some("2.49"));
+    assert_eq!(derby.pricer.feed().refused(), (0, None));
+}
+
+#[test]
+fn a_price_that_a_trader_pinned_stands_whatever_the_model_says() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    derby.price(10);
+    let home = derby.result.selection("Home");
+    derby.table.trader.pin_price(home, price!(1.95)).expect("pinned");
+    derby.price(20);
+    let account = derby.table.account;
+    let place = Place::single(account, home, money!(1.00)).any_price().key(key(900));
+    let ticket = derby.table.client.try_submit(place).expect("taken");
+    match derby.table.client.wait(ticket, SECOND) {
+        Outcome::Accepted(bet) => assert_eq!(bet.price.to_string(), "1.95"),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_pricer_on_its_own_thread_prices_what_is_left_on_its_line() {
+    let dir = dir();
+    let Derby { table, mut pricer, fixture, result, goals } = derby(small(&dir, Layout::OneThread));
+    let now = pricer.feed().now();
+    let (inputs, line) = Pricer::<Steps>::line(16);
+    let thread = std::thread::spawn(move || pricer.run(&line));
+    for input in 0..50 {
+        while !inputs.give(fixture, input, now) {
+            std::thread::yield_now();
+        }
+    }
+    drop(inputs);
+    let mut pricer = thread.join().expect("no panic").expect("published");
+    pricer.feed().settle(SECOND).expect("answered");
+    let counts = pricer.counts();
+    assert_eq!(counts.inputs, 50);
+    assert_eq!(counts.priced + counts.overwritten, 50, "{counts:?}");
+    let derby = Derby { table, pricer, fixture, result, goals };
+    derby.shows(&derby.result, 0, Some("1.99"));
+}
+
+#[test]
+fn outcomes_that_the_model_has_not_or_that_come_twice_are_refused() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    let id = FixtureId::new(0, 1);
+    let one = Priceable { at: 0, market: derby.goals.id(), selection: SelectionIndex(0) };
+    assert_eq!(derby.pricer.add(id, &[]), Err(NotPriced::Outcomes));
+    assert_eq!(derby.pricer.add(id, &[one, one]), Err(NotPriced::Outcome(one)));
+    let beyond = Priceable { at: 4, ..one };
+    assert_eq!(derby.pricer.add(id, &[beyond]), Err(NotPriced::Outcome(beyond)));
+    assert!(derby.pricer.add(id, &[one]).is_ok());
+    assert_eq!(derby.pricer.add(id, &[one]), Err(NotPriced::Full));
+}
