@@ -516,7 +516,10 @@ pub(super) fn outcome(selection: SelectionIndex, text: &str) -> Result<ResultEnt
             return Ok(ResultEntry::new(selection, SelectionOutcome::Win));
         }
         "win" => LegNumbers::WON,
-        "lose" => return Ok(ResultEntry::new(selection, SelectionOutcome::Lose)),
+        "lose" if rule4 == Pence::ZERO => {
+            return Ok(ResultEntry::new(selection, SelectionOutcome::Lose));
+        }
+        "lose" => LegNumbers::LOST,
         "void" => return Ok(ResultEntry::new(selection, SelectionOutcome::Void)),
         "half-won" => LegNumbers::HALF_WON,
         "half-lost" => LegNumbers::HALF_LOST,
