@@ -178,6 +178,12 @@ impl Ladder {
         Band { from: price!(200), to: price!(1000), step_e4: 50_000 },
     ]);
 
+    /// The one price of a market whose lines are traded and not its odds: 2.00.
+    pub const EVEN: Ladder = {
+        let even = Rung { from_e4: 20_000, to_e4: 20_000, step_e4: 1, first: 0, last: 0 };
+        Ladder { bands: [even; BANDS_MAX], used: 1 }
+    };
+
     /// A ladder of an operator's own bands.
     ///
     /// # Errors
@@ -228,7 +234,7 @@ impl Ladder {
         }
     }
 
-    /// How many prices it has; at least two.
+    /// How many prices it has; at least two but for [`Ladder::EVEN`].
     // A ladder is never empty, so there is nothing for `is_empty` to tell.
     #[allow(clippy::len_without_is_empty)]
     pub const fn len(&self) -> u32 {
@@ -439,6 +445,7 @@ mod tests {
             (Ladder::CLASSIC, "350 prices from 1.01 to 1000.00"),
             (Ladder::FINEST, "99900 prices from 1.01 to 1000.00"),
             (Ladder::BETDAQ, "565 prices from 1.01 to 1000.00"),
+            (Ladder::EVEN, "1 prices from 2.00 to 2.00"),
         ] {
             assert_eq!(ladder.to_string(), text);
         }
@@ -446,7 +453,7 @@ mod tests {
 
     #[test]
     fn every_price_of_every_ladder_has_its_own_tick() {
-        for ladder in [Ladder::CLASSIC, Ladder::FINEST, Ladder::BETDAQ] {
+        for ladder in [Ladder::CLASSIC, Ladder::FINEST, Ladder::BETDAQ, Ladder::EVEN] {
             let mut last = None;
             for (index, price) in ladder.prices().enumerate() {
                 let tick = Tick::new(index as u32);

@@ -94,6 +94,13 @@ impl ExchangeTerms {
         self.flag(SetExchange::PASSIVE_DELAY)
     }
 
+    /// A line market: its selections are lines, the lowest first, and whoever backs one wins if the result is below it. All
+    /// orders are at 2.00; it has one winner, and of the other terms a ladder, [`crosses`](ExchangeTerms::crosses),
+    /// [`starting_prices`](ExchangeTerms::starting_prices) and [`places`](ExchangeTerms::places) do not go with it.
+    pub fn lines(self) -> ExchangeTerms {
+        self.flag(SetExchange::LINES)
+    }
+
     /// A market of places: reduction factors apply to winnings, not to odds, and to small ones too.
     pub fn places(self) -> ExchangeTerms {
         self.flag(SetExchange::PLACES)

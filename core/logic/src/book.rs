@@ -21,7 +21,7 @@ mod settle;
 mod starting;
 
 pub use cross::CROSS_MAX;
-pub use exposure::{Stand, WINNERS_MAX, exposure};
+pub use exposure::{Stand, WINNERS_MAX, exposure, exposure_of_lines};
 pub use orders::{Order, Orders};
 pub use settle::{Outcome, commission, exact, lay_at_starting_price, net, profit_is_fair, reduced};
 pub use starting::{Reconciled, Starting};
@@ -33,6 +33,8 @@ use levels::{Levels, NONE};
 
 /// Ten-thousandths in a whole: what prices are counted in, and all money that is not rounded yet.
 pub(crate) const E4: i128 = 10_000;
+/// The odds of every bet on a line.
+pub(crate) const EVEN_E4: u32 = 20_000;
 /// Bytes of a level.
 pub(crate) const LEVEL_BYTES: usize = size_of::<levels::Level>();
 
@@ -277,7 +279,16 @@ pub struct Prices {
 impl Prices {
     /// Those of a ladder; books share them.
     pub fn of(ladder: &Ladder) -> Arc<Prices> {
-        let e4: Box<[u32]> = ladder.prices().map(|price| price.e4()).collect();
+        Prices::new(ladder.prices().map(|price| price.e4()).collect())
+    }
+
+    /// So many lines, the lowest first, each at even money: a backer wants a line as high as a price, and a layer one as
+    /// low.
+    pub fn lines(lines: u16) -> Arc<Prices> {
+        Prices::new(vec![EVEN_E4; usize::from(lines)].into())
+    }
+
+    fn new(e4: Box<[u32]>) -> Arc<Prices> {
         let part = |e4: &u32| (u128::from(cross::ONE) * 10_000 / u128::from(*e4)) as u64;
         let part = e4.iter().map(part).collect();
         Arc::new(Prices { e4, part })
@@ -549,7 +560,9 @@ impl Book {
             Side::Back => (placed.returns_e4 - even, limit - price),
             Side::Lay => (even - placed.returns_e4, price - limit),
         };
-        i64::try_from(spare / each).unwrap_or(i64::MAX).min(placed.left)
+        // Lines are all at one price: a worse one than the limit is never made good by another.
+        let may = spare.checked_div(each).unwrap_or(0);
+        i64::try_from(may).unwrap_or(i64::MAX).min(placed.left)
     }
 
     #[inline]

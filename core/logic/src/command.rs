@@ -2319,7 +2319,7 @@ body! {
         /// [`LadderKind`].
         ladder: u8,
         /// [`SetExchange::CROSSES`], [`SetExchange::STARTING_PRICES`], [`SetExchange::PASSIVE_DELAY`],
-        /// [`SetExchange::PLACES`].
+        /// [`SetExchange::PLACES`], [`SetExchange::LINES`].
         flags: u8,
         /// Which market.
         market: MarketId,
@@ -2341,6 +2341,9 @@ body! {
         zeros(&self.pad)?;
         let Some(ladder) = LadderKind::from_code(self.ladder) else { return Err(Malformed::Choice) };
         is(self.flags & !Self::FLAGS == 0, Malformed::Flags)?;
+        let lines = self.flags & Self::LINES != 0;
+        let alone = self.flags & Self::NOT_OF_LINES == 0 && ladder == LadderKind::Classic;
+        is(!lines || alone, Malformed::Flags)?;
         is(self.commission <= 10_000, Malformed::Range)?;
         let bands = usize::from(self.bands);
         let own = (1..=betring_pricing::BANDS_MAX).contains(&bands);
@@ -2359,7 +2362,11 @@ impl SetExchange {
     pub const PASSIVE_DELAY: u8 = 4;
     /// A market of places: reduction factors apply to winnings, not to odds, and to small ones too.
     pub const PLACES: u8 = 8;
-    const FLAGS: u8 = Self::CROSSES | Self::STARTING_PRICES | Self::PASSIVE_DELAY | Self::PLACES;
+    /// A line market: its selections are lines, the lowest first, each of which wins if the result is below it. All orders are
+    /// at 2.00, the ladder is left classic, and none of the other flags goes with it but [`SetExchange::PASSIVE_DELAY`].
+    pub const LINES: u8 = 16;
+    const NOT_OF_LINES: u8 = Self::CROSSES | Self::STARTING_PRICES | Self::PLACES;
+    const FLAGS: u8 = Self::NOT_OF_LINES | Self::PASSIVE_DELAY | Self::LINES;
 }
 
 /// A band of a ladder: `0 from u32, 4 to u32, 8 step u32`, all in ten-thousandths.
@@ -2384,6 +2391,9 @@ impl BandEntry {
 
 /// The ladder that a body and its bands name, if they are one.
 pub fn ladder_of(body: &SetExchange, bands: Entries<'_, BandEntry>) -> Option<Ladder> {
+    if body.flags & SetExchange::LINES != 0 {
+        return Some(Ladder::EVEN);
+    }
     match LadderKind::from_code(body.ladder)? {
         LadderKind::Classic => Some(Ladder::CLASSIC),
         LadderKind::Finest => Some(Ladder::FINEST),

@@ -128,7 +128,7 @@ pub(crate) struct OrderRow {
     /// Its selection was withdrawn: what was matched is void.
     pub(crate) void: bool,
     pub(crate) selection: u16,
-    /// Its limit, a place on the market's ladder; none without.
+    /// Its limit, a place on the market's ladder, or its line; none without.
     pub(crate) limit: u32,
     pub(crate) position: u32,
     /// What was asked for: the backer's stake; of a lay at the starting price the liability, until there is one.
@@ -324,7 +324,7 @@ pub(crate) struct ExchangeMarket {
     pub(crate) closes: Box<[Close]>,
     /// Whether it has turned in-play once: starting prices are made then and never again.
     pub(crate) started: bool,
-    /// Backers' stakes that were matched at each price of the ladder, by selection.
+    /// Backers' stakes that were matched at each price of the ladder, by selection; in a line market where they were matched.
     pub(crate) traded: Box<[Box<[i64]>]>,
     /// When something material happened to it last, beside suspensions.
     pub(crate) changed: Seq,
@@ -350,8 +350,39 @@ impl ExchangeMarket {
         self.has(SetExchange::STARTING_PRICES) && !self.started
     }
 
-    pub(crate) fn tick(&self, odds_e4: u32) -> Option<Tick> {
-        self.ladder.tick(betring_pricing::Price::from_e4(odds_e4)?)
+    /// Whether its selections are lines: they are the places of one book.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.has(SetExchange::LINES)
+    }
+
+    /// The place of a limit in the book, if the market has these odds.
+    pub(crate) fn tick(&self, selection: u16, odds_e4: u32) -> Option<Tick> {
+        let tick = self.ladder.tick(betring_pricing::Price::from_e4(odds_e4)?)?;
+        Some(if self.has_lines() { Tick::new(selection.into()) } else { tick })
+    }
+
+    /// The selection that a place in the book of one is about, and the place on the ladder.
+    pub(crate) fn spot(&self, selection: u16, tick: u32) -> (u16, u32) {
+        if self.has_lines() { (tick as u16, 0) } else { (selection, tick) }
+    }
+
+    /// The place in the book of what is bet on a selection.
+    pub(crate) fn shelf(&self, selection: u16) -> u16 {
+        if self.has_lines() { 0 } else { selection }
+    }
+
+    /// Whether a selection runs; a line always does.
+    pub(crate) fn runs(&self, selection: u16) -> bool {
+        self.book.runs(self.shelf(selection))
+    }
+
+    /// What can be lost with these at worst, in minor units.
+    pub(crate) fn exposure(&self, stands: &[Stand], winners: u16) -> i128 {
+        if self.has_lines() {
+            return crate::book::exposure_of_lines(stands);
+        }
+        let runs = stands.iter().enumerate().filter(|(at, _)| self.book.runs(*at as u16));
+        crate::book::exposure(runs.map(|(_, stand)| stand), usize::from(winners))
     }
 
     pub(crate) fn odds_of(&self, row: &OrderRow) -> u32 {
@@ -388,6 +419,8 @@ pub(crate) struct Exchange {
     pub(crate) parts: Vec<Part>,
     pub(crate) parts_max: usize,
     pub(crate) free_part: u32,
+    /// Parts that are an order's.
+    pub(crate) live_parts: usize,
     pub(crate) positions: Vec<Position>,
     pub(crate) free_position: u32,
     pub(crate) live_positions: u32,
@@ -423,6 +456,7 @@ impl Exchange {
             parts: Vec::new(),
             parts_max: 0,
             free_part: NONE,
+            live_parts: 0,
             positions: Vec::new(),
             free_position: NONE,
             live_positions: 0,
@@ -554,8 +588,7 @@ impl Exchange {
         let kept = &self.positions[position as usize];
         let market = self.market(kept.market).expect("it has a book");
         let block = &self.stands[kept.first as usize..][..market.outcomes.len()];
-        let runs = block.iter().enumerate().filter(|(at, _)| market.book.runs(*at as u16));
-        let worst = crate::book::exposure(runs.map(|(_, stand)| stand), usize::from(winners));
+        let worst = market.exposure(block, winners);
         i64::try_from(worst).expect("what an account may lose fits: its orders were let in")
     }
 

@@ -179,6 +179,11 @@ impl<R: Rules> State<R> {
         let seq = self.seq;
         let owner = Owner::from_code(body.owner).expect("checked when the command was read");
         let level = Level::from_code(body.level).expect("checked when the command was read");
+        self.level(level, body.id, body.selection)?;
+        // Whoever bets on a line may be matched at any other.
+        if level == Level::Selection && self.has_lines(MarketId::from_raw(body.id).index()) {
+            return Err(self.no(Reject::NotAllowed));
+        }
         let suspension = self.level(level, body.id, body.selection)?;
         suspension.suspend(owner, seq);
         let (owners, level, owner) = (suspension.owners, body.level, body.owner);

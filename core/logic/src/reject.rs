@@ -255,7 +255,7 @@ rejects! {
         "the market has no starting prices, or is in-play";
     /// The limit is not a price of the market's ladder.
     InvalidOdds = 90, "These odds are not available here.",
-        "the limit is not on the market's ladder: the detail says of which order";
+        "the limit is not on the market's ladder, or on a line not 2.00: the detail says of which order";
     /// The stake, or the liability, is too small, or its size does not come out.
     InvalidBetSize = 91, "The stake is not possible here.",
         "below the market's smallest stake and payout, or liability: then the answer carries the smallest; or above the \
@@ -287,7 +287,8 @@ rejects! {
         "the order waits for the end of the bet delay: repeat with a new key after it";
     /// The same price, or none that can be changed.
     InvalidPriceEdit = 100, "This order cannot be changed so.",
-        "an order is replaced at another limit than it has, and one without a limit cannot be";
+        "an order is replaced at another limit than it has, and one without a limit cannot be; on a line, where all odds are \
+         2.00, it is cancelled and placed at another line";
     /// Nothing would change.
     NoActionRequired = 101, "Nothing is to be done.",
         "nothing waits that could be cancelled, or it is so already";
@@ -297,7 +298,8 @@ rejects! {
     /// No result that an exchange market can be settled by.
     InvalidResult = 103, "This is not possible now.",
         "an exchange market takes a result by which exactly as much is won as it has winners, or one that is void as a \
-         whole; with no deduction, no part of a selection void, and no share for one that was withdrawn";
+         whole; with no deduction, no part of a selection void, and no share for one that was withdrawn; of lines, the \
+         lowest first, some lose, then one at most is void, then the others win";
 }
 
 impl Reject {
@@ -352,7 +354,7 @@ malformed! {
     /// Not a version of this kind that is read here.
     Version = 2, "unknown version of this kind of command";
     /// A flag that has no meaning.
-    Flags = 3, "a flag is set that has no meaning";
+    Flags = 3, "a flag is set that has no meaning, or none with the rest";
     /// The number of slots is not what the content needs.
     Slots = 4, "the number of slots does not fit the content";
     /// An unused byte is not zero.

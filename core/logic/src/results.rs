@@ -135,7 +135,9 @@ impl<R: Rules> State<R> {
         // The limits were computed for as many winners as the market has.
         let won = |entry: ResultEntry| numbers_of(&entry, market.winners, 0).win;
         let shares = entries.iter().map(won).map(|w| billionths(w.num(), w.den())).sum::<u64>();
-        if u64::from(market.winners) * BILLION + ROUNDED < shares {
+        // All lines above the result win.
+        let lines = self.has_lines(index);
+        if !lines && u64::from(market.winners) * BILLION + ROUNDED < shares {
             return Err(self.no(Reject::TooManyWinners));
         }
         // What an account may lose was held for exactly as many winners; and money has whole parts.
@@ -151,7 +153,7 @@ impl<R: Rules> State<R> {
             entry.rule4 != 0 || (withdrawn && won(entry).num() != 0)
         };
         let wrong = market.exchange && entries.iter().any(wrong);
-        if wrong || (market.exchange && outcomes_of(runs, market.winners).is_none()) {
+        if wrong || (market.exchange && outcomes_of(runs, market.winners, lines).is_none()) {
             return Err(self.no(Reject::InvalidResult));
         }
         let certainty = if body.certainty == 0 { 2 } else { body.certainty };

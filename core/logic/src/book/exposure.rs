@@ -113,6 +113,28 @@ fn worst<'a, const MOST: usize>(
         }
     }
     worst += smallest[..winners.min(count)].iter().sum::<i128>();
+    loss_of(worst)
+}
+
+/// What can be lost at worst with these lines, the lowest first, in whole minor units, rounded up; 0 if nothing can.
+///
+/// Every line below the result has lost and every other has won: so there is one outcome more than there are lines. A result
+/// exactly on a line makes that one void. What was matched there is at even money and takes as much if it loses as it brings
+/// if it wins: void, it is the mean of both, and all others are as they are just below and just above. So the worst is never
+/// a result on a line.
+pub fn exposure_of_lines<'a>(stands: impl IntoIterator<Item = &'a Stand>) -> i128 {
+    // All have won; and how much worse it is if so many of the lowest have lost, so far and at worst.
+    let (mut all_win, mut worse, mut worst) = (0, 0, 0);
+    for stand in stands {
+        all_win += stand.wins();
+        worse += stand.loses() - stand.wins();
+        worst = worse.min(worst);
+    }
+    loss_of(all_win + worst)
+}
+
+/// What is lost in the worst outcome in whole minor units, rounded up.
+fn loss_of(worst: i128) -> i128 {
     let loss = (-worst).max(0);
     // As parts of 64 bits where it fits: a division of 128 is slow.
     match u64::try_from(loss) {
@@ -171,7 +193,55 @@ mod tests {
         ((-worst).max(0) + 9_999) / 10_000
     }
 
+    #[test]
+    fn a_buy_at_one_line_and_a_sell_at_a_higher_one_win_both_between_them() {
+        let mut stands = [Stand::default(); 4];
+        stands[1].matched(Side::Lay, 1_000, 20_000);
+        assert_eq!(exposure_of_lines(&stands), 1_000);
+        // Wherever it ends, one of both wins.
+        stands[3].matched(Side::Back, 1_000, 20_000);
+        assert_eq!(exposure_of_lines(&stands), 0);
+        // Between the two lowest the sell there has lost, and the buys have, too, if the one that waits is matched.
+        stands[0].matched(Side::Back, 700, 20_000);
+        stands[2].waits(Side::Lay, 500, 20_000);
+        assert_eq!(exposure_of_lines(&stands), 700 + 500);
+    }
+
     proptest! {
+        #[test]
+        fn the_worst_of_all_results_among_lines_is_found(
+            orders in prop::collection::vec(
+                (0_usize..8, any::<bool>(), any::<bool>(), 1_i64..1_000_000), 0..40),
+            lines in 1_usize..=8,
+        ) {
+            let mut stands = vec![Stand::default(); lines];
+            for (at, backs, waits, stake) in orders {
+                let side = if backs { Side::Back } else { Side::Lay };
+                let stand = &mut stands[at % lines];
+                match waits {
+                    true => stand.waits(side, stake, 20_000),
+                    false => stand.matched(side, stake, 20_000),
+                }
+            }
+            // Results at and between twice the lines' numbers: an odd one is between two, an even one on a line.
+            let profit = |result: usize| -> i128 {
+                let one = |(at, stand): (usize, &Stand)| match (2 * at + 2).cmp(&result) {
+                    std::cmp::Ordering::Greater => stand.win_e4 - stand.lays_e4,
+                    std::cmp::Ordering::Less => stand.lose_e4 - stand.backs_e4,
+                    std::cmp::Ordering::Equal => 0,
+                };
+                stands.iter().enumerate().map(one).sum()
+            };
+            let worst = |results: &mut dyn Iterator<Item = usize>| {
+                let worst = results.map(profit).min().unwrap_or(0);
+                ((-worst).max(0) + 9_999) / 10_000
+            };
+            let between = worst(&mut (0..=lines).map(|j| 2 * j + 1));
+            prop_assert_eq!(exposure_of_lines(&stands), between);
+            let on_one = worst(&mut (0..lines).map(|j| 2 * j + 2));
+            prop_assert!(on_one <= between);
+        }
+
         #[test]
         fn the_worst_of_all_outcomes_is_found(
             orders in prop::collection::vec(

@@ -198,7 +198,7 @@ impl<R: Rules> State<R> {
         let at = self.own_order(account, index, entry.order)?;
         let row = self.exchange.rows[at as usize];
         let exchange = self.exchange_of(index);
-        let Some(tick) = exchange.tick(entry.limit_e4) else {
+        let Some(tick) = exchange.tick(row.selection, entry.limit_e4) else {
             return Err(self.no(Reject::InvalidOdds));
         };
         if row.kind == OrderKind::MarketOnClose || row.limit == tick.index() {

@@ -1,8 +1,9 @@
 //! What must hold of exchange markets between any two commands, recomputed from the orders.
 
+use super::parts::matched_of;
 use super::{Exchange, ExchangeMarket, OrderRow, OrderState, image::has};
 use crate::bet::NONE;
-use crate::book::{E4, Stand, exposure};
+use crate::book::{E4, Side, Stand};
 use crate::event::{HouseAccount, JobKind, MarketStatus};
 use crate::rules::Rules;
 use crate::state::State;
@@ -64,7 +65,21 @@ impl<R: Rules> State<R> {
             .exchange
             .parts_of_order(row)
             .fold((0, 0), |sum, part| (sum.0 + part.stake, sum.1 + part.returns_e4));
-        let whole = row.parts == NONE || (stakes, returns) == (row.matched, row.returns_e4);
+        let position = &self.exchange.positions[row.position as usize];
+        let market =
+            self.exchange.market(position.market).ok_or_else(|| format!("{id}: no market"))?;
+        let whole = match market.has_lines() {
+            true => {
+                let better = |line| row.side.prefers(line, row.selection.into());
+                let mut parts = self.exchange.parts_of_order(row);
+                stakes <= row.matched
+                    && row.returns_e4 == i128::from(row.matched) * 2 * E4
+                    && parts.all(|p| {
+                        better(p.selection.into()) && p.returns_e4 == i128::from(p.stake) * 2 * E4
+                    })
+            }
+            false => row.parts == NONE || (stakes, returns) == (row.matched, row.returns_e4),
+        };
         rule(whole, || format!("{id}: its parts come to {stakes} and {returns}"))?;
         let rests = row.state == OrderState::Executable && !row.is_on_close();
         rule(row.rests() == rests, || format!("{id} is in the book exactly if it may be matched"))?;
@@ -72,7 +87,7 @@ impl<R: Rules> State<R> {
             let place = self.exchange.orders.get(row.place);
             let own = place.is_some_and(|place| {
                 let here = (place.number, place.remaining, place.selection);
-                here == (at, row.left, row.selection) && place.side == row.side
+                here == (at, row.left, market.shelf(row.selection)) && place.side == row.side
             });
             rule(own, || format!("{id} is in the book as it is: {place:?}"))?;
         }
@@ -98,10 +113,11 @@ impl<R: Rules> State<R> {
             .iter()
             .filter(|row| row.state != OrderState::Archived && row.position == at)
         {
-            let stand = &mut stands[usize::from(row.selection)];
-            has(row, stand);
+            for matched in matched_of(&exchange.parts, row) {
+                has(row, matched, &mut stands);
+            }
             if row.state.waits() {
-                row.wait(stand, &kept.prices, row.left);
+                row.wait(&mut stands[usize::from(row.selection)], &kept.prices, row.left);
                 count += 1;
             }
         }
@@ -118,9 +134,7 @@ impl<R: Rules> State<R> {
             next = row.before;
         }
         rule(listed == count, || format!("{} lists its orders that wait", who()))?;
-        let runs = |(selection, _): &(usize, &Stand)| kept.book.runs(*selection as u16);
-        let running = stands.iter().enumerate().filter(runs).map(|(_, stand)| stand);
-        let worst = exposure(running, usize::from(market.winners));
+        let worst = kept.exposure(&stands, market.winners);
         let due = if position.settled { 0 } else { worst };
         // While a job settles or opens positions again, some are as they were.
         let kind = market.job.map(|job| job.kind);
@@ -151,8 +165,8 @@ impl<R: Rules> State<R> {
         let orders = self.exchange.rows.iter().filter(live).count();
         rule((last, listed) == (kept.tail, orders), || format!("{id} lists all of its orders"))?;
         for selection in 0..kept.outcomes.len() as u16 {
-            let [back, lay] = [crate::book::Side::Back, crate::book::Side::Lay]
-                .map(|side| kept.book.best(selection, side));
+            let shelf = kept.shelf(selection);
+            let [back, lay] = [Side::Back, Side::Lay].map(|side| kept.book.best(shelf, side));
             let crossed = back.zip(lay).is_some_and(|(back, lay)| back <= lay);
             rule(!crossed, || format!("{id} s{selection} is crossed: {back:?} and {lay:?}"))?;
         }
@@ -175,11 +189,10 @@ impl<R: Rules> State<R> {
                 house.lose_e4 -= stand.lose_e4;
             }
         }
-        let all_run = (0..count as u16).all(|selection| kept.book.runs(selection));
+        let all_run = (0..count as u16).all(|selection| kept.runs(selection));
         // At the starting price both sides are matched in turn.
         let all_run = all_run && self.markets[index as usize].job.is_none();
-        let winners = usize::from(self.markets[index as usize].winners);
-        let worst = exposure(&house, winners);
+        let worst = kept.exposure(&house, self.markets[index as usize].winners);
         rule(!all_run || worst == 0, || {
             format!("the house may lose {worst} in {}", self.market_id(index))
         })

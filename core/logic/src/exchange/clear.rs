@@ -23,10 +23,12 @@ use crate::wire::Minor;
 const WHOLE_MAX: u32 = 1 << 20;
 
 /// The smallest number of parts in which all shares of a result are whole, and the result in such parts; none if it has
-/// too many, if part of a bet is void, or if not exactly as much is won as there are winners, unless all is void.
+/// too many, if part of a bet is void, or if not exactly as much is won as there are winners, unless all is void. Of lines:
+/// if they are not those of one number.
 pub(crate) fn outcomes_of(
     entries: impl Iterator<Item = ResultEntry> + Clone,
     winners: u16,
+    lines: bool,
 ) -> Option<(u32, impl Iterator<Item = Outcome>)> {
     let numbers = entries.map(move |entry| numbers_of(&entry, winners, 0));
     let mut whole = 1_u32;
@@ -51,8 +53,28 @@ pub(crate) fn outcomes_of(
     };
     let sum = outcomes.clone().map(won).sum::<u64>();
     let void = outcomes.clone().all(|outcome| outcome == Outcome::Void);
-    let exactly = sum == u64::from(winners) * u64::from(whole);
+    let exactly = match lines {
+        true => are_of_one_number(outcomes.clone(), whole),
+        false => sum == u64::from(winners) * u64::from(whole),
+    };
     (exactly || void).then_some((whole, outcomes))
+}
+
+/// Whether these are what becomes of lines, the lowest first: those below the result lost, the one that it is exactly on is
+/// void, and those above it won.
+fn are_of_one_number(outcomes: impl Iterator<Item = Outcome>, whole: u32) -> bool {
+    let place = |outcome| match outcome {
+        Outcome::Won(0) => Some(0),
+        Outcome::Void => Some(1),
+        Outcome::Won(parts) if parts == whole => Some(2),
+        // A share of a line.
+        Outcome::Won(_) => None,
+    };
+    let mut last = 0;
+    outcomes.map(place).all(|now| {
+        let before = std::mem::replace(&mut last, now.unwrap_or(0));
+        now.is_some_and(|now| before < now || (before == now && now != 1))
+    })
 }
 
 /// Bets on what does not run are off, whatever a result says of it.
@@ -79,7 +101,7 @@ impl<R: Rules> State<R> {
             let entry = selection.result.expect("all have one");
             running(entry, selection.withdrawn)
         });
-        let found = outcomes_of(entries, market.winners);
+        let found = outcomes_of(entries, market.winners, exchange.has_lines());
         let (whole, outcomes) = found.expect("checked when the result came");
         exchange.work.whole = whole;
         for (to, outcome) in exchange.outcomes.iter_mut().zip(outcomes) {

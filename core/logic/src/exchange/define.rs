@@ -18,14 +18,18 @@ type Decided = Result<Answer, Answer>;
 impl ExchangeMarket {
     /// Without orders, by these terms.
     pub(crate) fn new(market: &Market, terms: &SetExchange, ladder: Ladder) -> ExchangeMarket {
-        let prices = Prices::of(&ladder);
+        let lines = terms.flags & SetExchange::LINES != 0;
+        let (prices, shelves) = match lines {
+            true => (Prices::lines(market.selections), 1),
+            false => (Prices::of(&ladder), market.selections),
+        };
         let count = usize::from(market.selections);
         let crosses = terms.flags & SetExchange::CROSSES != 0;
         let closes = if terms.flags & SetExchange::STARTING_PRICES != 0 { count } else { 0 };
         ExchangeMarket {
             terms: *terms,
             ladder,
-            book: Book::new(std::sync::Arc::clone(&prices), market.selections, crosses),
+            book: Book::new(std::sync::Arc::clone(&prices), shelves, crosses),
             starting: (0..closes).map(|_| Starting::new(&prices)).collect(),
             started: false,
             closes: vec![Close::default(); closes].into(),
@@ -61,7 +65,11 @@ impl<R: Rules> State<R> {
         let winners = usize::from(market.winners) <= WINNERS_MAX;
         let may_cross = market.winners == 1 && usize::from(market.selections) <= CROSS_MAX;
         let crosses = body.flags & SetExchange::CROSSES == 0 || may_cross;
-        if !first || !winners || !crosses || market.status != MarketStatus::Defined {
+        // Which lines win is one number's, and they are suspended together.
+        let block = &self.selections[market.first as usize..][..usize::from(market.selections)];
+        let together = market.winners == 1 && !block.iter().any(|line| line.suspension.holds());
+        let lines = body.flags & SetExchange::LINES == 0 || together;
+        if !first || !winners || !crosses || !lines || market.status != MarketStatus::Defined {
             return Err(self.no(Reject::NotAllowed));
         }
         if !self.ledger.has_room_for(body.currency) {
@@ -114,6 +122,11 @@ impl<R: Rules> State<R> {
     pub(crate) fn exchange_version(&self, index: u32) -> Seq {
         let changed = self.exchange.market(index).map_or(Seq(0), |exchange| exchange.changed);
         self.levels(index).iter().fold(changed, |last, level| last.max(level.seq))
+    }
+
+    /// Whether the selections of a market are lines.
+    pub(crate) fn has_lines(&self, index: u32) -> bool {
+        self.exchange.market(index).is_some_and(ExchangeMarket::has_lines)
     }
 
     pub(crate) fn exchange_of(&self, index: u32) -> &ExchangeMarket {

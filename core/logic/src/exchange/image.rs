@@ -1,7 +1,7 @@
 //! Exchange markets as bytes and back. Books, sums of starting prices, stands and what is in escrow for them are not
 //! stored: they are what the orders make, put back in their turns.
 
-use super::parts::{Part, parts_of};
+use super::parts::{Part, matched_of, parts_of};
 use super::{Close, Exchange, ExchangeMarket, OrderRow, OrderState, Position, Work};
 use crate::bet::NONE;
 use crate::book::{E4, OrderIndex, Outcome, Side, Stand};
@@ -24,8 +24,8 @@ pub(crate) struct ExchangeImage {
     markets: Vec<ExchangeMarketRow>,
     rows: Vec<RowImage>,
     free_row: u32,
-    /// Stake, returns, the next one.
-    parts: Vec<(i64, i128, u32)>,
+    /// Stake, returns, where, the next one.
+    parts: Vec<(i64, i128, u16, u32)>,
     free_part: u32,
     /// The first and the last of those that are spent.
     spent: (u32, u32),
@@ -261,7 +261,11 @@ impl Exchange {
                 .collect(),
             rows: self.rows.iter().map(row_image).collect(),
             free_row: self.free_row,
-            parts: self.parts.iter().map(|p| (p.stake, p.returns_e4, p.next)).collect(),
+            parts: self
+                .parts
+                .iter()
+                .map(|p| (p.stake, p.returns_e4, p.selection, p.next))
+                .collect(),
             free_part: self.free_part,
             spent: (self.spent_head, self.spent_tail),
             positions: self.positions.iter().map(position_image).collect(),
@@ -290,9 +294,10 @@ impl<R: Rules> State<R> {
         let exchange = &mut self.exchange;
         exchange.rows = image.rows.iter().map(row).collect::<Read<_>>()?;
         exchange.positions = image.positions.iter().map(position).collect();
-        let part = |(stake, returns_e4, next): &(i64, i128, u32)| Part {
+        let part = |(stake, returns_e4, selection, next): &(i64, i128, u16, u32)| Part {
             stake: *stake,
             returns_e4: *returns_e4,
+            selection: *selection,
             next: *next,
         };
         exchange.parts = image.parts.iter().map(part).collect();
@@ -303,7 +308,7 @@ impl<R: Rules> State<R> {
         (exchange.spent_head, exchange.spent_tail) = image.spent;
         exchange.spent = exchange.rows.iter().filter(|row| row.is_spent()).count() as u32;
         let order = |at: u32| at == NONE || (at as usize) < image.rows.len();
-        holds(exchange.has_sound_parts(), "parts of orders")?;
+        exchange.live_parts = content(exchange.count_parts(), "parts of orders")?;
         let known = |at: u32| at == NONE || (at as usize) < image.positions.len();
         let links = |r: &RowImage| [r.prev, r.next, r.before, r.behind].into_iter().all(order);
         let lists = image.rows.iter().all(links) && order(image.spent.0) && order(image.spent.1);
@@ -350,12 +355,18 @@ impl<R: Rules> State<R> {
             Some(Band { from: Price::from_e4(*from)?, to: Price::from_e4(*to)?, step_e4: *step_e4 })
         };
         let bands: Option<Vec<Band>> = image.bands.iter().map(band).collect();
-        let ladder = content(bands.and_then(|bands| Ladder::new(&bands).ok()), "a ladder")?;
+        let lines = terms.flags & SetExchange::LINES != 0;
+        let ladder = match lines {
+            true => Some(Ladder::EVEN),
+            false => bands.and_then(|bands| Ladder::new(&bands).ok()),
+        };
+        let ladder = content(ladder, "a ladder")?;
         let levels = u64::from(ladder.len()) * u64::from(market.selections);
         holds(levels <= u64::from(Capacities::MAX), "prices of ladders")?;
         let mut made = ExchangeMarket::new(market, &terms, ladder);
         let block = &self.selections[market.first as usize..][..usize::from(market.selections)];
         for (selection, _) in (0..).zip(block).filter(|(_, selection)| selection.withdrawn) {
+            holds(!lines, "a line that was withdrawn")?;
             made.book.withdraw(selection);
         }
         let lists = order(image.head) && order(image.tail) && known(image.positions);
@@ -418,6 +429,22 @@ impl<R: Rules> State<R> {
             let limited = row.limit != NONE || row.kind == OrderKind::MarketOnClose;
             let selection = usize::from(row.selection) < exchange.outcomes.len();
             holds(priced && limited && selection, "an order's price")?;
+            let mut parts = self.exchange.parts_of_order(row);
+            let sound = match exchange.has_lines() {
+                true => {
+                    let better =
+                        |p: &Part| row.side.prefers(p.selection.into(), row.selection.into());
+                    let line =
+                        |p: Part| better(&p) && usize::from(p.selection) < exchange.outcomes.len();
+                    row.limit == u32::from(row.selection) && parts.all(line)
+                }
+                false => {
+                    let own = parts.clone().all(|part| part.selection == row.selection);
+                    let sum = parts.map(|part| part.stake).sum::<i64>();
+                    own && (row.parts == NONE || sum == row.matched)
+                }
+            };
+            holds(sound, "parts of an order")?;
             holds(row.state.waits() == (0 < row.left), "what waits of an order")?;
             holds(!row.rests() || row.kind == OrderKind::Limit, "an order that rests")?;
             let starts = row.kind == OrderKind::Limit || !exchange.starting.is_empty();
@@ -440,15 +467,16 @@ impl<R: Rules> State<R> {
             let account = &mut self.ledger.accounts[position.account as usize];
             let pending = account.pending.checked_add(row.room);
             account.pending = content(pending, "what an account may win")?;
-            let stand =
-                &mut self.exchange.stands[position.first as usize + usize::from(row.selection)];
+            let stands = &mut self.exchange.stands[position.first as usize..];
             let exchange = self.exchange.markets[position.market as usize].as_deref_mut();
             let exchange = exchange.expect("looked at before");
-            has(&row, stand);
+            for matched in matched_of(&self.exchange.parts, &row) {
+                has(&row, matched, stands);
+            }
             if !row.state.waits() {
                 continue;
             }
-            row.wait(stand, &exchange.prices, row.left);
+            row.wait(&mut stands[usize::from(row.selection)], &exchange.prices, row.left);
             if row.rests() {
                 let taker = self.taker_of(row.position, &row);
                 let Exchange { markets, orders, .. } = &mut self.exchange;
@@ -519,7 +547,7 @@ impl<R: Rules> State<R> {
         }
         d.put(exchange.free_part);
         for part in &exchange.parts {
-            d.put(part.stake).put(part.returns_e4).put(part.next);
+            d.put(part.stake).put(part.returns_e4).put(part.selection).put(part.next);
         }
         for position in &exchange.positions {
             d.put(position.account).put(position.next);
@@ -540,13 +568,15 @@ impl<R: Rules> State<R> {
     }
 }
 
-/// What was matched of an order counts in its stand.
-pub(crate) fn has(row: &OrderRow, stand: &mut Stand) {
+/// What was matched of an order on a selection counts in its stand there.
+pub(crate) fn has(row: &OrderRow, matched: (u16, i64, i128), stands: &mut [Stand]) {
     if row.void {
         return;
     }
-    let staked = i128::from(row.matched) * E4;
+    let (selection, stake, returns_e4) = matched;
+    let stand = &mut stands[usize::from(selection)];
+    let staked = i128::from(stake) * E4;
     let sign = if row.side == Side::Back { 1 } else { -1 };
-    stand.win_e4 += sign * (row.returns_e4 - staked);
+    stand.win_e4 += sign * (returns_e4 - staked);
     stand.lose_e4 -= sign * staked;
 }

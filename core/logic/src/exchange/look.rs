@@ -1,5 +1,6 @@
 //! What may be read of exchange markets: plain copies, for replies, views, tools and tests.
 
+use super::parts::matched_of;
 use super::{ExchangeMarket, OrderRow, OrderState};
 use crate::bet::NONE;
 use crate::book::{Side, Stand};
@@ -86,8 +87,9 @@ impl<R: Rules> State<R> {
     fn order_view(&self, at: u32, row: &OrderRow) -> OrderView {
         let position = &self.exchange.positions[row.position as usize];
         let exchange = self.exchange_of(position.market);
-        let void = row.void || self.is_void(position.market, row.selection);
-        let matched = Minor(row.matched);
+        let void = |(at, ..): &(u16, i64, i128)| row.void || self.is_void(position.market, *at);
+        let voided = matched_of(&self.exchange.parts, row).filter(void);
+        let voided = voided.map(|(_, stake, _)| stake).sum::<i64>();
         let average = row.returns_e4.checked_div(i128::from(row.matched));
         OrderView {
             id: row.id(at),
@@ -101,11 +103,11 @@ impl<R: Rules> State<R> {
             limit: Price::from_e4(exchange.odds_of(row)),
             sizes: Sizes {
                 size: Minor(row.size),
-                matched: if void { Minor(0) } else { matched },
+                matched: Minor(row.matched - voided),
                 remaining: Minor(row.left),
                 lapsed: Minor(row.lapsed),
                 cancelled: Minor(row.cancelled),
-                voided: if void { matched } else { Minor(0) },
+                voided: Minor(voided),
             },
             returns_e4: if row.void { 0 } else { row.returns_e4 },
             average: average.and_then(|e4| Price::from_e4(e4 as u32)),
@@ -189,8 +191,12 @@ impl<R: Rules> State<R> {
         let exchange = self.known_exchange(market);
         let exchange = exchange.filter(|e| usize::from(selection.0) < e.outcomes.len());
         exchange.into_iter().flat_map(move |exchange| {
-            let depth = exchange.book.depth(selection.0, side);
-            depth.filter_map(|(tick, size)| Some((exchange.ladder.price(tick)?, Minor(size))))
+            let depth = exchange.book.depth(exchange.shelf(selection.0), side);
+            depth.filter_map(move |(tick, size)| {
+                let (at, place) = exchange.spot(selection.0, tick.index());
+                let price = exchange.ladder.price(Tick::new(place))?;
+                (at == selection.0).then_some((price, Minor(size)))
+            })
         })
     }
 

@@ -1,6 +1,6 @@
 //! An order meets what is there, and what it risked becomes what it has.
 
-use super::{Exchange, OrderRow, OrderState, OrderStep};
+use super::{Exchange, OrderRow, OrderState, OrderStep, Position};
 use crate::bet::NONE;
 use crate::book::{End, Improvement, Lapse, OrderIndex, SelfMatch, Step, Taker};
 use crate::command::OrderEntry;
@@ -19,9 +19,11 @@ use std::cmp::Reverse;
 impl<R: Rules> State<R> {
     pub(crate) fn taker_of(&self, position: u32, row: &OrderRow) -> Taker {
         let refuses = row.flags & OrderEntry::REFUSE_IMPROVEMENT != 0;
+        let Position { account, market, .. } = self.exchange.positions[position as usize];
+        let selection = self.exchange_of(market).shelf(row.selection);
         Taker {
-            account: self.exchange.positions[position as usize].account,
-            selection: row.selection,
+            account,
+            selection,
             side: row.side,
             limit: Tick::new(row.limit),
             size: row.left,
@@ -41,6 +43,9 @@ impl<R: Rules> State<R> {
             return 0;
         }
         let taker = self.taker_of(row.position, &row);
+        // Each better line that it is matched at is a part of it.
+        let lines = self.exchange_of(index).has_lines();
+        let most = if lines { most.min(self.exchange.parts_left()) } else { most };
         let Exchange { markets, orders, log, .. } = &mut self.exchange;
         let book = &mut markets[index as usize].as_mut().expect("it has a book").book;
         log.allow(most);
@@ -124,36 +129,50 @@ impl<R: Rules> State<R> {
         events: &mut Events,
     ) {
         let row = &self.exchange.rows[at as usize];
+        let exchange = self.exchange_of(index);
+        let (selection, place) = exchange.spot(row.selection, tick);
         events.push(&OrderMatched {
             order: row.id(at),
             taker,
             market: self.market_id(index),
             stake: Minor(stake),
             left: Minor(left),
-            price_e4: self.exchange_of(index).prices.odds_e4(Tick::new(tick)),
-            selection: SelectionIndex(row.selection),
+            price_e4: exchange.prices.odds_e4(Tick::new(tick)),
+            selection: SelectionIndex(selection),
             side: row.side as u8,
             how: how as u8,
             account: AccountId::new(self.exchange.positions[row.position as usize].account, 1),
         });
         // Two orders that met are one trade; what the house met is one for itself.
-        let selection = usize::from(row.selection);
-        self.exchange_of_mut(index).traded[selection][tick as usize] += stake;
+        let traded = &mut self.exchange_of_mut(index).traded[usize::from(selection)];
+        traded[place as usize] += stake;
     }
 
-    /// So much of an order that waited is matched at a price of the ladder.
+    /// So much of an order that waited is matched at a place of its book.
     fn took(&mut self, index: u32, at: u32, tick: u32, stake: i64) {
-        let odds = self.exchange_of(index).prices.odds_e4(Tick::new(tick));
-        self.took_at(index, at, odds, stake);
+        let exchange = self.exchange_of(index);
+        let odds = exchange.prices.odds_e4(Tick::new(tick));
+        if !exchange.has_lines() {
+            return self.took_at(index, at, odds, stake);
+        }
+        let line = tick as u16;
+        self.exchange.add_line(at, line, stake);
+        self.has_now(index, at, line, odds, stake);
     }
 
-    /// The same, at any odds.
+    /// So much of an order that waited is matched on its selection, at any odds.
     pub(crate) fn took_at(&mut self, index: u32, at: u32, odds_e4: u32, stake: i64) {
-        self.exchange.rows[at as usize].left -= stake;
         self.exchange.add_match(at, odds_e4, stake);
+        let selection = self.exchange.rows[at as usize].selection;
+        self.has_now(index, at, selection, odds_e4, stake);
+    }
+
+    /// What an order risked is what it has, perhaps at a better line than its own.
+    fn has_now(&mut self, index: u32, at: u32, selection: u16, odds_e4: u32, stake: i64) {
+        self.exchange.rows[at as usize].left -= stake;
         let row = self.exchange.rows[at as usize];
         self.risk(index, row.position, &row, -stake);
-        self.exchange.stand(row.position, row.selection).matched(row.side, stake, odds_e4);
+        self.exchange.stand(row.position, selection).matched(row.side, stake, odds_e4);
         self.exchange.touch(row.position);
     }
 

@@ -100,10 +100,12 @@ impl<R: Rules> State<R> {
         }
         let limit = match kind {
             OrderKind::MarketOnClose => NONE,
-            OrderKind::Limit | OrderKind::LimitOnClose => match exchange.tick(entry.limit_e4) {
-                Some(tick) => tick.index(),
-                None => return Err(self.no(Reject::InvalidOdds)),
-            },
+            OrderKind::Limit | OrderKind::LimitOnClose => {
+                match exchange.tick(entry.selection.0, entry.limit_e4) {
+                    Some(tick) => tick.index(),
+                    None => return Err(self.no(Reject::InvalidOdds)),
+                }
+            }
         };
         let size = self.size_of(exchange, entry, side, kind)?;
         let min_fill = match (kills, entry.min_fill.0) {

@@ -28,6 +28,8 @@ impl<R: Rules> State<R> {
             return if fits { Ok(()) } else { Err(self.no(Reject::InvalidMarketId)) };
         };
         let runs = exchange.book.runs(body.selection.0);
+        // The result is below a line or it is not.
+        let runs = runs && !exchange.has_lines();
         let good = body.withdrawn == 1 && body.deduct == 0 && runs && market.job.is_none();
         if good { Ok(()) } else { Err(self.no(Reject::NotAllowed)) }
     }

@@ -11,11 +11,12 @@ use crate::wire::Minor;
 use betring_pricing::Price;
 
 /// The words that set a flag of a market's terms.
-const FLAGS: [(&str, u8); 4] = [
+const FLAGS: [(&str, u8); 5] = [
     ("cross", SetExchange::CROSSES),
     ("starting-prices", SetExchange::STARTING_PRICES),
     ("passive", SetExchange::PASSIVE_DELAY),
     ("places", SetExchange::PLACES),
+    ("lines", SetExchange::LINES),
 ];
 
 impl<R: Rules> Runner<R> {

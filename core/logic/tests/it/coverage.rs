@@ -21,6 +21,7 @@ pub(crate) fn every_script() -> Vec<(&'static str, &'static str)> {
         crate::keys::ALL,
         crate::liability::ALL,
         crate::limits::ALL,
+        crate::lines::ALL,
         crate::mended::ALL,
         crate::night_prices::ALL,
         crate::offers::ALL,

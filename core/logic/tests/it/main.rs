@@ -35,6 +35,7 @@ mod keys;
 mod language;
 mod liability;
 mod limits;
+mod lines;
 mod malformed;
 mod mended;
 mod model;
