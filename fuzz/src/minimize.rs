@@ -1121,6 +1121,7 @@ impl Lines {
                     (SetExchange::STARTING_PRICES, " starting-prices"),
                     (SetExchange::PASSIVE_DELAY, " passive"),
                     (SetExchange::PLACES, " places"),
+                    (SetExchange::LINES, " lines"),
                 ];
                 let flags = flags.iter().filter(|(flag, _)| body.flags & flag != 0);
                 let flags: String = flags.map(|(_, word)| *word).collect();

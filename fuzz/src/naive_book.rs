@@ -61,6 +61,8 @@ pub struct NaiveBook {
     crosses: bool,
     room: usize,
     fills_max: usize,
+    /// Fill or kill goes by the average.
+    averages: bool,
     /// Those that wait, oldest first.
     pub orders: Vec<Waiting>,
     /// Accounts that may not bet any more: their orders are cancelled when they are met.
@@ -90,10 +92,17 @@ impl NaiveBook {
             crosses,
             room,
             fills_max: betring_core::book::FILLS_MAX,
+            averages: true,
             orders: Vec::new(),
             barred: std::collections::BTreeSet::new(),
             next: 0,
         }
+    }
+
+    /// One of lines: a line is as good as a price that is as high, but for an average.
+    pub fn of_lines(lines: u32) -> NaiveBook {
+        let book = NaiveBook::new(&Ladder::EVEN, 1, false, usize::MAX);
+        NaiveBook { prices: (0..lines).collect(), averages: false, ..book }
     }
 
     /// A selection does not run any more.
@@ -283,7 +292,7 @@ impl NaiveBook {
         let price = i128::from(self.prices[tick as usize]);
         let good = |stake: i64| {
             let (all, stake) = (i128::from(now.matched + stake), i128::from(stake));
-            match (now.taker.kill, now.taker.side) {
+            match (now.taker.kill.filter(|_| self.averages), now.taker.side) {
                 (None, Side::Back) => limit <= price,
                 (None, Side::Lay) => price <= limit,
                 (Some(_), Side::Back) => limit * all <= now.returns_e4 + stake * price,

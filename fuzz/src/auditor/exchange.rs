@@ -61,6 +61,8 @@ pub(super) struct Order {
     returns: i128,
     /// What was matched of it and returns, each time that the price was another.
     prices: Vec<(i64, i128)>,
+    /// In a line market what was matched of it, by line.
+    lines: BTreeMap<usize, i64>,
     min_fill: i64,
     room: i128,
     reference: u128,
@@ -84,15 +86,23 @@ impl Order {
         self.version != 0 && self.version < version
     }
 
-    /// What it brings if its selection wins, and what if not, in ten-thousandths of a minor unit: of what was matched.
-    fn brings(&self) -> (i128, i128) {
+    /// What it brings if a selection wins, and what if not, in ten-thousandths of a minor unit: of what was matched there.
+    fn brings(&self) -> Vec<(usize, i128, i128)> {
         if self.void {
-            return (0, 0);
+            return Vec::new();
+        }
+        if !self.lines.is_empty() {
+            let sign = if self.side == Side::Back { WHOLE } else { -WHOLE };
+            let one = |(line, stake): (&usize, &i64)| {
+                let stake = sign * i128::from(*stake);
+                (*line, stake, -stake)
+            };
+            return self.lines.iter().map(one).collect();
         }
         let staked = i128::from(self.matched) * WHOLE;
         match self.side {
-            Side::Back => (self.returns - staked, -staked),
-            Side::Lay => (staked - self.returns, staked),
+            Side::Back => vec![(self.selection, self.returns - staked, -staked)],
+            Side::Lay => vec![(self.selection, staked - self.returns, staked)],
         }
     }
 
@@ -157,6 +167,10 @@ impl Trading {
     /// Whether there will be starting prices.
     fn starts(&self) -> bool {
         self.has(SetExchange::STARTING_PRICES) && !self.started
+    }
+
+    fn has_lines(&self) -> bool {
+        self.has(SetExchange::LINES)
     }
 
     fn tick(&self, odds: u32) -> Option<usize> {
@@ -226,6 +240,20 @@ fn worst_of(selections: &[(i128, i128)], winners: usize) -> i128 {
     worst[winners].unwrap_or(0)
 }
 
+/// What lines bring at worst, the lowest first: wherever the result is, also exactly on one of them.
+fn worst_of_lines(lines: &[(i128, i128)]) -> i128 {
+    let at = |result: usize| -> i128 {
+        let became = clear::lines_at(result, lines.len());
+        let one = |((wins, loses), won): (&(i128, i128), Option<bool>)| match won {
+            Some(true) => *wins,
+            Some(false) => *loses,
+            None => 0,
+        };
+        lines.iter().zip(became).map(one).sum()
+    };
+    (0..=2 * lines.len()).map(at).min().unwrap_or(0)
+}
+
 impl Auditor {
     /// Whether a market is defined as an exchange.
     pub(crate) fn is_exchange(&self, id: MarketId) -> bool {
@@ -237,6 +265,11 @@ impl Auditor {
         let open = || (0..self.selections(id)).map(|at| self.takes_bets(id, at).map(|_| ()));
         let any = open().find(Result::is_ok).or_else(|| open().next())?;
         self.find_trading(id).and(self.is_at_rest(id)).and(any).err().and_then(|no| no.reject())
+    }
+
+    /// Whether the selections of a market are lines.
+    pub(crate) fn has_lines(&self, id: MarketId) -> bool {
+        self.exchange.markets.get(&id.raw()).is_some_and(Trading::has_lines)
     }
 
     /// How many selections of a market win.
@@ -316,13 +349,20 @@ impl Auditor {
         let mut selections = vec![(0, 0); trading.runs.len()];
         let own = self.orders_of(market, account).map(|(_, order)| order);
         for order in own.chain(more) {
-            let ((wins, loses), (if_won, if_lost)) = (order.brings(), order.risks());
+            let (if_won, if_lost) = order.risks();
             let sums = &mut selections[order.selection];
-            *sums = (sums.0 + wins - if_won, sums.1 + loses - if_lost);
+            *sums = (sums.0 - if_won, sums.1 - if_lost);
+            for (selection, wins, loses) in order.brings() {
+                let sums = &mut selections[selection];
+                *sums = (sums.0 + wins, sums.1 + loses);
+            }
         }
         let running = selections.into_iter().zip(&trading.runs).filter(|(_, runs)| **runs);
         let running: Vec<(i128, i128)> = running.map(|(sums, _)| sums).collect();
-        let loss = -worst_of(&running, winners);
+        let loss = match trading.has_lines() {
+            true => -worst_of_lines(&running),
+            false => -worst_of(&running, winners),
+        };
         if loss <= 0 { 0 } else { (loss + WHOLE - 1) / WHOLE }
     }
 
@@ -563,6 +603,13 @@ mod tests {
         assert_eq!(worst_of(&lays, 2), -8_000);
         // There are not more winners than selections.
         assert_eq!(worst_of(&lays[..1], 2), -4_000);
+    }
+
+    #[test]
+    fn a_buy_and_a_sell_at_a_higher_line_are_worst_outside_of_both() {
+        let (buys, sells) = ((-10, 10), (12, -12));
+        assert_eq!(worst_of_lines(&[buys, (0, 0), sells]), -2);
+        assert_eq!(worst_of_lines(&[sells, (0, 0), buys]), -22);
     }
 
     #[test]

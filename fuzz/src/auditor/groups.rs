@@ -181,7 +181,13 @@ impl Auditor {
     pub(super) fn suspend(&mut self, body: &Suspend, on: bool) -> Decided {
         let Suspend { level, id, owner, selection, .. } = *body;
         let seq = self.seq;
+        let lines = self.has_lines(MarketId::from_raw(id));
+        let no = self.no(Reject::NotAllowed);
         let [suspended, _] = self.level(level, id, selection)?;
+        // A bet on a line may be matched at any other.
+        if on && lines && level == Level::Selection as u8 {
+            return Err(no);
+        }
         let told = suspended.by(owner, on, seq, (level, id, selection));
         self.told.push(told);
         Ok(self.done(id))

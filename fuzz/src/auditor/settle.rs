@@ -413,6 +413,7 @@ impl Auditor {
             return Err(self.no(Reject::SelectionUnknown));
         }
         let to = self.market_step(body.market, "result")?;
+        let lines = self.has_lines(body.market);
         let Some(market) = self.markets.get_mut(&id) else {
             return Err(Answer::refused(Reject::MarketUnknown, Seq(self.seq)));
         };
@@ -422,14 +423,14 @@ impl Auditor {
             u128::from(win.num()) * 1_000_000_000 / u128::from(win.den())
         };
         let shares: u128 = entries.iter().map(won).sum();
-        if market.winners as u128 * 1_000_000_000 + 1_000_000 < shares {
+        if !lines && market.winners as u128 * 1_000_000_000 + 1_000_000 < shares {
             return Err(Answer::refused(Reject::TooManyWinners, Seq(self.seq)));
         }
         let out = |entry: &ResultEntry| market.runners[usize::from(entry.selection.0)].out;
         let runs = entries.iter().map(|entry| (entry, out(&entry)));
         let wins = |entry: &ResultEntry| numbers_of(entry, market.winners, 0).win.num() != 0;
         let strange = entries.iter().any(|entry| entry.rule4 != 0 || (out(&entry) && wins(&entry)));
-        if market.exchange && (strange || in_parts(runs, market.winners).is_none()) {
+        if market.exchange && (strange || in_parts(runs, market.winners, lines).is_none()) {
             return Err(Answer::refused(Reject::InvalidResult, Seq(self.seq)));
         }
         let certainty = if body.certainty == 0 { 2 } else { body.certainty };

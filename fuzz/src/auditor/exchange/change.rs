@@ -10,7 +10,7 @@ use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::reject::Reject;
 use betring_core::wire::{Header, Minor};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Auditor {
     pub(in super::super) fn cancel_orders(
@@ -201,6 +201,7 @@ impl Auditor {
             lapsed: 0,
             returns: 0,
             prices: Vec::new(),
+            lines: BTreeMap::new(),
             min_fill: 0,
             version: body.market_version.0,
             placed_seq: self.seq,

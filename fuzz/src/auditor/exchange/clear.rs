@@ -21,11 +21,12 @@ fn common(one: u64, other: u64) -> u64 {
 }
 
 /// A result in whole parts, if it is one for an exchange: nothing void in part, and exactly as much won as there are
-/// winners, unless all is void. Each entry with whether its selection was withdrawn: then it is void, whatever the result
+/// winners, unless all is void; of lines, some result that makes them so. Each entry with whether its selection was withdrawn: then it is void, whatever the result
 /// says of it.
 pub(in super::super) fn in_parts(
     entries: impl Iterator<Item = (ResultEntry, bool)>,
     winners: usize,
+    lines: bool,
 ) -> Option<Result> {
     let numbers = entries.map(|(entry, out)| match out {
         true => LegNumbers::VOID,
@@ -48,8 +49,21 @@ pub(in super::super) fn in_parts(
         })
         .collect();
     let sum: i128 = won.iter().flatten().sum();
-    let good = sum == winners as i128 * i128::from(whole) || won.iter().all(Option::is_none);
+    let good = match lines {
+        true => (0..=2 * won.len()).any(|result| {
+            let parts = |won: bool| if won { i128::from(whole) } else { 0 };
+            lines_at(result, won.len()).map(|won| won.map(parts)).eq(won.iter().copied())
+        }),
+        false => sum == winners as i128 * i128::from(whole),
+    };
+    let good = good || won.iter().all(Option::is_none);
     good.then_some((i128::from(whole), won))
+}
+
+/// Which lines win, the lowest first, if the result is below the first (0), exactly on it (1), between it and the next (2),
+/// and so on; none for the one that it is on.
+pub(super) fn lines_at(result: usize, lines: usize) -> impl Iterator<Item = Option<bool>> {
+    (0..lines).map(move |line| (result != 2 * line + 1).then_some(result <= 2 * line))
 }
 
 impl Auditor {
@@ -58,19 +72,17 @@ impl Auditor {
         let known = self.markets.get(&market)?;
         let entries: Option<Vec<(ResultEntry, bool)>> =
             known.runners.iter().map(|runner| Some((runner.result?, runner.out))).collect();
-        in_parts(entries?.into_iter(), known.winners)
+        in_parts(entries?.into_iter(), known.winners, self.has_lines(MarketId::from_raw(market)))
     }
 
     /// What an account won in a market: exact, in ten-thousandths and parts of a whole; rounded; and its commission.
     fn due_to(&self, market: u64, account: u64, (whole, won): &Result) -> (i128, i128, i128) {
-        let one = |order: &super::Order| match won[order.selection] {
+        let one = |(selection, wins, loses): (usize, i128, i128)| match won[selection] {
             None => 0,
-            Some(parts) => {
-                let (wins, loses) = order.brings();
-                wins * parts + loses * (whole - parts)
-            }
+            Some(parts) => wins * parts + loses * (whole - parts),
         };
-        let exact: i128 = self.orders_of(market, account).map(|(_, order)| one(order)).sum();
+        let all = self.orders_of(market, account).flat_map(|(_, order)| order.brings());
+        let exact: i128 = all.map(one).sum();
         let net = exact.div_euclid(WHOLE * whole);
         let discount = self.exchange.discounts.get(&account).copied().unwrap_or(0);
         let rate = i128::from(self.exchange.markets[&market].terms.commission);

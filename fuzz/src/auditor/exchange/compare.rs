@@ -38,10 +38,12 @@ impl Auditor {
             let mut stands = vec![Stand::default(); view.stands.len()];
             let mut waiting = 0;
             for (_, order) in self.orders_of(market, account) {
-                let ((wins, loses), (if_won, if_lost)) = (order.brings(), order.risks());
+                for (selection, wins, loses) in order.brings() {
+                    stands[selection].win_e4 += wins;
+                    stands[selection].lose_e4 += loses;
+                }
+                let (if_won, if_lost) = order.risks();
                 let stand = &mut stands[order.selection];
-                stand.win_e4 += wins;
-                stand.lose_e4 += loses;
                 stand.lays_e4 += if_won;
                 stand.backs_e4 += if_lost;
                 waiting += u32::from(order.state.waits());
@@ -55,12 +57,15 @@ impl Auditor {
 
     fn is_same(&self, view: &OrderView, order: &Order) -> bool {
         let market = &self.markets[&order.market];
-        let result = market.runners[order.selection].result;
-        let off = result
-            .is_some_and(|entry| super::super::settle::numbers_of(&entry, 1, 0).void.is_all());
-        let void = order.void || off;
+        let off = |selection: usize| {
+            let result = market.runners[selection].result;
+            result.is_some_and(|entry| super::super::settle::numbers_of(&entry, 1, 0).void.is_all())
+        };
         let sizes = view.sizes;
-        let matched = if void { (0, order.matched) } else { (order.matched, 0) };
+        let own = order.lines.is_empty() && (order.void || off(order.selection));
+        let on_lines = order.lines.iter().filter(|(line, _)| off(**line)).map(|(_, stake)| stake);
+        let voided = if own { order.matched } else { on_lines.sum() };
+        let matched = (order.matched - voided, voided);
         (view.account.raw(), view.market.raw()) == (order.account, order.market)
             && usize::from(view.selection.0) == order.selection
             && (view.side, view.kind, view.persistence)
@@ -96,12 +101,13 @@ impl Auditor {
             for side in [Side::Back, Side::Lay] {
                 let depth: Vec<(Price, i64)> =
                     state.depth(id, at, side).map(|(price, size)| (price, size.0)).collect();
-                let own: Vec<(Price, i64)> = trading
-                    .book
-                    .depth(at.0, side)
-                    .into_iter()
+                let lines = trading.has_lines();
+                let own = trading.book.depth(if lines { 0 } else { at.0 }, side).into_iter();
+                let own = own.filter(|(tick, _)| !lines || tick.index() as usize == selection);
+                let odds = |tick: usize| trading.prices[if lines { 0 } else { tick }];
+                let own: Vec<(Price, i64)> = own
                     .filter_map(|(tick, size)| {
-                        Some((Price::from_e4(trading.prices[tick.index() as usize])?, size))
+                        Some((Price::from_e4(odds(tick.index() as usize))?, size))
                     })
                     .collect();
                 rule(depth == own, || format!("{id} {at:?} {side:?}: {depth:?} is to be {own:?}"))?;

@@ -32,6 +32,9 @@ impl Auditor {
         let crosses = body.flags & SetExchange::CROSSES != 0;
         let may_cross = market.winners == 1 && market.runners.len() <= 64;
         let good = market.winners <= WINNERS && (may_cross || !crosses);
+        let suspended = market.runners.iter().any(|runner| !runner.suspended.owners.is_empty());
+        let lines = body.flags & SetExchange::LINES != 0;
+        let good = good && !(lines && (suspended || market.winners != 1));
         if again || !good || market.status != MarketStatus::Defined {
             return Err(self.no(Reject::NotAllowed));
         }
@@ -91,7 +94,7 @@ impl Auditor {
             let fits = body.factor == 0 && !self.is_exchange(body.market);
             return if fits { Ok(()) } else { Err(self.no(Reject::InvalidMarketId)) };
         };
-        let runs = trading.runs[usize::from(body.selection.0)];
+        let runs = trading.runs[usize::from(body.selection.0)] && !trading.has_lines();
         let good = body.withdrawn == 1 && body.deduct == 0 && runs && !self.has_job(id);
         if good { Ok(()) } else { Err(self.no(Reject::NotAllowed)) }
     }
@@ -125,7 +128,10 @@ impl Trading {
         Trading {
             terms: *terms,
             prices: ladder.prices().map(|price| price.e4()).collect(),
-            book: NaiveBook::new(ladder, selections as u16, crosses, usize::MAX),
+            book: match terms.flags & SetExchange::LINES {
+                0 => NaiveBook::new(ladder, selections as u16, crosses, usize::MAX),
+                _ => NaiveBook::of_lines(selections as u32),
+            },
             in_book: BTreeMap::new(),
             runs: vec![true; selections],
             traded: BTreeMap::new(),

@@ -17,11 +17,15 @@ const DELAYED_FILLS: usize = 128;
 impl Order {
     pub(super) fn taker(&self, trading: &Trading) -> Taker {
         let refuses = self.flags & OrderEntry::REFUSE_IMPROVEMENT != 0;
+        let tick = trading.tick(self.limit).unwrap_or_default();
+        // All lines are in one book, as its prices.
+        let (selection, tick) =
+            if trading.has_lines() { (0, self.selection) } else { (self.selection, tick) };
         Taker {
             account: AccountId::from_raw(self.account).index(),
-            selection: self.selection as u16,
+            selection: selection as u16,
             side: self.side,
-            limit: Tick::new(trading.tick(self.limit).unwrap_or_default() as u32),
+            limit: Tick::new(tick as u32),
             size: self.left,
             kill: (self.min_fill != 0).then_some(self.min_fill),
             self_match: SelfMatch::from_code(self.self_match).unwrap_or_default(),
@@ -46,29 +50,33 @@ impl Auditor {
         trading.book.barred = barred;
         let Ok((became, did)) = trading.book.place(&taker) else { return 0 };
         let in_book = trading.in_book.clone();
-        let prices = trading.prices.clone();
+        let (prices, lines) = (trading.prices.clone(), trading.has_lines());
         // After a crossing its legs follow.
         let mut legs = 0;
         for one in &did {
             match *one {
-                Did::Met(number, _, tick, stake, _) => {
+                Did::Met(number, selection, tick, stake, _) => {
                     let maker = in_book.get(&number).copied().unwrap_or_default();
-                    let odds = prices[tick as usize];
+                    let (at, odds) = match lines {
+                        true => (tick as usize, prices[0]),
+                        false => (usize::from(selection), prices[tick as usize]),
+                    };
                     let leg = 0 < legs;
                     legs -= i32::from(leg);
                     let how = if leg { Match::Leg } else { Match::Direct };
-                    self.is_matched(maker, id, how, odds, stake);
+                    self.is_matched(maker, id, how, (at, odds), stake);
                     if self.order(maker).left == 0 {
                         self.leaves_book(maker);
                         self.order_mut(maker).state = OrderState::ExecutionComplete;
                     }
                     if !leg {
-                        self.is_filled(id, odds, stake);
+                        self.is_filled(id, (at, odds), stake);
                     }
                 }
                 Did::Crossed(tick, stake, count) => {
                     legs = count as i32;
-                    self.is_matched(id, 0, Match::Crossed, prices[tick as usize], stake);
+                    let spot = (order.selection, prices[tick as usize]);
+                    self.is_matched(id, 0, Match::Crossed, spot, stake);
                 }
                 Did::Cancelled(number, _) => {
                     let maker = in_book.get(&number).copied().unwrap_or_default();
@@ -109,10 +117,17 @@ impl Auditor {
     }
 
     /// So much of an order is matched, and that is told.
-    pub(super) fn is_matched(&mut self, id: u64, taker: u64, how: Match, odds: u32, stake: i64) {
-        self.is_filled(id, odds, stake);
+    pub(super) fn is_matched(
+        &mut self,
+        id: u64,
+        taker: u64,
+        how: Match,
+        (selection, odds): (usize, u32),
+        stake: i64,
+    ) {
+        self.is_filled(id, (selection, odds), stake);
         let order = self.order(id);
-        let (market, selection) = (order.market, order.selection);
+        let market = order.market;
         self.told.push(Event::OrderMatched(OrderMatched {
             order: OrderId::from_raw(id),
             taker: OrderId::from_raw(taker),
@@ -131,8 +146,12 @@ impl Auditor {
         }
     }
 
-    fn is_filled(&mut self, id: u64, odds: u32, stake: i64) {
+    fn is_filled(&mut self, id: u64, (selection, odds): (usize, u32), stake: i64) {
+        let lines = self.trading(self.order(id).market).has_lines();
         let order = self.order_mut(id);
+        if lines {
+            *order.lines.entry(selection).or_default() += stake;
+        }
         order.left -= stake;
         order.matched += stake;
         order.returns += i128::from(stake) * i128::from(odds);

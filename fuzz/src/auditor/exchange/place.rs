@@ -12,6 +12,7 @@ use betring_core::reject::Reject;
 use betring_core::time::Timestamp;
 use betring_core::wire::{Header, Minor, WirePrice};
 use betring_pricing::{Price, Stake};
+use std::collections::BTreeMap;
 
 /// Things that the orders of one request may do together.
 const FILLS: usize = 512;
@@ -110,6 +111,7 @@ impl Auditor {
             lapsed: 0,
             returns: 0,
             prices: Vec::new(),
+            lines: BTreeMap::new(),
             min_fill,
             room: 0,
             reference: entry.reference,

@@ -148,7 +148,7 @@ impl Auditor {
         }
         if 0 < stake {
             self.gets_smaller(id, stake);
-            self.is_matched(id, 0, Match::Starting, odds, stake);
+            self.is_matched(id, 0, Match::Starting, (order.selection, odds), stake);
         }
         let left = self.order(id).left;
         if left == 0 {

@@ -116,7 +116,8 @@ impl Crowd {
         valid_until: Timestamp,
         market: MarketId,
     ) -> Vec<u8> {
-        let own = self.rng.permille(900);
+        let lines = self.rng.permille(250);
+        let own = !lines && self.rng.permille(900);
         let bands = if own { self.rng.pick(&LADDERS) } else { &[] };
         let bands: Vec<BandEntry> = bands
             .iter()
@@ -127,7 +128,11 @@ impl Crowd {
             })
             .collect();
         let published = [LadderKind::Classic, LadderKind::Betdaq, LadderKind::Finest];
-        let ladder = if own { LadderKind::Own } else { self.rng.pick(&published) };
+        let ladder = match own {
+            true => LadderKind::Own,
+            false if lines => LadderKind::Classic,
+            false => self.rng.pick(&published),
+        };
         let mut flags = 0;
         for (flag, share) in [
             (SetExchange::CROSSES, 500),
@@ -136,6 +141,9 @@ impl Crowd {
             (SetExchange::PLACES, 250),
         ] {
             flags |= if self.rng.permille(share) { flag } else { 0 };
+        }
+        if lines {
+            flags = flags & SetExchange::PASSIVE_DELAY | SetExchange::LINES;
         }
         let body = SetExchange {
             valid_until,
@@ -217,7 +225,7 @@ impl Crowd {
         let selections = auditor.selections(market).max(2) as u64;
         let wrong = self.rng.permille(5);
         // Most bet on the favourite.
-        let favourite = self.rng.permille(600) && !wrong;
+        let favourite = self.rng.permille(600) && !wrong && !auditor.has_lines(market);
         let selection = if favourite { 0 } else { self.rng.below(selections + u64::from(wrong)) };
         let side = if self.rng.permille(500) { Side::Back } else { Side::Lay };
         let starts = auditor.has_starting_prices(market.raw()) || self.rng.permille(50);
@@ -370,6 +378,9 @@ impl Crowd {
         market: MarketId,
     ) -> Vec<u8> {
         let selections = auditor.selections(market).max(2);
+        if auditor.has_lines(market) && self.rng.permille(900) {
+            return self.number(header, valid_until, market, selections);
+        }
         let winners = auditor.winners(market);
         let out = auditor.withdrawn(market);
         let mut order: Vec<usize> = (0..selections).filter(|at| !out.contains(at)).collect();
@@ -405,6 +416,31 @@ impl Crowd {
                 }
             })
             .collect();
+        let source = self.said_at();
+        let body = MarketResult { valid_until, market, source, ..MarketResult::default() };
+        sent(build::result(header, body, &entries))
+    }
+}
+
+impl Crowd {
+    /// The result of a line market: a number between two lines, or on one; now and then nothing counts.
+    fn number(
+        &mut self,
+        header: Header,
+        valid_until: Timestamp,
+        market: MarketId,
+        lines: usize,
+    ) -> Vec<u8> {
+        let first = self.rng.below(lines as u64 + 1) as usize;
+        let (push, void) = (self.rng.permille(300), self.rng.permille(80));
+        let became = |at: usize| match at.cmp(&first) {
+            _ if void => SelectionOutcome::Void,
+            std::cmp::Ordering::Less => SelectionOutcome::Lose,
+            std::cmp::Ordering::Equal if push => SelectionOutcome::Void,
+            _ => SelectionOutcome::Win,
+        };
+        let entry = |at: usize| ResultEntry::new(SelectionIndex(at as u16), became(at));
+        let entries: Vec<ResultEntry> = (0..lines).map(entry).collect();
         let source = self.said_at();
         let body = MarketResult { valid_until, market, source, ..MarketResult::default() };
         sent(build::result(header, body, &entries))

@@ -40,12 +40,20 @@ impl Night {
         match what % 11 {
             0 => {
                 let header = self.header(self.actor);
-                let own = p[2] % 4 != 3;
+                let lines = p[2] / 8 % 4 == 3;
+                let own = !lines && p[2] % 4 != 3;
+                // Most of the other flags do not go with lines.
+                let flags = match lines {
+                    true => {
+                        p[1] % 16 & (SetExchange::PASSIVE_DELAY | p[2] / 32) | SetExchange::LINES
+                    }
+                    false => p[1] % 16,
+                };
                 let ladder = if own { LadderKind::Own } else { LadderKind::Classic };
                 let body = body!(SetExchange {
                     currency: super::currency(p[1] / 16),
                     ladder: ladder as u8,
-                    flags: p[1] % 16,
+                    flags: flags,
                     market: market(tape, p[0]),
                     commission: u16::from(p[3]) * 40,
                     min_stake: Minor(1 + i64::from(p[4] % 4) * 50),
