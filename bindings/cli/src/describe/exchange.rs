@@ -214,8 +214,9 @@ fn listed<T>(entries: impl Iterator<Item = T>, one: impl Fn(T) -> String) -> Str
 
 fn terms(body: &SetExchange) -> String {
     let ladder = LadderKind::from_code(body.ladder).map_or("unknown".into(), |kind| lower(&kind));
+    let lines = body.flags & SetExchange::LINES != 0;
     let mut said = vec![
-        format!("{ladder} ladder"),
+        if lines { "lines, all at 2.00".to_owned() } else { format!("{ladder} ladder") },
         format!("{} commission", percent(body.commission)),
         format!("stakes from {}", body.min_stake),
     ];

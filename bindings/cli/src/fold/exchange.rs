@@ -19,9 +19,9 @@ use betring_core::id::*;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Header, Minor};
 use matches::{Close, Cross};
-#[cfg(test)]
-pub(super) use positions::worst_of;
 use positions::{Position, Stand};
+#[cfg(test)]
+pub(super) use positions::{worst_of, worst_of_lines};
 use std::collections::HashMap;
 
 const E4: i128 = 10_000;
@@ -80,6 +80,15 @@ impl Order {
         }
     }
 
+    /// Whether this line is as good as its own for its side, or better; of a market without lines there is only its own.
+    fn is_content_at(&self, line: SelectionIndex, lines: bool) -> bool {
+        match self.side {
+            _ if line == self.selection => true,
+            Side::Back => lines && self.selection.0 < line.0,
+            Side::Lay => lines && line.0 < self.selection.0,
+        }
+    }
+
     /// What it adds to its account's stand on its selection.
     fn stand(&self) -> Stand {
         let (staked, left) = (self.matched * E4, self.left * E4);
@@ -117,6 +126,13 @@ struct Place {
     withdrawn: (Seq, SelectionIndex, u16),
     /// Its results since the job that is at work began.
     results: Vec<Option<Vec<ResultEntry>>>,
+}
+
+impl Place {
+    /// Whether its selections are lines.
+    fn has_lines(&self) -> bool {
+        self.terms.flags & SetExchange::LINES != 0
+    }
 }
 
 /// What is known of exchange markets.
@@ -287,6 +303,19 @@ impl Fold {
             stand.change(&before, &now);
         }
         self.exchange.touched.push((order.market, order.account));
+    }
+
+    /// So much of an order, which counts where its limit is, was matched at a better line.
+    fn is_at_line(&mut self, order: &Order, line: SelectionIndex, stake: i128) {
+        let part = Order { matched: stake, returns_e4: 2 * stake * E4, left: 0, ..*order }.stand();
+        let at = (order.market.raw(), order.account.raw());
+        let Some(position) = self.exchange.positions.get_mut(&at) else { return };
+        let none = Stand::default();
+        for (selection, before, now) in [(order.selection, &part, &none), (line, &none, &part)] {
+            if let Some(stand) = position.stands.get_mut(usize::from(selection.0)) {
+                stand.change(before, now);
+            }
+        }
     }
 
     /// After a record: what holds of everything that it changed on an exchange.

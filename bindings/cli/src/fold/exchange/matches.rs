@@ -65,11 +65,11 @@ impl Fold {
             Some(Match::Starting) => self.at_start(matched, &order),
             None => self.broken(Rule::Layout, || format!("{id} is matched in no known way")),
         }
-        self.fill(id, stake, price);
+        self.fill(id, stake, price, matched.selection);
     }
 
     /// So much more of an order is matched.
-    fn fill(&mut self, id: OrderId, stake: i128, price_e4: u32) {
+    fn fill(&mut self, id: OrderId, stake: i128, price_e4: u32, selection: SelectionIndex) {
         let of = self.exchange.orders.get(&id.raw()).copied();
         let fits = of.is_some_and(|order| stake <= order.left && order.until.is_none());
         self.must(Rule::Orders, fits, || format!("more of {id} is matched than waits"));
@@ -81,6 +81,9 @@ impl Fold {
             order.matched += stake;
             order.returns_e4 += stake * i128::from(price_e4);
         });
+        if let Some(order) = of.filter(|order| order.selection != selection) {
+            self.is_at_line(&order, selection, stake);
+        }
     }
 
     /// An order that was there is matched at its own price.
@@ -120,12 +123,17 @@ impl Fold {
             return self.broken(Rule::Matches, || format!("{} meets nobody", matched.order));
         };
         let other = taker.side != maker.side;
-        let same = (taker.market, taker.selection) == (maker.market, maker.selection);
+        let place = self.exchange.places.get(&maker.market.raw());
+        let lines = place.is_some_and(|place| place.has_lines());
+        let same = taker.market == maker.market && taker.is_content_at(maker.selection, lines);
+        let refuses = taker.flags & OrderEntry::REFUSE_IMPROVEMENT != 0;
+        let same = same && (!refuses || taker.selection == maker.selection);
         self.must(Rule::Matches, other && same, || {
             format!("{} meets {}, which is not its other side", matched.order, matched.taker)
         });
         self.comes(matched.taker, &taker, matched.price_e4);
-        self.fill(matched.taker, matched.stake.0.into(), matched.price_e4);
+        let stake = matched.stake.0.into();
+        self.fill(matched.taker, stake, matched.price_e4, maker.selection);
     }
 
     /// The house meets an order that comes: legs follow.

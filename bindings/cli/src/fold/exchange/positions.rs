@@ -54,6 +54,17 @@ pub(in super::super) fn worst_of(stands: &[[i128; 2]], winners: usize) -> i128 {
     (E4 - 1 - least).div_euclid(E4).max(0)
 }
 
+/// The same of lines, the lowest first: those below the result have lost, all others have won.
+pub(in super::super) fn worst_of_lines(stands: &[[i128; 2]]) -> i128 {
+    let of = |first: usize| -> i128 {
+        let (lost, won) = stands.split_at(first);
+        let lost = lost.iter().map(|[_, loses]| loses).sum::<i128>();
+        lost + won.iter().map(|[wins, _]| wins).sum::<i128>()
+    };
+    let least = (0..=stands.len()).map(of).min().unwrap_or(0);
+    (E4 - 1 - least).div_euclid(E4).max(0)
+}
+
 /// Parts of a whole win, at most, in which all shares of a result are whole.
 const WHOLE_MAX: i128 = 1 << 20;
 
@@ -117,7 +128,11 @@ impl Fold {
             [stand.win_e4 - stand.lays_e4, stand.lose_e4 - stand.backs_e4]
         };
         let stands: Vec<[i128; 2]> = running.map(at_worst).collect();
-        Some(worst_of(&stands, usize::from(kept.terms.winners)))
+        let place = self.exchange.places.get(&market.raw())?;
+        Some(match place.has_lines() {
+            true => worst_of_lines(&stands),
+            false => worst_of(&stands, usize::from(kept.terms.winners)),
+        })
     }
 
     pub(super) fn exposure_held(

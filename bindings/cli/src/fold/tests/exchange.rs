@@ -148,9 +148,14 @@ fn any_market(seed: u64) -> String {
     let mut dice = Dice(seed);
     let runners = 2 + dice.below(4);
     let names: Vec<String> = (1..=runners).map(|at| at.to_string()).collect();
-    let winners = if dice.below(3) == 0 { 2.min(runners - 1) } else { 1 };
-    let mut flags = vec!["starting-prices"];
-    flags.extend([if winners == 1 { "cross" } else { "places" }]);
+    // Every fourth is a market of lines.
+    let are_lines = seed % 4 == 3;
+    let winners = if dice.below(3) == 0 && !are_lines { 2.min(runners - 1) } else { 1 };
+    let mut flags = match (are_lines, winners) {
+        (true, _) => vec!["lines"],
+        (_, 1) => vec!["starting-prices", "cross"],
+        _ => vec!["starting-prices", "places"],
+    };
     flags.extend((dice.below(2) == 0).then_some("passive"));
     let mut lines: Vec<String> = (1..=4).map(|at| format!("fund A{at} 500.00")).collect();
     lines.push("discount A2 25%".into());
@@ -189,6 +194,7 @@ fn any_market(seed: u64) -> String {
                 let size = format!("{}.{:02}", 1 + dice.below(20), dice.below(100));
                 let price =
                     dice.of(&["1.30", "1.50", "2.00", "2.20", "3.00", "3.05", "4.00", "6.00", ""]);
+                let price = if are_lines && dice.below(20) != 0 { "2.00" } else { price };
                 let words = match price {
                     "" => "",
                     _ => dice.of(&[
@@ -216,7 +222,10 @@ fn any_market(seed: u64) -> String {
     for _ in 0..2 {
         let first = dice.below(runners) as usize;
         let second = (first + 1) % names.len();
-        let won = |at: usize| match (winners, at) {
+        let mut won = |at: usize| match (winners, at) {
+            (1, at) if are_lines && at == first => dice.of(&["win", "void"]),
+            (1, at) if are_lines && first < at => "win",
+            (1, _) if are_lines => "lose",
             (2, at) if at == first || at == second => "win",
             (1, at) if at == first || at == second => "1/2",
             _ => "lose",
@@ -226,7 +235,11 @@ fn any_market(seed: u64) -> String {
         lines.push(format!("result M1 {} -> anything", result.join(" ")));
         lines.extend((dice.below(2) == 0).then(|| "rollback M1 -> anything".to_owned()));
     }
-    lines.push(format!("result M1 {} -> anything", names[0]));
+    let (first, others) = (&names[0], names[1..].join(":win "));
+    lines.push(match are_lines {
+        true => format!("result M1 {first}:lose {others}:win -> anything"),
+        false => format!("result M1 {first} -> anything"),
+    });
     lines.push("archive M1 -> anything".into());
     lines.join("\n")
 }
@@ -440,4 +453,13 @@ fn the_worst_outcome_is_the_worst_of_all_combinations_of_winners() {
             assert_eq!(worst_of(&stands, winners), due, "{stands:?}, {winners}");
         }
     }
+}
+
+#[test]
+fn the_worst_outcome_of_lines_is_outside_or_between_them() {
+    use super::super::exchange::worst_of_lines;
+    let (buys, sells) = ([-100_000, 100_000], [120_000, -120_000]);
+    assert_eq!(worst_of_lines(&[buys, [0, 0], sells]), 2);
+    assert_eq!(worst_of_lines(&[sells, [0, 0], buys]), 22);
+    assert_eq!(worst_of_lines(&[]), 0);
 }
