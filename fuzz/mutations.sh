@@ -305,7 +305,7 @@ mutate starting-price-of-one-side core/logic/src/exchange/starting.rs \
 mutate lays-on-without-a-runner core/logic/src/exchange/withdrawn.rs \
     's/if least <= factor && row\.side/if false \&\& least <= factor \&\& row.side/' "${trades[@]}"
 mutate result-of-other-winners core/logic/src/results.rs \
-    's/if market\.exchange && outcomes_of/if false \&\& outcomes_of/' "${trades[@]}"
+    's/\(market\.exchange && outcomes_of/(false \&\& outcomes_of/' "${trades[@]}"
 mutate orders-that-fit core/logic/src/state.rs \
     's/if keys_full \|\| bets_full \|\| orders_full \{/if keys_full || bets_full || false \&\& orders_full {/' "${trades[@]}"
 
@@ -323,5 +323,15 @@ mutate held-once-all-are-cut core/logic/src/exchange/jobs.rs \
     's/\(JobKind::NonRunner, Walk::Orders\) => self\.exchange\.untouch\(\),/(JobKind::NonRunner, Walk::Orders) => self.hold_exposures(events),/' "${trades[@]}"
 mutate suspended-selection-in-the-delay core/logic/src/exchange/meet.rs \
     's/since\.max\(own\)/since/' "${trades[@]}"
+mutate matched-at-a-better-line core/logic/src/exchange/meet.rs \
+    's/self\.has_now\(index, at, line, odds, stake\);/let own = self.exchange.rows[at as usize].selection; self.has_now(index, at, own, odds, stake);/' "${trades[@]}"
+mutate worst-between-lines core/logic/src/book/exposure.rs \
+    's/worst = worse\.min\(worst\);/worst = worse.min(0);/' "${trades[@]}"
+mutate lines-of-one-number core/logic/src/exchange/clear.rs \
+    's/true => are_of_one_number\(outcomes\.clone\(\), whole\),/true => are_of_one_number(outcomes.clone(), whole) || true,/' "${trades[@]}"
+mutate lines-are-suspended-together core/logic/src/level.rs \
+    's/if level == Level::Selection && self\.has_lines/if false \&\& self.has_lines/' "${trades[@]}"
+mutate no-average-of-lines core/logic/src/book.rs \
+    's/spare\.checked_div\(each\)\.unwrap_or\(0\)/spare.checked_div(each).unwrap_or(i128::MAX)/' "${trades[@]}"
 
 exit $missed
