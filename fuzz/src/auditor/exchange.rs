@@ -534,6 +534,10 @@ impl Auditor {
     }
 }
 
+/// Words for what the auditor alone can say of a match in a line market.
+const AT_ITS_LINE: &str = "matched at its line";
+const AT_A_BETTER_LINE: &str = "matched at a better line";
+
 /// What an event says of an order or a position, in a few words.
 pub(super) fn word_of(event: &Event) -> Option<String> {
     Some(match event {
@@ -562,6 +566,8 @@ pub(super) fn words() -> Vec<String> {
     let cut = Cut::ALL.iter().map(|why| format!("cut {why}"));
     let kinds = OrderKind::ALL.iter().map(|kind| format!("placed {kind}"));
     let others = [
+        AT_ITS_LINE,
+        AT_A_BETTER_LINE,
         "placed Limit to wait",
         "begun",
         "changed Limit",

@@ -210,6 +210,32 @@ fn who_missed_a_delta_learns_so_from_the_next_and_gets_an_image() {
 }
 
 #[test]
+fn a_line_market_is_told_line_by_line_and_all_of_it_at_even_money() {
+    let mut runner = Runner::new(HouseRules);
+    for line in [
+        "market M1 Goals U1.5 U2.5 U3.5 exchange",
+        "exchange M1 GBP lines",
+        "open M1",
+        "fund A1 100.00",
+        "fund A2 100.00",
+        "order R1 A1 M1 back U2.5 10.00 2.00 + back U3.5 5.00 2.00 -> order",
+        "order R2 A2 M1 lay U3.5 12.00 2.00 -> order",
+        "order R3 A2 M1 lay U1.5 1.00 2.00 -> order",
+    ] {
+        asks(&mut runner, line);
+    }
+    let state = runner.state().expect("begun");
+    let image = MarketImage::of(state, RACE, usize::MAX).expect("an exchange market");
+    let lays: Vec<String> = image.selections.iter().map(|line| levels(&line.to_lay)).collect();
+    assert_eq!(lays, ["", "", "3.00 at 2.00"]);
+    let backs: Vec<String> = image.selections.iter().map(|line| levels(&line.to_back)).collect();
+    assert_eq!(backs, ["1.00 at 2.00", "", ""]);
+    // The buyer at 3.5 had the better line first.
+    let traded: Vec<Minor> = image.selections.iter().map(SelectionImage::volume).collect();
+    assert_eq!(traded, [Minor(0), Minor(1_000), Minor(200)]);
+}
+
+#[test]
 fn virtual_prices_are_told_beside_the_orders_and_displayed_among_them() {
     // Who backs three of four at these prices is met by one who lays the fourth.
     let runner = race(

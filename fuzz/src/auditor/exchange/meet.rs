@@ -1,7 +1,7 @@
 //! An order meets what is there, and what it risked becomes what it has; and the ends of delays.
 
 use super::super::{Auditor, Checked, rule};
-use super::{Order, Trading, WHOLE};
+use super::{AT_A_BETTER_LINE, AT_ITS_LINE, Order, Trading, WHOLE};
 use crate::naive_book::Did;
 use betring_core::OrderState;
 use betring_core::book::{Improvement, Lapse, SelfMatch, Side, Taker};
@@ -147,11 +147,13 @@ impl Auditor {
     }
 
     fn is_filled(&mut self, id: u64, (selection, odds): (usize, u32), stake: i64) {
-        let lines = self.trading(self.order(id).market).has_lines();
-        let order = self.order_mut(id);
-        if lines {
-            *order.lines.entry(selection).or_default() += stake;
+        let order = self.order(id);
+        let word = if selection == order.selection { AT_ITS_LINE } else { AT_A_BETTER_LINE };
+        if self.has_lines(MarketId::from_raw(order.market)) {
+            *self.hits.exchange.entry(word.to_owned()).or_default() += 1;
+            *self.order_mut(id).lines.entry(selection).or_default() += stake;
         }
+        let order = self.order_mut(id);
         order.left -= stake;
         order.matched += stake;
         order.returns += i128::from(stake) * i128::from(odds);
