@@ -47,6 +47,11 @@ pub enum PricingError {
         /// Which one.
         name: &'static str,
     },
+    /// A leg that the score at the end does not settle cannot be part of a multiple on it.
+    NotOfTheScore {
+        /// Its place among the legs, from 0.
+        index: usize,
+    },
     /// No parameters explain these prices: the search left its range or did not end.
     NoSolution,
 }
@@ -66,6 +71,7 @@ impl PricingError {
             PricingError::SumOffTarget => "sum_off_target",
             PricingError::TargetOutOfReach => "target_out_of_reach",
             PricingError::ParameterOutOfRange { .. } => "parameter_out_of_range",
+            PricingError::NotOfTheScore { .. } => "not_of_the_score",
             PricingError::NoSolution => "no_solution",
         }
     }
@@ -104,6 +110,9 @@ impl fmt::Display for PricingError {
             ),
             PricingError::ParameterOutOfRange { name } => {
                 write!(f, "{name} is outside the range that its documentation gives")
+            }
+            PricingError::NotOfTheScore { index } => {
+                write!(f, "leg {index} is not settled by the score at the end: leave it out")
             }
             PricingError::NoSolution => {
                 f.write_str("no parameters of the model explain these prices")

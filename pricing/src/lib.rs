@@ -61,6 +61,8 @@ pub mod margin;
 
 pub mod model;
 
+pub mod derive;
+
 // What follows from prices and probabilities.
 pub mod multiple;
 

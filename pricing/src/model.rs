@@ -2,3 +2,5 @@
 //!
 //! Pure functions of floats. What they say enters the engine as integers, in one command with all the
 //! prices of an event; so a replay never runs a model.
+
+pub mod football;

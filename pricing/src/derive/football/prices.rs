@@ -1,0 +1,127 @@
+//! The prices of a whole event: fair probabilities with a margin, rounded for the house.
+
+#![allow(clippy::float_arithmetic, reason = "what proposes prices computes in floats")]
+
+use super::{
+    fair::Fair,
+    outcome::{Market, OUTCOMES, Outcome},
+};
+use crate::{Ladder, Price, PricingError, Snap};
+
+/// The margin of every market: by how much the inverse prices of its outcomes sum to more than
+/// they do at fair ones, before rounding. 0.05 makes a book of 105 %.
+///
+/// Every outcome of a market bears it in proportion. Where two outcomes of it win (double chance),
+/// the inverse prices sum to two and as much more.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Margins([f64; OUTCOMES]);
+
+impl Margins {
+    /// Fair prices, but for rounding.
+    pub const NONE: Margins = Margins([1.0; OUTCOMES]);
+
+    /// The same margin everywhere, from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`PricingError::ParameterOutOfRange`].
+    pub fn uniform(margin: f64) -> Result<Margins, PricingError> {
+        Ok(Margins([1.0 + checked(margin)?; OUTCOMES]))
+    }
+
+    /// The same, but for one market: nothing changes if that market is not in [`Outcome::ALL`].
+    ///
+    /// # Errors
+    ///
+    /// [`PricingError::ParameterOutOfRange`] if the margin is not from 0 to 1.
+    pub fn with(mut self, market: Market, margin: f64) -> Result<Margins, PricingError> {
+        let margin = checked(margin)?;
+        for (outcome, factor) in Outcome::ALL.into_iter().zip(&mut self.0) {
+            if outcome.market() == market {
+                *factor = 1.0 + margin;
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A margin in its range.
+pub(super) fn checked(margin: f64) -> Result<f64, PricingError> {
+    if (0.0..=1.0).contains(&margin) {
+        Ok(margin + 0.0)
+    } else {
+        Err(PricingError::ParameterOutOfRange { name: "margin" })
+    }
+}
+
+/// The price of every outcome of [`Outcome::ALL`], at its index; none of what cannot be won, or is
+/// so likely that there is no price below its fair odds.
+///
+/// No price is above its fair odds, to the precision of the probability: 1 / (probability × (1 +
+/// margin)), rounded down to a ten-thousandth and then, if asked for, down to a ladder. All are made
+/// from one grid of scores, so no set of bets on them, on one market or several, can win whatever
+/// happens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Prices([u32; OUTCOMES]);
+
+/// Instead of a price where there is none.
+const NO_PRICE: u32 = 0;
+
+impl Prices {
+    /// In ten-thousandths.
+    pub fn of(fair: &Fair, margins: &Margins) -> Prices {
+        let mut prices = Prices([NO_PRICE; OUTCOMES]);
+        prices.requote(fair, margins, None);
+        prices
+    }
+
+    /// On a ladder: none below its first price, and its last instead of longer ones.
+    pub fn on_ladder(fair: &Fair, margins: &Margins, ladder: &Ladder) -> Prices {
+        let mut prices = Prices([NO_PRICE; OUTCOMES]);
+        prices.requote(fair, margins, Some(ladder));
+        prices
+    }
+
+    /// Writes over all of them: on a ladder if there is one, else in ten-thousandths.
+    pub fn requote(&mut self, fair: &Fair, margins: &Margins, ladder: Option<&Ladder>) {
+        for ((price, &probability), &factor) in
+            self.0.iter_mut().zip(fair.probabilities()).zip(&margins.0)
+        {
+            *price = e4(probability, factor);
+        }
+        if let Some(ladder) = ladder {
+            for price in &mut self.0 {
+                let snapped =
+                    Price::from_e4(*price).and_then(|price| ladder.snap(price, Snap::Down));
+                *price = snapped.map_or(NO_PRICE, Price::e4);
+            }
+        }
+    }
+
+    /// The price of an outcome; `None` if it has none or is not always priced.
+    pub fn get(&self, outcome: Outcome) -> Option<Price> {
+        self.at(outcome.index()?)
+    }
+
+    /// The price at an index of [`Outcome::ALL`].
+    pub fn at(&self, index: usize) -> Option<Price> {
+        self.0.get(index).and_then(|&e4| Price::from_e4(e4))
+    }
+
+    /// All outcomes and their prices, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Outcome, Option<Price>)> + '_ {
+        Outcome::ALL.into_iter().zip(self.0.iter().map(|&e4| Price::from_e4(e4)))
+    }
+
+    /// The indices at which the price is another than before: what has to be published.
+    pub fn changed<'a>(&'a self, before: &'a Prices) -> impl Iterator<Item = usize> + 'a {
+        (0..OUTCOMES).filter(|&at| self.0[at] != before.0[at])
+    }
+}
+
+/// Ten-thousandths of what one unit returns at a probability with a margin, rounded down.
+pub(super) fn e4(probability: f64, factor: f64) -> u32 {
+    let most = f64::from(Price::MAX.e4());
+    let e4 = (10_000.0 / (probability * factor)).min(most) as u32;
+    if 0.0 < probability && Price::MIN.e4() <= e4 { e4 } else { NO_PRICE }
+}
