@@ -1,6 +1,7 @@
 //! What holds for every number, and what the published and computed examples say.
 
 mod overround;
+mod football;
 mod properties;
 mod staking;
 mod tickets;

@@ -51,11 +51,11 @@ pub fn multiple(grid: &ScoreGrid, score: Score, legs: &[Outcome]) -> Result<Join
     }
     let mut joint = Joint { won: 0.0, returned: 0.0, lost: 0.0 };
     for (home, away, probability) in grid.iter() {
-        let at_end = score.plus(home as u8, away as u8);
+        let (home, away) = (i32::from(score.home) + home, i32::from(score.away) + away);
         // Of this score: the share on which every leg is won, and that on which none is lost.
         let (mut won, mut kept) = (probability, probability);
         for leg in legs {
-            match leg.settle(at_end) {
+            match leg.settle_at(home, away) {
                 Some(LegOutcome::Won) => {}
                 Some(LegOutcome::HalfWon) => won *= 0.5,
                 Some(LegOutcome::Void) => won = 0.0,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{LegOutcome, Side, asian_handicap, asian_total};
+use crate::{LegOutcome, Side};
 
 /// One of the two sides.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -105,19 +105,6 @@ impl Score {
     /// That many goals.
     pub const fn new(home: u8, away: u8) -> Score {
         Score { home, away }
-    }
-
-    /// The goals of one side.
-    pub const fn of(self, team: Team) -> u8 {
-        match team {
-            Team::Home => self.home,
-            Team::Away => self.away,
-        }
-    }
-
-    /// After more goals.
-    pub(super) const fn plus(self, home: u8, away: u8) -> Score {
-        Score { home: self.home.saturating_add(home), away: self.away.saturating_add(away) }
     }
 
     /// Home less away.
@@ -305,56 +292,83 @@ impl Outcome {
     /// assert_eq!(quarter.settle(Score::new(1, 1)), Some(LegOutcome::HalfLost));
     /// ```
     pub const fn settle(self, score: Score) -> Option<LegOutcome> {
-        let (margin, total) = (score.margin(), score.total());
+        self.settle_at(score.home as i32, score.away as i32)
+    }
+
+    /// The same for any number of goals.
+    pub(super) const fn settle_at(self, home: i32, away: i32) -> Option<LegOutcome> {
+        let (margin, total) = (home - away, home + away);
         let winner = Winner::by(margin);
-        let both = 0 < score.home && 0 < score.away;
+        let both = 0 < home && 0 < away;
         let happened = match self {
             Outcome::Result(of) => winner as u8 == of as u8,
             Outcome::Not(of) => winner as u8 != of as u8,
-            Outcome::DrawNoBet(team) => return Outcome::Asian(team, Line(0)).settle(score),
+            Outcome::DrawNoBet(Team::Home) => return Some(by_quarters(4 * margin)),
+            Outcome::DrawNoBet(Team::Away) => return Some(by_quarters(-4 * margin)),
             Outcome::BothScore(yes) => both == yes,
             Outcome::Odd => total % 2 == 1,
             Outcome::Even => total % 2 == 0,
-            Outcome::Total(side, line) => {
-                return Some(asian_total(side, line.0 as i32, total as u32).outcome());
+            Outcome::Total(side, line) => return Some(settle_total(side, line, total)),
+            Outcome::TeamTotal(Team::Home, side, line) => {
+                return Some(settle_total(side, line, home));
             }
-            Outcome::TeamTotal(team, side, line) => {
-                return Some(asian_total(side, line.0 as i32, score.of(team) as u32).outcome());
+            Outcome::TeamTotal(Team::Away, side, line) => {
+                return Some(settle_total(side, line, away));
             }
-            Outcome::Asian(team, line) => {
-                let margin = match team {
-                    Team::Home => margin,
-                    Team::Away => -margin,
-                };
-                return Some(asian_handicap(line.0 as i32, margin).outcome());
+            Outcome::Asian(Team::Home, line) => {
+                return Some(by_quarters(line.0 as i32 + 4 * margin));
+            }
+            Outcome::Asian(Team::Away, line) => {
+                return Some(by_quarters(line.0 as i32 - 4 * margin));
             }
             Outcome::European(of, given) => Winner::by(margin + given as i32) as u8 == of as u8,
-            Outcome::Score(of) => score.home == of.home && score.away == of.away,
+            Outcome::Score(of) => home == of.home as i32 && away == of.away as i32,
             Outcome::OtherScore(of) => {
-                let listed = score.home <= Outcome::SCORE_MAX && score.away <= Outcome::SCORE_MAX;
-                !listed && winner as u8 == of as u8
+                let most = Outcome::SCORE_MAX as i32;
+                !(home <= most && away <= most) && winner as u8 == of as u8
             }
             Outcome::Margin(of) => margin == of as i32,
             Outcome::MarginFrom(from @ ..0) => margin <= from as i32,
             Outcome::MarginFrom(from) => from as i32 <= margin,
-            Outcome::NextGoal(_) => return None,
-            Outcome::ToNil(Team::Home, yes) => (0 < score.home && score.away == 0) == yes,
-            Outcome::ToNil(Team::Away, yes) => (0 < score.away && score.home == 0) == yes,
-            Outcome::CleanSheet(Team::Home, yes) => (score.away == 0) == yes,
-            Outcome::CleanSheet(Team::Away, yes) => (score.home == 0) == yes,
+            Outcome::ToNil(Team::Home, yes) => (0 < home && away == 0) == yes,
+            Outcome::ToNil(Team::Away, yes) => (0 < away && home == 0) == yes,
+            Outcome::CleanSheet(Team::Home, yes) => (away == 0) == yes,
+            Outcome::CleanSheet(Team::Away, yes) => (home == 0) == yes,
             Outcome::Goals(of) => total == of as i32,
             Outcome::GoalsFrom(from) => from as i32 <= total,
-            Outcome::TeamGoals(team, of) => score.of(team) == of,
-            Outcome::TeamGoalsFrom(team, from) => from <= score.of(team),
+            Outcome::TeamGoals(Team::Home, of) => home == of as i32,
+            Outcome::TeamGoals(Team::Away, of) => away == of as i32,
+            Outcome::TeamGoalsFrom(Team::Home, from) => from as i32 <= home,
+            Outcome::TeamGoalsFrom(Team::Away, from) => from as i32 <= away,
             Outcome::ResultAndBothScore(of, yes) => winner as u8 == of as u8 && both == yes,
             Outcome::ResultAndTotal(of, side, line) => {
                 if winner as u8 == of as u8 {
-                    return Outcome::Total(side, line).settle(score);
+                    return Some(settle_total(side, line, total));
                 }
                 false
             }
+            Outcome::NextGoal(_) => return None,
         };
         Some(if happened { LegOutcome::Won } else { LegOutcome::Lost })
+    }
+}
+
+const fn settle_total(side: Side, line: Line, goals: i32) -> LegOutcome {
+    let over = 4 * goals - line.0 as i32;
+    by_quarters(match side {
+        Side::Over => over,
+        Side::Under => -over,
+    })
+}
+
+/// By how many quarter goals a bet is ahead of its line.
+const fn by_quarters(ahead: i32) -> LegOutcome {
+    match ahead {
+        2.. => LegOutcome::Won,
+        1 => LegOutcome::HalfWon,
+        0 => LegOutcome::Void,
+        -1 => LegOutcome::HalfLost,
+        _ => LegOutcome::Lost,
     }
 }
 

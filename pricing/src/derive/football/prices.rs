@@ -121,7 +121,18 @@ impl Prices {
 
 /// Ten-thousandths of what one unit returns at a probability with a margin, rounded down.
 pub(super) fn e4(probability: f64, factor: f64) -> u32 {
-    let most = f64::from(Price::MAX.e4());
-    let e4 = (10_000.0 / (probability * factor)).min(most) as u32;
-    if 0.0 < probability && Price::MIN.e4() <= e4 { e4 } else { NO_PRICE }
+    let exact = 10_000.0 / (probability * factor);
+    // In the range of a price, and no choice of which loses it: what cannot happen is infinite.
+    let exact = if exact < MOST { exact } else { MOST };
+    // A float of this size has no room for a fraction; its last bits are the whole number.
+    let nearest = exact + NO_FRACTION;
+    let down = if exact < nearest - NO_FRACTION { nearest - 1.0 } else { nearest };
+    let priced = 0.0 < probability && LEAST + NO_FRACTION <= down;
+    (if priced { down } else { NO_FRACTION }).to_bits() as u32
 }
+
+const LEAST: f64 = Price::MIN.e4() as f64;
+const MOST: f64 = Price::MAX.e4() as f64;
+/// 2^52.
+const NO_FRACTION: f64 = 4_503_599_627_370_496.0;
+const _: () = assert!(NO_FRACTION.to_bits() as u32 == NO_PRICE);

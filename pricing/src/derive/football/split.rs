@@ -39,7 +39,9 @@ impl Split {
     pub fn of(grid: &ScoreGrid, score: Score, outcome: Outcome) -> Option<Split> {
         let mut split = Split::default();
         for (home, away, probability) in grid.iter() {
-            let part = match outcome.settle(score.plus(home as u8, away as u8))? {
+            let part = match outcome
+                .settle_at(i32::from(score.home) + home, i32::from(score.away) + away)?
+            {
                 LegOutcome::Won => &mut split.won,
                 LegOutcome::HalfWon => &mut split.half_won,
                 LegOutcome::Void => &mut split.void,

@@ -10,7 +10,7 @@
 
 use super::{
     GoalModel, MEAN_MAX, SIZE,
-    grid::{normalise, poisson, sum},
+    grid::{normalised, poisson, sum},
 };
 use crate::{PricingError, math};
 
@@ -46,6 +46,8 @@ const HALVINGS_MAX: u32 = 30;
 const STRIDE_MAX: f64 = 1.0;
 /// The mean at which a search begins is not below this: none is left of a side without any.
 const START_MIN: f64 = 0.01;
+/// On its way a search may pass means that no model may have.
+const SEARCH_MAX: f64 = 2.0 * MEAN_MAX;
 /// How far the probabilities of a market may be from summing to one.
 const SUM_TOLERANCE: f64 = 1e-9;
 
@@ -135,7 +137,9 @@ pub fn total_mean(total: AtMost) -> Result<f64, PricingError> {
     let most = usize::from(total.goals);
     // The probability falls with the mean, and it bends at a mean of `most`: from there Newton's
     // steps lead to the solution without ever passing it.
-    let mut mean = most as f64;
+    let bend = most as f64;
+    let mut mean = bend;
+    let mut before = 0.0;
     for _ in 0..TOTAL_STEPS_MAX {
         let mut term = math::exp(-mean);
         let mut at_most = term;
@@ -145,13 +149,13 @@ pub fn total_mean(total: AtMost) -> Result<f64, PricingError> {
         }
         // The last term is what the probability loses by a greater mean.
         let step = (at_most - total.probability) / term;
-        let next = mean + step;
-        if !(0.0..=2.0 * MEAN_MAX).contains(&next) {
-            return Err(PricingError::NoSolution);
+        // Only rounding leads back: the solution is known as well as the probability tells it.
+        if step * before < 0.0 || mean + step == mean {
+            return if mean <= 2.0 * MEAN_MAX { Ok(mean) } else { Err(PricingError::NoSolution) };
         }
-        mean = next;
-        if step.abs() <= 1e-14 * mean {
-            return Ok(mean);
+        (mean, before) = (mean + step, step);
+        if !(0.0..=bend.max(2.0 * MEAN_MAX)).contains(&mean) {
+            break;
         }
     }
     Err(PricingError::NoSolution)
@@ -283,7 +287,7 @@ fn advance(at: Point, miss: &Miss, step: [f64; 3], target: &Target) -> Option<(P
             away_mean: at.away_mean * math::exp(share * step[1]),
             rho: at.rho + share * step[2],
         };
-        if there.home_mean <= MEAN_MAX && there.away_mean <= MEAN_MAX {
+        if there.home_mean <= SEARCH_MAX && there.away_mean <= SEARCH_MAX {
             let closer = target.miss(there);
             if closer.residual() < miss.residual() {
                 return Some((there, closer));
@@ -359,8 +363,7 @@ struct Goals {
 
 impl Goals {
     fn new(mean: f64) -> Goals {
-        let mut exactly = poisson(mean);
-        normalise(&mut exactly);
+        let exactly = normalised(poisson(mean));
         let mut counted = exactly;
         for (goals, probability) in counted.iter_mut().enumerate() {
             *probability *= goals as f64;

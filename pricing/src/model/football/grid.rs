@@ -42,26 +42,72 @@ pub(crate) const SUMS: usize = 2 * SIZE - 1;
 impl ScoreGrid {
     /// The grid of a model.
     pub fn new(model: &GoalModel) -> ScoreGrid {
-        let (cells, home, away) = normalised(model);
-        let mut total = [0.0; SUMS];
-        let mut difference = [0.0; SUMS];
-        for (y, row) in cells.iter().enumerate() {
-            for (sum, cell) in total[y..].iter_mut().zip(row) {
-                *sum += cell;
-            }
-            for (sum, cell) in difference[GOALS_MAX - y..].iter_mut().zip(row) {
-                *sum += cell;
-            }
+        let mut grid = ScoreGrid {
+            cells: [[0.0; SIZE]; SIZE],
+            home: Distribution::new(0),
+            away: Distribution::new(0),
+            total: Distribution::new(0),
+            difference: Distribution::new(-(GOALS_MAX as i32)),
+            home_next: 0.0,
+        };
+        grid.remake(model);
+        grid
+    }
+
+    /// Makes it the grid of another model, in its place.
+    pub fn remake(&mut self, model: &GoalModel) {
+        match model.bond {
+            Bond::DixonColes { rho } => self.make_from_sides(model, rho),
+            Bond::Bivariate { .. } => self.make_from_cells(model),
         }
+        self.home.accumulate();
+        self.away.accumulate();
+        self.total.accumulate();
+        self.difference.accumulate();
         let (home_mean, away_mean) = (model.home_mean(), model.away_mean());
         let goals = home_mean + away_mean;
-        ScoreGrid {
-            cells,
-            home: Distribution::new(0, home),
-            away: Distribution::new(0, away),
-            total: Distribution::new(0, total),
-            difference: Distribution::new(-(GOALS_MAX as i32), difference),
-            home_next: if 0.0 < goals { home_mean / goals } else { 0.0 },
+        self.home_next = if 0.0 < goals { home_mean / goals } else { 0.0 };
+    }
+
+    /// Where both sides score independently but for the four factors, which change the sum of no
+    /// row and no column.
+    fn make_from_sides(&mut self, model: &GoalModel, rho: f64) {
+        let [home, away] = [model.home, model.away].map(|mean| normalised(poisson(mean)));
+        let mut away_back = away;
+        away_back.reverse();
+        self.total.exactly = convolved(&home, &away);
+        self.difference.exactly = convolved(&home, &away_back);
+        multiply(&mut self.cells, &home, &away);
+        for ([x, y], factor) in LOWEST.into_iter().zip(tau(model.home, model.away, rho)) {
+            let before = self.cells[y][x];
+            self.cells[y][x] = before * factor;
+            let more = before * (factor - 1.0);
+            self.total.exactly[x + y] += more;
+            self.difference.exactly[GOALS_MAX + x - y] += more;
+        }
+        self.home.exactly = home;
+        self.away.exactly = away;
+    }
+
+    fn make_from_cells(&mut self, model: &GoalModel) {
+        self.cells = weights(model);
+        let mut rows = [0.0; SIZE];
+        for (row, all) in self.cells.iter().zip(&mut rows) {
+            *all = sum(row);
+        }
+        let inverse = 1.0 / sum(&rows);
+        self.home.exactly = [0.0; SIZE];
+        self.away.exactly = [0.0; SIZE];
+        self.total.exactly = [0.0; SUMS];
+        self.difference.exactly = [0.0; SUMS];
+        for (y, row) in self.cells.iter_mut().enumerate() {
+            for (x, cell) in row.iter_mut().enumerate() {
+                *cell *= inverse;
+                self.home.exactly[x] += *cell;
+                self.away.exactly[y] += *cell;
+                self.total.exactly[x + y] += *cell;
+                self.difference.exactly[GOALS_MAX + x - y] += *cell;
+            }
         }
     }
 
@@ -81,9 +127,9 @@ impl ScoreGrid {
     }
 
     /// Home goals, away goals and their probability, in the order in which sums are made.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
-        let rows = self.cells.iter().enumerate();
-        rows.flat_map(|(away, row)| row.iter().enumerate().map(move |(home, &p)| (home, away, p)))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i32, i32, f64)> + '_ {
+        let rows = (0..).zip(&self.cells);
+        rows.flat_map(|(away, row)| (0..).zip(row).map(move |(home, &p)| (home, away, p)))
     }
 }
 
@@ -97,19 +143,19 @@ pub(crate) struct Distribution<const N: usize> {
 }
 
 impl<const N: usize> Distribution<N> {
-    fn new(lowest: i32, exactly: [f64; N]) -> Distribution<N> {
-        // Each tail is summed from its far end, so that the small ones are exact too.
-        let (mut at_least, mut at_most) = ([0.0; N], [0.0; N]);
-        let (mut above, mut below) = (0.0, 0.0);
-        for (at, &probability) in exactly.iter().enumerate() {
-            below += probability;
-            at_most[at] = below;
+    fn new(lowest: i32) -> Distribution<N> {
+        Distribution { lowest, exactly: [0.0; N], at_least: [0.0; N], at_most: [0.0; N] }
+    }
+
+    /// Each tail is summed from its far end, so that small ones are as exact as great ones.
+    fn accumulate(&mut self) {
+        let (mut below, mut above) = (0.0, 0.0);
+        for at in 0..N {
+            below += self.exactly[at];
+            self.at_most[at] = below;
+            above += self.exactly[N - 1 - at];
+            self.at_least[N - 1 - at] = above;
         }
-        for (at, &probability) in exactly.iter().enumerate().rev() {
-            above += probability;
-            at_least[at] = above;
-        }
-        Distribution { lowest, exactly, at_least, at_most }
     }
 
     pub(crate) fn exactly(&self, value: i32) -> f64 {
@@ -131,8 +177,7 @@ impl<const N: usize> Distribution<N> {
     /// K values of `now` more than what is counted here, from `lowest` on.
     pub(crate) fn window<const K: usize>(&self, lowest: i32, now: i32) -> Distribution<K> {
         let from = lowest - now;
-        let mut window =
-            Distribution { lowest, exactly: [0.0; K], at_least: [0.0; K], at_most: [0.0; K] };
+        let mut window = Distribution::new(lowest);
         for at in 0..K {
             window.exactly[at] = self.exactly(from + at as i32);
             window.at_least[at] = self.at_least(from + at as i32);
@@ -151,71 +196,71 @@ impl<const N: usize> Distribution<N> {
     }
 }
 
-/// Cells that sum to one, and what each side scores.
-fn normalised(model: &GoalModel) -> (Cells, [f64; SIZE], [f64; SIZE]) {
-    let (mut home, mut away) = (poisson(model.home), poisson(model.away));
-    match model.bond {
-        // The four factors change the sum of no row and no column.
-        Bond::DixonColes { rho } => {
-            normalise(&mut home);
-            normalise(&mut away);
-            (dixon_coles(model, rho, &home, &away), home, away)
-        }
-        Bond::Bivariate { shared } => {
-            let mut cells = bivariate(&home, &away, &poisson(shared));
-            let mut all = 0.0;
-            for row in &cells {
-                all += sum(row);
-            }
-            let mut home = [0.0; SIZE];
-            for (row, away) in cells.iter_mut().zip(&mut away) {
-                scale(row, 1.0 / all);
-                *away = sum(row);
-                for (home, cell) in home.iter_mut().zip(row) {
-                    *home += *cell;
-                }
-            }
-            (cells, home, away)
-        }
-    }
-}
+/// The scores that Dixon and Coles make more or less likely: 0-0, 0-1, 1-0, 1-1.
+const LOWEST: [[usize; 2]; 4] = [[0, 0], [0, 1], [1, 0], [1, 1]];
 
 /// The probability of every cell over that of no goals by independence.
 pub(super) fn weights(model: &GoalModel) -> Cells {
+    let mut cells = [[0.0; SIZE]; SIZE];
     let (home, away) = (poisson(model.home), poisson(model.away));
     match model.bond {
-        Bond::DixonColes { rho } => dixon_coles(model, rho, &home, &away),
-        Bond::Bivariate { shared } => bivariate(&home, &away, &poisson(shared)),
-    }
-}
-
-fn dixon_coles(model: &GoalModel, rho: f64, home: &[f64; SIZE], away: &[f64; SIZE]) -> Cells {
-    let mut cells = [[0.0; SIZE]; SIZE];
-    for (row, &away) in cells.iter_mut().zip(away) {
-        for (cell, &home) in row.iter_mut().zip(home) {
-            *cell = home * away;
+        Bond::DixonColes { rho } => {
+            multiply(&mut cells, &home, &away);
+            for ([x, y], factor) in LOWEST.into_iter().zip(tau(model.home, model.away, rho)) {
+                cells[y][x] *= factor;
+            }
         }
-    }
-    let [nil_nil, nil_one, one_nil, one_one] = tau(model.home, model.away, rho);
-    cells[0][0] *= nil_nil;
-    cells[1][0] *= nil_one;
-    cells[0][1] *= one_nil;
-    cells[1][1] *= one_one;
-    cells
-}
-
-/// Each number of shared goals, and what both sides then still score by themselves.
-fn bivariate(home: &[f64; SIZE], away: &[f64; SIZE], shared: &[f64; SIZE]) -> Cells {
-    let mut cells = [[0.0; SIZE]; SIZE];
-    for (both, &shared) in shared.iter().enumerate() {
-        for (row, &away) in cells[both..].iter_mut().zip(away) {
-            let weight = shared * away;
-            for (cell, &home) in row[both..].iter_mut().zip(home) {
-                *cell += weight * home;
+        // Every number of shared goals, and what both sides score by themselves beside them.
+        Bond::Bivariate { shared } => {
+            for (both, shared) in poisson(shared).into_iter().enumerate() {
+                for (row, &away) in cells[both..].iter_mut().zip(&away) {
+                    let weight = shared * away;
+                    for (cell, &home) in row[both..].iter_mut().zip(&home) {
+                        *cell += weight * home;
+                    }
+                }
             }
         }
     }
     cells
+}
+
+fn multiply(cells: &mut Cells, home: &[f64; SIZE], away: &[f64; SIZE]) {
+    for (row, &away) in cells.iter_mut().zip(away) {
+        *row = home.map(|home| home * away);
+    }
+}
+
+/// For every sum of two indices, the products that have it, in the order of the second.
+fn convolved(first: &[f64; SIZE], second: &[f64; SIZE]) -> [f64; SUMS] {
+    // Zeros on both sides make all sums alike.
+    let mut wide = [0.0; 3 * SIZE];
+    wide[SIZE..2 * SIZE].copy_from_slice(first);
+    let mut sums = [0.0; SUMS];
+    for (block, sums) in sums.chunks_mut(BLOCK).enumerate() {
+        let partial = partly_convolved(&wide, second, BLOCK * block);
+        sums.copy_from_slice(&partial[..sums.len()]);
+    }
+    sums
+}
+
+/// So many sums at a time stay in registers.
+const BLOCK: usize = 8;
+
+/// The sums from that one on. Not inlined: unrolled together, the blocks would not stay there.
+#[inline(never)]
+fn partly_convolved(wide: &[f64; 3 * SIZE], second: &[f64; SIZE], from: usize) -> [f64; BLOCK] {
+    let mut sums = [0.0; BLOCK];
+    // Beyond these there are only zeros.
+    for at in from.saturating_sub(GOALS_MAX)..SIZE.min(from + BLOCK) {
+        let factor = second[at];
+        if let Some(terms) = wide[SIZE + from - at..].first_chunk::<BLOCK>() {
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum += factor * term;
+            }
+        }
+    }
+    sums
 }
 
 /// mean^k / k!: Poisson probabilities but for their common factor e^-mean.
@@ -259,14 +304,8 @@ pub(super) fn sum(terms: &[f64; SIZE]) -> f64 {
     (strands[0] + strands[1]) + (strands[2] + strands[3])
 }
 
-/// Makes them sum to one.
-pub(super) fn normalise(terms: &mut [f64; SIZE]) {
-    let inverse = 1.0 / sum(terms);
-    scale(terms, inverse);
-}
-
-fn scale(terms: &mut [f64; SIZE], factor: f64) {
-    for term in terms {
-        *term *= factor;
-    }
+/// The same, so that they sum to one.
+pub(super) fn normalised(terms: [f64; SIZE]) -> [f64; SIZE] {
+    let inverse = 1.0 / sum(&terms);
+    terms.map(|term| term * inverse)
 }

@@ -1,0 +1,651 @@
+//! What holds for the prices of every football match.
+
+use std::collections::HashSet;
+
+use betring_pricing::{
+    Ladder, LegOutcome, Price, PricingError, Side, asian_handicap, asian_total,
+    derive::football::{
+        Fair, Line, Margins, Market, OUTCOMES, Outcome, Prices, Score, Split, Team, Winner,
+        multiple,
+    },
+    model::football::{
+        CardEffect, Clock, GOALS_MAX, GoalModel, MEAN_MAX, RedCards, ScoreGrid,
+        fit::{self, AtMost},
+    },
+};
+use proptest::prelude::*;
+
+fn line(quarters: i8) -> Line {
+    Line::from_quarters(quarters)
+}
+
+fn over(quarters: i8) -> Outcome {
+    Outcome::Total(Side::Over, line(quarters))
+}
+
+fn under(quarters: i8) -> Outcome {
+    Outcome::Total(Side::Under, line(quarters))
+}
+
+fn fair_of(model: GoalModel) -> Fair {
+    Fair::of(&ScoreGrid::new(&model), Score::NIL_NIL)
+}
+
+fn close(found: f64, expected: f64, tolerance: f64) {
+    assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
+}
+
+/// Models of every kind, those with the greatest and without any goals too.
+fn model() -> impl Strategy<Value = GoalModel> {
+    let mean = || prop_oneof![4 => 0.05..3.5, 1 => 0.0..=MEAN_MAX, 1 => Just(0.0)];
+    prop_oneof![
+        (mean(), mean(), -0.3..0.3)
+            .prop_filter_map("a rho within its bounds", |(home, away, rho)| {
+                GoalModel::dixon_coles(home, away, rho).ok()
+            }),
+        (mean(), mean(), 0.0..1.0)
+            .prop_filter_map("means within bounds", |(home, away, shared)| {
+                GoalModel::bivariate(home, away, shared).ok()
+            }),
+    ]
+}
+
+fn score() -> impl Strategy<Value = Score> {
+    let goals = || prop_oneof![4 => 0..4_u8, 1 => any::<u8>()];
+    (goals(), goals()).prop_map(|(home, away)| Score::new(home, away))
+}
+
+/// Anything that the score at the end settles, with lines and scores that are not always priced.
+fn leg() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        (0..OUTCOMES).prop_map(|at| Outcome::ALL[at]),
+        any::<i8>().prop_map(over),
+        any::<i8>().prop_map(|quarters| Outcome::Asian(Team::Away, line(quarters))),
+        (0..9_u8, 0..9_u8).prop_map(|(home, away)| Outcome::Score(Score::new(home, away))),
+    ]
+    .prop_filter("settled by the score", |leg| leg.settle(Score::NIL_NIL).is_some())
+}
+
+#[test]
+fn nil_one_gets_the_mean_of_the_home_side_and_one_nil_that_of_the_away_side() {
+    let model = GoalModel::dixon_coles(1.8, 0.9, -0.13).unwrap();
+    let plain = GoalModel::poisson(1.8, 0.9).unwrap();
+    let factor = |home, away| model.probability(home, away) / plain.probability(home, away);
+    close(factor(0, 0), 1.0 + 1.8 * 0.9 * 0.13, 1e-14);
+    close(factor(0, 1), 1.0 - 1.8 * 0.13, 1e-14);
+    close(factor(1, 0), 1.0 - 0.9 * 0.13, 1e-14);
+    close(factor(1, 1), 1.13, 1e-14);
+    close(fair_of(model).probability(Outcome::Result(Winner::Home)).unwrap(), 0.5719, 5e-5);
+
+    // With both the other way round the home side would have 0.5617, and probability would be lost.
+    let swapped = |home: u8, away: u8| {
+        let factor = match (home, away) {
+            (0, 1) => factor(1, 0),
+            (1, 0) => factor(0, 1),
+            _ => factor(home, away),
+        };
+        plain.probability(home, away) * factor
+    };
+    let (mut all, mut wins) = (0.0, 0.0);
+    for home in 0..=15 {
+        for away in 0..=15 {
+            all += swapped(home, away);
+            wins += if away < home { swapped(home, away) } else { 0.0 };
+        }
+    }
+    close(wins / all, 0.5617, 5e-5);
+    close(all - 1.0, -0.13 * 0.9 * 0.9 * (-2.7_f64).exp(), 1e-9);
+}
+
+#[test]
+fn a_rho_that_would_make_a_score_less_than_impossible_is_refused() {
+    let refused = Err(PricingError::ParameterOutOfRange { name: "rho" });
+    let rho = |rho| GoalModel::dixon_coles(2.0, 0.5, rho).map(|_| ());
+    // From -1/2 to 1/(2 * 0.5).
+    assert_eq!([rho(-0.5), rho(1.0)], [Ok(()), Ok(())]);
+    assert_eq!([rho(-0.5001), rho(1.0001), rho(f64::NAN)], [refused, refused, refused]);
+    // Without any goals only 1-1 is bounded.
+    assert!(GoalModel::dixon_coles(0.0, 0.0, -3.0).is_ok());
+    assert!(GoalModel::dixon_coles(0.0, 0.0, f64::NEG_INFINITY).is_err());
+    for mean in [-0.1, 6.1, f64::NAN, f64::INFINITY] {
+        let refused = Err(PricingError::ParameterOutOfRange { name: "away mean" });
+        assert_eq!(GoalModel::poisson(1.0, mean), refused);
+        assert_eq!(GoalModel::bivariate(1.0, mean, 0.1), refused);
+    }
+    // The mean of a side is its own and the shared one.
+    assert!(GoalModel::bivariate(5.0, 1.0, 1.5).is_err());
+}
+
+#[test]
+fn what_a_grid_leaves_out_is_said() {
+    let lost = |home, away| GoalModel::poisson(home, away).unwrap().lost_mass();
+    close(lost(1.45, 1.15), 0.0, 1e-10);
+    close(lost(3.2, 0.0), 2.9e-7, 0.1e-7);
+    close(lost(6.0, 0.0), 5.09e-4, 0.01e-4);
+    assert_eq!(lost(0.0, 0.0), 0.0);
+    let bivariate = GoalModel::bivariate(2.2, 0.0, 1.0).unwrap().lost_mass();
+    // As both are more often great together, a little less.
+    close(bivariate, lost(3.2, 1.0), 2e-14);
+}
+
+#[test]
+fn shared_goals_come_to_both_sides() {
+    let model = GoalModel::bivariate(1.0, 0.7, 0.3).unwrap();
+    let grid = ScoreGrid::new(&model);
+    let (mut home_mean, mut away_mean, mut product) = (0.0, 0.0, 0.0);
+    for home in 0..=15 {
+        for away in 0..=15 {
+            let p = grid.probability(home, away);
+            home_mean += p * f64::from(home);
+            away_mean += p * f64::from(away);
+            product += p * f64::from(home) * f64::from(away);
+        }
+    }
+    close(home_mean, 1.3, 1e-9);
+    close(away_mean, 1.0, 1e-9);
+    // Their covariance is the shared mean.
+    close(product - home_mean * away_mean, 0.3, 1e-9);
+
+    let alone = fair_of(GoalModel::bivariate(1.3, 1.0, 0.0).unwrap());
+    let poisson = fair_of(GoalModel::poisson(1.3, 1.0).unwrap());
+    for (alone, poisson) in alone.probabilities().iter().zip(poisson.probabilities()) {
+        close(*alone, *poisson, 1e-14);
+    }
+}
+
+#[test]
+fn a_price_index_means_the_same_for_ever() {
+    for (index, name) in [
+        (0, "home"),
+        (3, "home or draw"),
+        (6, "home, draw no bet"),
+        (8, "both score"),
+        (10, "odd goals"),
+        (12, "over 0.5"),
+        (20, "over 1.5"),
+        (28, "over 2.5"),
+        (29, "under 2.5"),
+        (31, "under 2.75"),
+        (61, "under 6.5"),
+        (62, "home over 0.5"),
+        (81, "away under 4.5"),
+        (82, "home -3"),
+        (104, "home -0.25"),
+        (105, "away +0.25"),
+        (106, "home 0"),
+        (131, "away -3"),
+        (132, "home, home given -3"),
+        (149, "away, home given +3"),
+        (150, "0-0"),
+        (163, "2-1"),
+        (185, "5-5"),
+        (186, "any other home"),
+        (189, "home by 4 or more"),
+        (193, "margin draw"),
+        (197, "away by 4 or more"),
+        (199, "no more goals"),
+        (201, "home to nil"),
+        (208, "not clean sheet away"),
+        (210, "1 goal"),
+        (215, "6 goals or more"),
+        (223, "away 3 goals or more"),
+        (227, "home and not both score"),
+        (235, "away and under 2.5"),
+    ] {
+        assert_eq!(Outcome::ALL[index].to_string(), name, "{index}");
+    }
+    let names: HashSet<String> = Outcome::ALL.iter().map(Outcome::to_string).collect();
+    assert_eq!(names.len(), OUTCOMES, "no two have the same name");
+    for (index, outcome) in Outcome::ALL.into_iter().enumerate() {
+        assert_eq!(outcome.index(), Some(index));
+    }
+    assert_eq!(over(-2).index(), None);
+    // Every market is in one piece.
+    let mut markets: Vec<Market> = Outcome::ALL.into_iter().map(Outcome::market).collect();
+    markets.dedup();
+    let together = markets.len();
+    let named: HashSet<String> = markets.iter().map(Market::to_string).collect();
+    assert_eq!(named.len(), together);
+}
+
+#[test]
+fn a_line_is_settled_as_a_ticket_settles_it() {
+    for quarters in -40..=40 {
+        for home in 0..=9 {
+            for away in 0..=9 {
+                let score = Score::new(home, away);
+                let margin = i32::from(home) - i32::from(away);
+                let asian = Outcome::Asian(Team::Home, line(quarters)).settle(score);
+                assert_eq!(asian, Some(asian_handicap(quarters.into(), margin).outcome()));
+                let total = Outcome::Total(Side::Under, line(quarters)).settle(score);
+                let goals = u32::from(home) + u32::from(away);
+                let ticket = asian_total(Side::Under, quarters.into(), goals).outcome();
+                assert_eq!(total, Some(ticket));
+            }
+        }
+    }
+}
+
+#[test]
+fn when_it_is_over_everything_has_happened_or_has_not() {
+    let full_time = Clock::new(5_400, Clock::FULL_TIME_S);
+    for model in [GoalModel::dixon_coles(1.8, 0.9, -0.13), GoalModel::bivariate(1.2, 0.9, 0.1)] {
+        let grid = ScoreGrid::new(&model.unwrap().remaining(full_time));
+        for score in [Score::NIL_NIL, Score::new(2, 1), Score::new(0, 6), Score::new(255, 255)] {
+            let fair = Fair::of(&grid, score);
+            for (outcome, &probability) in Outcome::ALL.iter().zip(fair.probabilities()) {
+                let happened = match outcome.settle(score) {
+                    Some(LegOutcome::Won | LegOutcome::HalfWon) => 1.0,
+                    Some(_) => 0.0,
+                    None => f64::from(u8::from(*outcome == Outcome::NextGoal(None))),
+                };
+                assert_eq!(probability, happened, "{outcome} at {score}");
+            }
+            // Nobody can be offered what has happened or cannot happen any more.
+            let prices = Prices::of(&fair, &Margins::NONE);
+            assert_eq!(prices.iter().filter_map(|(_, price)| price).count(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_red_card_changes_both_means_and_time_takes_its_share() {
+    let model = GoalModel::dixon_coles(1.5, 1.2, -0.1).unwrap();
+    let effect = CardEffect::new(0.5, 1.25).unwrap();
+    let later = model.remaining(Clock::new(2_700, 5_400));
+    assert_eq!((later.home_mean(), later.away_mean(), later.rho()), (0.75, 0.6, -0.1));
+    let ten = later.with(RedCards { home: 0, away: 2 }, effect).unwrap();
+    assert_eq!((ten.home_mean(), ten.away_mean()), (0.75 * 1.25 * 1.25, 0.6 * 0.25));
+    let too_many = RedCards { home: 5, away: 0 };
+    assert!(model.with(too_many, effect).is_err());
+    let boost = CardEffect::new(1.0, 10.0).unwrap();
+    assert!(model.with(RedCards { home: 1, away: 0 }, boost).is_err(), "a mean of 12");
+    assert!(CardEffect::new(f64::NAN, 1.0).is_err());
+    assert_eq!(Clock::new(0, 0).left(), 0.0);
+}
+
+#[test]
+fn margins_are_per_market_and_prices_are_rounded_for_the_house() {
+    let fair = fair_of(GoalModel::poisson(1.45, 1.15).unwrap());
+    let margins = Margins::uniform(0.04).unwrap();
+    let margins = margins.with(Market::Total(line(10)), 0.08).unwrap();
+    let prices = Prices::of(&fair, &margins);
+    let booksum = |outcomes: &[Outcome]| -> f64 {
+        let price = |&outcome| f64::from(prices.get(outcome).unwrap().e4()) / 10_000.0;
+        outcomes.iter().map(|outcome| 1.0 / price(outcome)).sum()
+    };
+    close(booksum(&Winner::ALL.map(Outcome::Result)), 1.04, 1e-4);
+    close(booksum(&Winner::ALL.map(Outcome::Not)), 2.08, 1e-4);
+    close(booksum(&[over(10), under(10)]), 1.08, 1e-4);
+    close(booksum(&[over(11), under(11)]), 1.04, 1e-4);
+    // 4.6815 and 3.4228 on the ladder of the exchange; 1.0802 is 1.08.
+    let on_ladder = Prices::on_ladder(&fair, &Margins::NONE, &Ladder::CLASSIC);
+    let e4 = |outcome| on_ladder.get(outcome).map(Price::e4);
+    assert_eq!(e4(Outcome::Asian(Team::Home, line(-6))), Some(46_000));
+    assert_eq!(e4(over(2)), Some(10_800));
+    for margin in [-0.01, 1.01, f64::NAN] {
+        assert!(Margins::uniform(margin).is_err());
+        assert!(Margins::NONE.with(Market::Result, margin).is_err());
+    }
+    let changed: Vec<_> = prices.changed(&Prices::of(&fair, &Margins::NONE)).collect();
+    assert!(changed.len() > 200 && prices.changed(&prices).next().is_none());
+}
+
+#[test]
+fn legs_that_hang_together_are_not_multiplied() {
+    let grid = ScoreGrid::new(&GoalModel::dixon_coles(1.8, 1.1, -0.08).unwrap());
+    let priced = |legs: &[Outcome]| multiple(&grid, Score::NIL_NIL, legs).unwrap();
+    let home = Outcome::Result(Winner::Home);
+    close(priced(&[home, over(10)]).won, 0.3494, 5e-5);
+    close(priced(&[home]).won * priced(&[over(10)]).won, 0.2930, 5e-5);
+    // A leg that says nothing new changes nothing; one that contradicts leaves nothing.
+    assert_eq!(priced(&[home, Outcome::Not(Winner::Draw)]), priced(&[home]));
+    assert_eq!(priced(&[home, Outcome::Result(Winner::Draw)]).fair_odds(), None);
+    let next = Outcome::NextGoal(None);
+    let refused = Err(PricingError::NotOfTheScore { index: 1 });
+    assert_eq!(multiple(&grid, Score::NIL_NIL, &[home, next]), refused);
+
+    // Home -0.25 and over 2.25 at 1-1: of four quarters of the stake two have a void leg and the
+    // half goal loses the others.
+    let legs = [Outcome::Asian(Team::Home, line(-1)), over(9)];
+    let one_one = ScoreGrid::new(&GoalModel::poisson(0.0, 0.0).unwrap());
+    let joint = multiple(&one_one, Score::new(1, 1), &legs).unwrap();
+    assert_eq!((joint.won, joint.returned, joint.lost), (0.0, 0.25, 0.75));
+    let price = priced(&legs).price(0.0).unwrap().unwrap();
+    close(priced(&legs).expected_return(price), 1.0, 1e-4);
+    assert!(priced(&legs).price(-0.1).is_err());
+}
+
+#[test]
+fn a_fit_finds_the_model_that_made_the_prices() {
+    let means = [0.1, 0.4, 0.9, 1.4, 2.1, 3.3, 5.0];
+    let mut most = 0;
+    for home in means {
+        for away in means {
+            for rho in [-0.12, 0.0, 0.03] {
+                let model = GoalModel::dixon_coles(home, away, rho).unwrap();
+                let fair = fair_of(model);
+                let p = |outcome| fair.probability(outcome).unwrap();
+                let result = Winner::ALL.map(|winner| p(Outcome::Result(winner)));
+
+                let two = fit::from_result(result, rho, None).unwrap();
+                let total = AtMost { goals: 2, probability: p(under(10)) };
+                let three = fit::from_result_and_total(result, total, None).unwrap();
+                for fit in [two, three] {
+                    assert!(fit.residual <= 1e-10, "{model:?}: {fit:?}");
+                    close(fit.model.home_mean(), home, 1e-6);
+                    close(fit.model.away_mean(), away, 1e-6);
+                    close(fit.model.rho(), rho, 1e-5);
+                    let again = fair_of(fit.model);
+                    for (winner, result) in Winner::ALL.into_iter().zip(result) {
+                        let found = again.probability(Outcome::Result(winner)).unwrap();
+                        close(found, result, 1e-10);
+                    }
+                    most = most.max(fit.iterations);
+                }
+                let warm = fit::from_result(result, rho, Some(&model)).unwrap();
+                assert!(warm.iterations <= 1, "{warm:?}");
+            }
+        }
+    }
+    assert!(most <= 15, "{most} steps");
+}
+
+#[test]
+fn prices_that_no_model_explains_are_refused() {
+    let total = |goals, probability| AtMost { goals, probability };
+    let out = |index| Err(PricingError::ProbabilityOutOfRange { index });
+    assert_eq!(fit::from_result([0.49, 0.02, 0.49], 0.0, None), Err(PricingError::NoSolution));
+    assert_eq!(fit::from_result([0.5, 0.3, 0.3], 0.0, None), Err(PricingError::SumOffTarget));
+    assert_eq!(fit::from_result([0.7, 0.3, 0.0], 0.0, None), out(2));
+    assert_eq!(fit::from_result([f64::NAN, 0.3, 0.7], 0.0, None), out(0));
+    assert!(fit::from_result([0.4, 0.3, 0.3], f64::NAN, None).is_err());
+    // So many draws at so many goals: no rho is great enough.
+    let many = fit::from_result_and_total([0.25, 0.5, 0.25], total(2, 0.3), None);
+    assert_eq!(many, Err(PricingError::NoSolution));
+    assert_eq!(fit::from_result_and_total([0.4, 0.3, 0.3], total(2, 1.0), None), out(3));
+    assert!(fit::total_mean(total(15, 0.5)).is_err());
+    assert_eq!(fit::total_mean(total(2, 1e-9)), Err(PricingError::NoSolution));
+}
+
+#[test]
+fn the_mean_of_a_total_explains_its_line() {
+    for goals in 0..=14 {
+        for mean in [0.05, 0.5, 1.0, 2.7, 4.0, 7.5, 11.5] {
+            let mut term = f64::exp(-mean);
+            let mut probability = term;
+            for k in 1..=goals {
+                term *= mean / f64::from(k);
+                probability += term;
+            }
+            // Where it is all but certain the mean cannot be seen in it.
+            if probability < 1.0 - 1e-6 {
+                let found = fit::total_mean(AtMost { goals, probability }).unwrap();
+                close(found, mean, 1e-8);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_probability_is_that_of_the_scores_which_win(model in model(), score in score()) {
+        let grid = ScoreGrid::new(&model);
+        let fair = Fair::of(&grid, score);
+        for (outcome, &probability) in Outcome::ALL.iter().zip(fair.probabilities()) {
+            if let Some(split) = Split::of(&grid, score, *outcome) {
+                let won = split.won + 0.5 * split.half_won;
+                let decided = won + split.lost + 0.5 * split.half_lost;
+                let expected = if 0.0 < decided { won / decided } else { 0.0 };
+                // What is hardly ever decided is a quotient of small numbers.
+                let tolerance = 1e-14 + 1e-15 / decided.max(1e-300);
+                prop_assert!((probability - expected).abs() <= tolerance, "{outcome}: {split:?}");
+                let joint = multiple(&grid, score, &[*outcome]).unwrap();
+                prop_assert!((joint.won - won).abs() < 1e-14);
+                let all = split.won + split.half_won + split.void + split.half_lost + split.lost;
+                prop_assert!((all - 1.0).abs() < 1e-13);
+            }
+        }
+    }
+
+    #[test]
+    fn one_bet_under_two_names_has_one_price(model in model(), score in score()) {
+        let fair = Fair::of(&ScoreGrid::new(&model), score);
+        let p = |outcome: Outcome| fair.probability(outcome).unwrap().to_bits();
+        let asian = |team, quarters| Outcome::Asian(team, line(quarters));
+        let [home, draw, away] = Winner::ALL;
+        for (one, other) in [
+            (asian(Team::Home, -2), Outcome::Result(home)),
+            (asian(Team::Away, -2), Outcome::Result(away)),
+            (asian(Team::Home, 0), Outcome::DrawNoBet(Team::Home)),
+            (asian(Team::Away, 0), Outcome::DrawNoBet(Team::Away)),
+            (asian(Team::Home, -6), Outcome::European(home, -1)),
+            (Outcome::European(draw, -2), Outcome::Margin(2)),
+            (Outcome::Margin(0), Outcome::Result(draw)),
+            (Outcome::MarginFrom(-4), Outcome::European(away, 3)),
+            (under(2), Outcome::Goals(0)),
+            (over(22), Outcome::GoalsFrom(6)),
+            (Outcome::TeamTotal(Team::Away, Side::Over, line(10)),
+                Outcome::TeamGoalsFrom(Team::Away, 3)),
+            (Outcome::CleanSheet(Team::Home, true), Outcome::TeamGoals(Team::Away, 0)),
+        ] {
+            prop_assert_eq!(p(one), p(other), "{} and {}", one, other);
+        }
+        let (win, loss) = (p(Outcome::Result(home)), p(Outcome::Result(away)));
+        let (win, loss) = (f64::from_bits(win), f64::from_bits(loss));
+        if 1e-9 < win + loss {
+            let no_bet = f64::from_bits(p(Outcome::DrawNoBet(Team::Home)));
+            prop_assert!((no_bet - win / (win + loss)).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn the_probabilities_of_a_market_sum_to_one(model in model(), score in score()) {
+        let fair = Fair::of(&ScoreGrid::new(&model), score);
+        let mut at = 0;
+        while at < OUTCOMES {
+            let market = Outcome::ALL[at].market();
+            let mut sum = 0.0;
+            while at < OUTCOMES && Outcome::ALL[at].market() == market {
+                sum += fair.probabilities()[at];
+                at += 1;
+            }
+            let expected = if market == Market::DoubleChance { 2.0 } else { 1.0 };
+            // Or all of it is returned.
+            let returned = matches!(market, Market::DrawNoBet | Market::Total(_) | Market::Asian(_));
+            prop_assert!(
+                (sum - expected).abs() < 1e-13 || (returned && sum == 0.0),
+                "{} sums to {}", market, sum
+            );
+        }
+    }
+
+    #[test]
+    fn no_price_is_above_what_it_is_worth_and_none_grows_with_the_margin(
+        model in model(), score in score(), margins in (0.0..=0.3_f64, 0.0..=0.3_f64),
+    ) {
+        let grid = ScoreGrid::new(&model);
+        let fair = Fair::of(&grid, score);
+        let (low, high) = (margins.0.min(margins.1), margins.0.max(margins.1));
+        let all = [0.0, low, high].map(|margin| {
+            Prices::of(&fair, &Margins::uniform(margin).unwrap())
+        });
+        let ladder = Prices::on_ladder(&fair, &Margins::uniform(low).unwrap(), &Ladder::CLASSIC);
+        for (at, outcome) in Outcome::ALL.into_iter().enumerate() {
+            let e4 = |prices: &Prices| prices.at(at).map_or(0, Price::e4);
+            let [none, low, high] = [0, 1, 2].map(|margin| e4(&all[margin]));
+            prop_assert!(high <= low && low <= none, "{}: {} {} {}", outcome, none, low, high);
+            prop_assert!(e4(&ladder) <= low);
+            // A unit on it comes back once at most, on average over one and the same grid: so no
+            // set of such bets wins whatever happens.
+            if let (Some(price), Ok(joint)) = (all[0].at(at), multiple(&grid, score, &[outcome])) {
+                prop_assert!(joint.expected_return(price) <= 1.0 + 1e-12, "{}: {}", outcome, price);
+            }
+        }
+        // What is likelier is never longer.
+        let prices = &all[1];
+        let mut order: Vec<usize> = (0..OUTCOMES).filter(|&at| prices.at(at).is_some()).collect();
+        order.sort_by(|&a, &b| fair.probabilities()[a].total_cmp(&fair.probabilities()[b]));
+        prop_assert!(order.is_sorted_by_key(|&at| std::cmp::Reverse(prices.at(at).unwrap())));
+    }
+
+    #[test]
+    fn no_two_markets_together_win_whatever_happens(model in model(), score in score()) {
+        let fair = Fair::of(&ScoreGrid::new(&model), score);
+        let prices = Prices::of(&fair, &Margins::NONE);
+        let [home, draw, away] = Winner::ALL;
+        let (asian, result) = (|quarters| Outcome::Asian(Team::Home, line(quarters)), Outcome::Result);
+        for outcomes in [
+            vec![result(home), Outcome::Not(home)],
+            vec![asian(-2), result(draw), Outcome::Asian(Team::Away, line(-2))],
+            vec![Outcome::Score(Score::NIL_NIL), over(2)],
+            vec![under(10), Outcome::Goals(3), Outcome::Goals(4), over(18)],
+            vec![Outcome::BothScore(true), Outcome::CleanSheet(Team::Home, true),
+                Outcome::ToNil(Team::Home, false)],
+            vec![Outcome::ResultAndBothScore(home, true), Outcome::ToNil(Team::Home, true),
+                Outcome::Not(home)],
+            vec![Outcome::European(home, -1), Outcome::Margin(1), Outcome::Not(home)],
+            vec![Outcome::Odd, Outcome::Even],
+            vec![Outcome::ResultAndTotal(away, Side::Over, line(10)),
+                Outcome::ResultAndTotal(away, Side::Under, line(10)), Outcome::Not(away)],
+        ] {
+            // Backing all of them so that each returns one costs one at least.
+            let cost: Option<f64> = outcomes.iter().map(|&outcome| {
+                Some(10_000.0 / f64::from(prices.get(outcome)?.e4()))
+            }).sum();
+            prop_assert!(cost.is_none_or(|cost| 1.0 - 1e-12 <= cost), "{:?}: {:?}", outcomes, cost);
+        }
+    }
+
+    #[test]
+    fn more_legs_win_no_more_often(
+        model in model(), score in score(), legs in prop::collection::vec(leg(), 1..6),
+    ) {
+        let grid = ScoreGrid::new(&model);
+        let all = multiple(&grid, score, &legs).unwrap();
+        prop_assert!((all.won + all.returned + all.lost - 1.0).abs() < 1e-13);
+        for leg in &legs {
+            let one = multiple(&grid, score, &[*leg]).unwrap();
+            prop_assert!(all.won <= one.won + 1e-15 && one.lost <= all.lost + 1e-15);
+        }
+        // Together with each of the results it is what it is alone.
+        let parts = Winner::ALL.map(|winner| {
+            let legs: Vec<_> = legs.iter().copied().chain([Outcome::Result(winner)]).collect();
+            multiple(&grid, score, &legs).unwrap().won
+        });
+        prop_assert!((parts.iter().sum::<f64>() - all.won).abs() < 1e-13);
+    }
+
+    #[test]
+    fn a_grid_keeps_its_mass_and_the_next_goal_is_somebodys_or_none(model in model()) {
+        let grid = ScoreGrid::new(&model);
+        let mut all = 0.0;
+        for home in 0..=GOALS_MAX as u8 {
+            for away in 0..=GOALS_MAX as u8 {
+                all += grid.probability(home, away);
+                prop_assert!(0.0 <= grid.probability(home, away));
+                let exact = model.probability(home, away) / (1.0 - model.lost_mass());
+                prop_assert!((exact - grid.probability(home, away)).abs() < 1e-14);
+            }
+        }
+        prop_assert!((all - 1.0).abs() < 1e-14, "{}", all);
+        let fair = Fair::of(&grid, Score::NIL_NIL);
+        let next = [Some(Team::Home), None, Some(Team::Away)]
+            .map(|team| fair.probability(Outcome::NextGoal(team)).unwrap());
+        prop_assert!((next.iter().sum::<f64>() - 1.0).abs() < 1e-15);
+        prop_assert_eq!(next[1], grid.probability(0, 0));
+        // The same grid in the place of another.
+        let mut remade = ScoreGrid::new(&GoalModel::bivariate(0.4, 2.0, 0.2).unwrap());
+        remade.remake(&model);
+        prop_assert_eq!(Fair::of(&remade, Score::NIL_NIL), fair);
+    }
+
+    #[test]
+    fn no_bits_of_any_float_make_a_nan(
+        bits in prop::array::uniform4(prop_oneof![
+            any::<u64>(),
+            any::<f64>().prop_map(f64::to_bits),
+            (0.0..7.0_f64).prop_map(f64::to_bits),
+            (0.0..1e-300_f64).prop_map(f64::to_bits),
+        ]),
+        clock in (any::<u32>(), any::<u32>()), score in (any::<u8>(), any::<u8>()), goals in any::<u8>(),
+    ) {
+        let [a, b, c, d] = bits.map(f64::from_bits);
+        let clock = Clock::new(clock.0, clock.1);
+        for model in [GoalModel::dixon_coles(a, b, c), GoalModel::bivariate(a, b, c)] {
+            let Ok(model) = model else { continue };
+            prop_assert!((0.0..=1.0).contains(&model.lost_mass()));
+            for model in [model, model.remaining(clock)] {
+                let grid = ScoreGrid::new(&model);
+                let fair = Fair::of(&grid, Score::new(score.0, score.1));
+                prop_assert!(fair.probabilities().iter().all(|p| (0.0..=1.0).contains(p)), "{:?}", model);
+                if let Ok(margins) = Margins::uniform(d) {
+                    let prices = Prices::of(&fair, &margins);
+                    prop_assert!(prices.iter().flat_map(|(_, price)| price).all(|price| price <= Price::MAX));
+                }
+            }
+        }
+        if let Ok(effect) = CardEffect::new(a, b) {
+            let model = GoalModel::poisson(1.0, 1.0).unwrap();
+            let _ = model.with(RedCards { home: goals, away: 1 }, effect);
+        }
+        let near = GoalModel::dixon_coles(a, b, d).ok();
+        let rest = 1.0 - a - b;
+        for fit in [
+            fit::from_result([a, b, c], d, near.as_ref()),
+            fit::from_result([a, b, rest], d, near.as_ref()),
+            fit::from_result_and_total([a, b, rest], AtMost { goals, probability: d }, near.as_ref()),
+        ].into_iter().flatten() {
+            prop_assert!(fit.residual <= 1e-10 && fit.model.home_mean().is_finite());
+        }
+        if let Ok(mean) = fit::total_mean(AtMost { goals, probability: a }) {
+            prop_assert!(mean.is_finite());
+        }
+    }
+}
+
+/// FNV-1a over the bytes of 64 bits at a time.
+fn fnv(hash: u64, bits: u64) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    bits.to_le_bytes().into_iter().fold(hash, mix)
+}
+
+#[test]
+fn the_same_bits_come_out_at_every_optimisation_level_and_on_every_machine() {
+    let (mut probabilities, mut prices, mut fits) = (FNV, FNV, FNV);
+    for step in 0..40_u8 {
+        let at = f64::from(step);
+        let (home, away, rho) = (0.3 + 0.07 * at, 2.6 - 0.055 * at, 0.04 - 0.004 * at);
+        let dixon_coles = GoalModel::dixon_coles(home, away, rho).unwrap();
+        let bivariate = GoalModel::bivariate(home, away, 0.02 * at).unwrap();
+        for model in [dixon_coles, bivariate] {
+            let left = model.remaining(Clock::new(100 * u32::from(step), 5_700));
+            let grid = ScoreGrid::new(&left);
+            let fair = Fair::of(&grid, Score::new(step % 3, step % 2));
+            for probability in fair.probabilities() {
+                probabilities = fnv(probabilities, probability.to_bits());
+            }
+            for (_, price) in Prices::of(&fair, &Margins::uniform(0.05).unwrap()).iter() {
+                prices = fnv(prices, price.map_or(0, |price| u64::from(price.e4())));
+            }
+            fits = fnv(fits, model.lost_mass().to_bits());
+        }
+        let fair = fair_of(dixon_coles);
+        let p = |outcome| fair.probability(outcome).unwrap();
+        let result = Winner::ALL.map(|winner| p(Outcome::Result(winner)));
+        let total = AtMost { goals: 2, probability: p(under(10)) };
+        let two = fit::from_result(result, rho, None).unwrap();
+        let three = fit::from_result_and_total(result, total, None).unwrap();
+        for fit in [two, three] {
+            for float in [fit.model.home_mean(), fit.model.away_mean(), fit.model.rho()] {
+                fits = fnv(fits, float.to_bits());
+            }
+        }
+        fits = fnv(fits, fit::total_mean(total).unwrap().to_bits());
+    }
+    assert_eq!(probabilities, 0xf820_2982_5490_8fce, "{probabilities:#x}");
+    assert_eq!(prices, 0x85f2_4b5b_b3c8_9875, "{prices:#x}");
+    assert_eq!(fits, 0xaf40_ed8b_27c8_061f, "{fits:#x}");
+}
+
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
