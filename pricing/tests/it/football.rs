@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use betring_pricing::{
-    Ladder, LegOutcome, Price, PricingError, Side, asian_handicap, asian_total,
+    Band, Ladder, LegOutcome, Price, PricingError, Side, Snap, asian_handicap, asian_total,
     derive::football::{
         Fair, Line, Margins, Market, OUTCOMES, Outcome, Prices, Score, Split, Team, Winner,
         multiple,
@@ -12,6 +12,7 @@ use betring_pricing::{
         CardEffect, Clock, GOALS_MAX, GoalModel, MEAN_MAX, RedCards, ScoreGrid,
         fit::{self, AtMost},
     },
+    price,
 };
 use proptest::prelude::*;
 
@@ -487,6 +488,27 @@ proptest! {
         let mut order: Vec<usize> = (0..OUTCOMES).filter(|&at| prices.at(at).is_some()).collect();
         order.sort_by(|&a, &b| fair.probabilities()[a].total_cmp(&fair.probabilities()[b]));
         prop_assert!(order.is_sorted_by_key(|&at| std::cmp::Reverse(prices.at(at).unwrap())));
+    }
+
+    #[test]
+    fn a_price_on_a_ladder_is_the_highest_that_is_not_above_the_fine_one(
+        model in model(), score in score(), margin in 0.0..=1.0_f64,
+    ) {
+        let fair = Fair::of(&ScoreGrid::new(&model), score);
+        let margins = Margins::uniform(margin).unwrap();
+        let fine = Prices::of(&fair, &margins);
+        let whole = Band { from: Price::MIN, to: Price::MAX, step_e4: 1 };
+        let halves = Band { from: price!(1.5), to: price!(9.5), step_e4: 5_000 };
+        for ladder in [
+            Ladder::CLASSIC, Ladder::FINEST, Ladder::BETDAQ,
+            Ladder::new(&[whole]).unwrap(), Ladder::new(&[halves]).unwrap(),
+        ] {
+            let snapped = Prices::on_ladder(&fair, &margins, &ladder);
+            for (at, (outcome, price)) in fine.iter().enumerate() {
+                let expected = price.and_then(|price| ladder.snap(price, Snap::Down));
+                prop_assert_eq!(snapped.at(at), expected, "{} on {}", outcome, ladder);
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     fair::Fair,
     outcome::{Market, OUTCOMES, Outcome},
 };
-use crate::{Ladder, Price, PricingError, Snap};
+use crate::{BANDS_MAX, Ladder, Price, PricingError};
 
 /// The margin of every market: by how much the inverse prices of its outcomes sum to more than
 /// they do at fair ones, before rounding. 0.05 makes a book of 105 %.
@@ -90,11 +90,7 @@ impl Prices {
             *price = e4(probability, factor);
         }
         if let Some(ladder) = ladder {
-            for price in &mut self.0 {
-                let snapped =
-                    Price::from_e4(*price).and_then(|price| ladder.snap(price, Snap::Down));
-                *price = snapped.map_or(NO_PRICE, Price::e4);
-            }
+            snap_down(&mut self.0, ladder);
         }
     }
 
@@ -122,9 +118,10 @@ impl Prices {
 /// Ten-thousandths of what one unit returns at a probability with a margin, rounded down.
 pub(super) fn e4(probability: f64, factor: f64) -> u32 {
     let exact = 10_000.0 / (probability * factor);
-    // In the range of a price, and no choice of which loses it: what cannot happen is infinite.
+    // What cannot happen is infinite here, and no price below.
     let exact = if exact < MOST { exact } else { MOST };
-    // A float of this size has no room for a fraction; its last bits are the whole number.
+    // A float of this size has no room for a fraction, and its low bits are the whole number: as a
+    // cast, but many at a time.
     let nearest = exact + NO_FRACTION;
     let down = if exact < nearest - NO_FRACTION { nearest - 1.0 } else { nearest };
     let priced = 0.0 < probability && LEAST + NO_FRACTION <= down;
@@ -136,3 +133,30 @@ const MOST: f64 = Price::MAX.e4() as f64;
 /// 2^52.
 const NO_FRACTION: f64 = 4_503_599_627_370_496.0;
 const _: () = assert!(NO_FRACTION.to_bits() as u32 == NO_PRICE);
+
+/// The same as [`Ladder::snap`] for every price: bands are counted for many at a time, and what
+/// is divided by is known beforehand.
+fn snap_down(prices: &mut [u32; OUTCOMES], ladder: &Ladder) {
+    // From which price on, in which steps, and 2^60 over the step. Nothing is below the ladder.
+    let mut bands = [(NO_PRICE, 0_u32, 0_u64); 2 * BANDS_MAX];
+    let mut counts = [0_u32; OUTCOMES];
+    let last = ladder.last().e4();
+    for price in &mut *prices {
+        *price = last.min(*price);
+    }
+    for (place, band) in bands[1..].iter_mut().zip(ladder.bands()) {
+        let (from, step) = (band.from.e4(), band.step_e4);
+        *place = (from, step, (1_u64 << 60).div_ceil(u64::from(step)));
+        for (count, price) in counts.iter_mut().zip(&*prices) {
+            *count += u32::from(from <= *price);
+        }
+    }
+    for (price, count) in prices.iter_mut().zip(counts) {
+        let (from, step, inverse) = bands[count as usize % bands.len()];
+        // Both are below 2^30, so that the quotient is exact but for what is cut off.
+        let steps = (u128::from(*price - from) * u128::from(inverse)) >> 60;
+        *price = from + steps as u32 * step;
+    }
+}
+
+const _: () = assert!(Price::MAX.e4() < 1 << 30);
