@@ -23,6 +23,7 @@
 
 mod fair;
 mod multiple;
+mod names;
 mod outcome;
 mod prices;
 mod split;

@@ -25,7 +25,7 @@ pub(crate) use grid::Distribution;
 
 /// The most goals of one side that a grid has room for.
 ///
-/// At a mean of 3.2 one match in four million has more; at [`MEAN_MAX`] one in 2,000.
+/// At a mean of 3.2 one match in 3.5 million has more; at [`MEAN_MAX`] one in 2,000.
 pub const GOALS_MAX: usize = 15;
 
 /// The greatest mean of one side's goals. Above it [`GOALS_MAX`] would leave too much out.
