@@ -13,13 +13,13 @@
 //! made for people, and nothing panics on data from outside.
 //!
 //! The other half makes prices: the [`mod@model`]s of games and races. There floats propose, and
-//! what they propose leaves as integers, the prices of a whole event at once ([`mod@derive`]).
-//! The same bits come out at every optimisation level and on every
+//! what they propose leaves as integers. The same bits come out at every optimisation level and on every
 //! machine: only `+ - * /` and `sqrt`, [`libm`] in one version for the rest, sums in a fixed order,
 //! no fused multiply-add. What cannot be computed is a [`PricingError`], never a NaN.
 //!
 //! Between the two: [`mod@devig`] reads probabilities out of odds, [`margin`] makes odds of them, and
 //! [`multiple`], [`cashout`], [`kelly`], [`lmsr`] and [`score`] say what follows from both.
+//! [`mod@derive`] makes the prices of a whole event of them at once.
 #![forbid(unsafe_code)]
 #![deny(clippy::float_arithmetic)]
 
