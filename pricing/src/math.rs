@@ -4,3 +4,8 @@
 
 pub(crate) use libm::{exp, log as ln, pow};
 pub(crate) use libm::{expm1 as exp_m1, log1p as ln_1p};
+
+/// The probability that a standard normal value is above `x`, to all digits in either tail.
+pub(crate) fn normal_above(x: f64) -> f64 {
+    0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2)
+}

@@ -4,3 +4,4 @@
 //! prices of an event; so a replay never runs a model.
 
 pub mod football;
+pub mod racing;

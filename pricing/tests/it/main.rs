@@ -4,5 +4,6 @@ mod overround;
 mod football;
 mod properties;
 mod staking;
+mod racing;
 mod tickets;
 mod vectors;
