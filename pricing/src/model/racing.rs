@@ -234,9 +234,8 @@ fn check_win(win: &[f64]) -> Result<usize, PricingError> {
 
 /// The sum in four lanes: every fourth together, then the lanes. The order is part of the result.
 fn sum(terms: &[f64]) -> f64 {
+    let (fours, rest) = terms.as_chunks::<4>();
     let mut lanes = [0.0; 4];
-    let fours = terms.chunks_exact(4);
-    let rest = fours.remainder();
     for four in fours {
         for (lane, term) in lanes.iter_mut().zip(four) {
             *lane += term;

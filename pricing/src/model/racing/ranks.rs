@@ -2,6 +2,8 @@
 
 #![allow(clippy::float_arithmetic, reason = "what proposes prices computes in floats")]
 
+use std::mem;
+
 use super::{PLACES_MAX, RUNNERS_MAX, Race, all_but_each, sum};
 use crate::PricingError;
 
@@ -77,7 +79,7 @@ impl Race {
     }
 
     /// `led[i]`: that i wins, by all the weight that is left for the second rank then.
-    fn led(&self) -> [f64; RUNNERS_MAX] {
+    fn led(&self) -> Row {
         let n = self.runners;
         let mut led = [0.0; RUNNERS_MAX];
         all_but_each(self.weights(1), &mut led[..n]);
@@ -95,103 +97,123 @@ impl Race {
             *rank *= weight;
         }
         if third {
-            let rows = Rows::new(self.weights(2));
             let mut pairs = Pairs::new();
-            let mut row = [0.0; RUNNERS_MAX];
-            for i in 0..n {
-                self.led_by(i, &led, &rows, &mut row);
-                pairs.add(i, &row[..n], &mut ranks.of[2][..n]);
-            }
-            pairs.end(&mut ranks.of[2][..n]);
+            self.led_by_two(led, |i, row| pairs.add(i, row, n, &mut ranks.of[2]));
+            pairs.end(0, &mut ranks.of[2][..n]);
             for (rank, weight) in ranks.of[2].iter_mut().zip(self.weights(2)) {
                 *rank *= weight;
             }
         }
     }
 
-    /// `row[j]` for j behind i in number: that these two are the first two in either order, by all the
-    /// weight that is left for the third rank then.
-    fn led_by(&self, i: usize, led: &[f64; RUNNERS_MAX], rows: &Rows, row: &mut [f64]) {
+    /// Calls `each` with i and `row[j]` for j behind i in number, 0 for the others: that these two are
+    /// the first two in either order, by all the weight that is left for the third rank then.
+    fn led_by_two(&self, mut led: Row, mut each: impl FnMut(usize, &Row)) {
         let n = self.runners;
-        rows.left(i, self.weights(2), row);
-        let second = self.weights(1);
-        for ((row, led_j), second_j) in row[..n].iter_mut().zip(led).zip(second).skip(i + 1) {
-            *row = (led[i] * second_j + led_j * second[i]) / *row;
+        let (mut left, mut second) = (Left::new(self.weights(2)), self.weight[1]);
+        let mut row = [0.0; RUNNERS_MAX];
+        for i in 0..n {
+            left.without(i, self.weights(2));
+            // From here on these are not behind anybody.
+            let (led_i, second_i) = (mem::take(&mut led[i]), mem::take(&mut second[i]));
+            let of_others = fours(&led, i, n).iter().zip(fours(&second, i, n));
+            let of_pairs = of_others.zip(fours(&left.row, i, n));
+            for (row, ((led, second), left)) in fours_mut(&mut row, i, n).iter_mut().zip(of_pairs) {
+                *row = (led_i * second + led * second_i) / left;
+            }
+            each(i, &row);
         }
     }
 
-    /// As the third rank, over the triples in front: for each first of their numbers the pairs of
-    /// the other two.
+    /// As the third rank, over the triples in front: for the first of their numbers the pairs of the
+    /// other two.
     fn fourth(&self, ranks: &mut Ranks) {
         let n = self.runners;
-        let (led, third, fourth) = (self.led(), self.weights(2), self.weights(3));
-        let rows = Rows::new(third);
         let mut front = [[0.0; RUNNERS_MAX]; RUNNERS_MAX];
-        for (i, row) in front[..n].iter_mut().enumerate() {
-            self.led_by(i, &led, &rows, row);
-        }
-        // Behind i in number there must be two more for a triple.
-        let (mut without, mut row) = ([0.0; RUNNERS_MAX], [0.0; RUNNERS_MAX]);
-        let mut weights = [0.0; RUNNERS_MAX];
-        weights[..n].copy_from_slice(fourth);
-        let mut total = [0.0; RUNNERS_MAX];
+        // A row has what was before it in its first four.
+        self.led_by_two(self.led(), |i, row| front[i][i + 1..].copy_from_slice(&row[i + 1..]));
+        let mut weights = self.weight[3];
+        let (mut row, mut without) = ([0.0; RUNNERS_MAX], [0.0; RUNNERS_MAX]);
+        let mut totals = [0.0; RUNNERS_MAX];
         for i in 0..n {
             weights[i] = 0.0;
-            let rows = Rows::new(&weights[..n]);
-            let mut pairs = Pairs::new();
-            without[i..n].fill(0.0);
+            let (mut left, mut pairs) = (Left::new(&weights[..n]), Pairs::new());
+            let (mut front_i, mut third) = (front[i], self.weight[2]);
+            let third_i = third[i];
+            third[..=i].fill(0.0);
             for j in i + 1..n {
-                rows.left(j, &weights[..n], &mut row);
-                let front_ij = front[i][j];
-                for k in j + 1..n {
-                    let in_front =
-                        front_ij * third[k] + front[i][k] * third[j] + front[j][k] * third[i];
-                    row[k] = in_front / row[k];
+                left.without(j, &weights[..n]);
+                let (front_ij, third_j) = (mem::take(&mut front_i[j]), mem::take(&mut third[j]));
+                let of_others = fours(&front_i, j, n).iter().zip(fours(&third, j, n));
+                let of_pairs = fours(&front[j], j, n).iter().zip(fours(&left.row, j, n));
+                let of_all = of_others.zip(of_pairs);
+                for (row, ((front_i, third), (front_j, left))) in
+                    fours_mut(&mut row, j, n).iter_mut().zip(of_all)
+                {
+                    let in_front = front_ij * third + third_j * front_i;
+                    *row = (in_front + third_i * front_j) / left;
                 }
-                pairs.add(j, &row[..n], &mut without[..n]);
-                total[i] += sum(&row[j + 1..n]);
+                pairs.add(j, &row, n, &mut without);
             }
-            pairs.end_from(i + 1, &mut without[..n]);
-            for (rank, without) in ranks.of[3][..n].iter_mut().zip(&without).skip(i + 1) {
+            pairs.end(i + 1, &mut without[..n]);
+            totals[i] = pairs.inside;
+            for (rank, without) in ranks.of[3][i + 1..n].iter_mut().zip(&without[i + 1..]) {
                 *rank += without;
             }
-            weights[i] = fourth[i];
+            weights[i] = self.weight[3][i];
         }
+        // The triples of which all are behind in number.
         let mut behind = 0.0;
         for i in (0..n).rev() {
-            ranks.of[3][i] = (ranks.of[3][i] + behind) * fourth[i];
-            behind += total[i];
+            ranks.of[3][i] = (ranks.of[3][i] + behind) * weights[i];
+            behind += totals[i];
         }
     }
 }
 
-/// What is left of some weights when two are taken out, row by row.
-struct Rows {
-    before: [f64; RUNNERS_MAX],
-    behind: [f64; RUNNERS_MAX],
+/// A number for each runner, and 0 where there is none.
+type Row = [f64; RUNNERS_MAX];
+
+/// A row in whole fours, from the one with number `from` to the one with the last of n. What is behind
+/// n or before `from` is 0; loops over whole fours take less time than loops over what is needed.
+fn fours(row: &Row, from: usize, n: usize) -> &[f64] {
+    &row[from / 4 * 4..n.next_multiple_of(4)]
 }
 
-impl Rows {
-    fn new(weights: &[f64]) -> Rows {
-        let mut rows = Rows { before: [0.0; RUNNERS_MAX], behind: [0.0; RUNNERS_MAX] };
+fn fours_mut(row: &mut Row, from: usize, n: usize) -> &mut [f64] {
+    &mut row[from / 4 * 4..n.next_multiple_of(4)]
+}
+
+/// What is left of some weights when two are taken out.
+struct Left {
+    before: Row,
+    behind: Row,
+    /// Without the runner that was asked for and the one of each place behind it. Above 0 everywhere.
+    row: Row,
+}
+
+impl Left {
+    fn new(weights: &[f64]) -> Left {
+        let (mut before, mut behind) = ([0.0; RUNNERS_MAX], [0.0; RUNNERS_MAX]);
         let mut sum = 0.0;
-        for (before, weight) in rows.before.iter_mut().zip(weights) {
+        for (before, weight) in before.iter_mut().zip(weights) {
             *before = sum;
             sum += weight;
         }
         let mut sum = 0.0;
-        for (behind, weight) in rows.behind.iter_mut().zip(weights).rev() {
+        for (behind, weight) in behind.iter_mut().zip(weights).rev() {
             *behind = sum;
             sum += weight;
         }
-        rows
+        Left { before, behind, row: [1.0; RUNNERS_MAX] }
     }
 
-    /// `row[j]` for j behind i in number: the sum of all weights but these two.
-    fn left(&self, i: usize, weights: &[f64], row: &mut [f64]) {
+    fn without(&mut self, i: usize, weights: &[f64]) {
+        let n = weights.len();
         let mut between = self.before[i];
-        for ((row, weight), behind) in row.iter_mut().zip(weights).zip(&self.behind).skip(i + 1) {
-            *row = between + behind;
+        let others = weights[i + 1..].iter().zip(&self.behind[i + 1..n]);
+        for (left, (weight, behind)) in self.row[i + 1..n].iter_mut().zip(others) {
+            *left = between + behind;
             between += weight;
         }
     }
@@ -200,11 +222,11 @@ impl Rows {
 /// Sums over unordered pairs without one of all, while the pairs come row by row. Only added: see
 /// [`all_but_each`].
 struct Pairs {
-    /// `with[j]`: the pairs so far that j is the second of.
-    with: [f64; RUNNERS_MAX],
-    /// The pairs that each is the first of.
-    tails: [f64; RUNNERS_MAX],
-    /// The pairs of two of which both have come.
+    /// `with[j]`: the pairs so far of which j is the second, 0 for those whose row has come.
+    with: Row,
+    /// The pairs of which each is the first.
+    tails: Row,
+    /// The pairs of two of which both rows have come.
     inside: f64,
 }
 
@@ -213,25 +235,21 @@ impl Pairs {
         Pairs { with: [0.0; RUNNERS_MAX], tails: [0.0; RUNNERS_MAX], inside: 0.0 }
     }
 
-    /// The pairs (i, j) with i < j. `without[i]` gets what has come and i is no part of.
-    fn add(&mut self, i: usize, row: &[f64], without: &mut [f64]) {
-        let n = row.len();
-        without[i] = self.inside + sum(&self.with[i + 1..n]);
-        self.inside += self.with[i];
-        for (with, pair) in self.with[..n].iter_mut().zip(row).skip(i + 1) {
-            *with += pair;
+    /// The pairs (i, j) with i < j < n. `without[i]` gets what has come and i is no part of.
+    fn add(&mut self, i: usize, row: &Row, n: usize, without: &mut Row) {
+        let with_i = mem::take(&mut self.with[i]);
+        without[i] = self.inside + sum(fours(&self.with, i, n));
+        self.inside += with_i;
+        for (with, row) in fours_mut(&mut self.with, i, n).iter_mut().zip(fours(row, i, n)) {
+            *with += row;
         }
-        self.tails[i] = sum(&row[i + 1..]);
+        self.tails[i] = sum(fours(row, i, n));
     }
 
-    fn end(&self, without: &mut [f64]) {
-        self.end_from(0, without);
-    }
-
-    /// Adds the pairs that came later, of those from number `from` on.
-    fn end_from(&self, from: usize, without: &mut [f64]) {
+    /// Adds the pairs that came later, of those from number `from` on. All rows have come.
+    fn end(&self, from: usize, without: &mut [f64]) {
         let mut later = 0.0;
-        for (without, tail) in without.iter_mut().zip(&self.tails).skip(from).rev() {
+        for (without, tail) in without[from..].iter_mut().zip(&self.tails[from..]).rev() {
             *without += later;
             later += tail;
         }
