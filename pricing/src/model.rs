@@ -5,3 +5,5 @@
 
 pub mod football;
 pub mod racing;
+pub mod rating;
+pub mod tennis;

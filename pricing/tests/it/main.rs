@@ -5,5 +5,8 @@ mod football;
 mod properties;
 mod staking;
 mod racing;
+mod rating;
+mod same_bits;
+mod tennis;
 mod tickets;
 mod vectors;

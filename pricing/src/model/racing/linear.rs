@@ -1,6 +1,7 @@
 //! Symmetric linear equations, for the steps of Newton and of least squares.
 
 #![allow(clippy::float_arithmetic, reason = "what proposes prices computes in floats")]
+#![allow(clippy::needless_range_loop, reason = "factors are written with indices everywhere")]
 
 use super::{PLACES_MAX, RUNNERS_MAX};
 

@@ -285,28 +285,30 @@ impl Front {
             return 0.0;
         }
         let n = self.others_count;
-        let mut left = [[0.0; RUNNERS_MAX]; PLACES_MAX];
-        for deeper in rank + 1..self.depth {
-            all_but_each(&self.others[deeper][..n], &mut left[deeper][..n]);
-        }
         if rank + 2 == self.depth {
-            return self.last_two(rank, placed, back, &left[rank + 1]);
+            let mut left = [0.0; RUNNERS_MAX];
+            all_but_each(&self.others[rank + 1][..n], &mut left[..n]);
+            return self.last_two(rank, placed, back, &left[..n]);
+        }
+        let deeper = rank + 1..self.depth;
+        let mut left = [[0.0; RUNNERS_MAX]; PLACES_MAX];
+        for (left, others) in left[deeper.clone()].iter_mut().zip(&self.others[deeper.clone()]) {
+            all_but_each(&others[..n], &mut left[..n]);
         }
         let mut holds = 0.0;
         for other in 0..n {
-            let weight = self.others[rank][other];
-            if weight == 0.0 {
+            let weights = self.others.map(|weights| weights[other]);
+            if weights[rank] == 0.0 {
                 continue;
             }
-            let kept = self.others.map(|weights| weights[other]);
             let mut after = placed;
-            for deeper in rank + 1..self.depth {
-                after.others[deeper] = left[deeper][other];
-                self.others[deeper][other] = 0.0;
+            for rank in deeper.clone() {
+                after.others[rank] = left[rank][other];
+                self.others[rank][other] = 0.0;
             }
-            holds += weight * self.holds(rank + 1, after);
-            for deeper in rank + 1..self.depth {
-                self.others[deeper][other] = kept[deeper];
+            holds += weights[rank] * self.holds(rank + 1, after);
+            for (others, weight) in self.others.iter_mut().zip(weights) {
+                others[other] = weight;
             }
         }
         holds
@@ -314,7 +316,7 @@ impl Front {
 
     /// The last rank but one: whoever of the others takes it, the last rank differs only in the weight
     /// that is left.
-    fn last_two(&self, rank: usize, placed: Placed, back: f64, left: &[f64; RUNNERS_MAX]) -> f64 {
+    fn last_two(&self, rank: usize, placed: Placed, back: f64, left: &[f64]) -> f64 {
         let (mut named_left, mut named_hold) = (0.0, 0.0);
         for (at, named) in self.named[..self.named_count].iter().enumerate() {
             if placed.who & 1 << at != 0 {
@@ -331,11 +333,10 @@ impl Front {
         }
         let mut terms = [0.0; RUNNERS_MAX];
         for ((term, weight), left) in terms.iter_mut().zip(&self.others[rank]).zip(left) {
-            let holds = named_hold + left * back;
-            // Nobody is left only behind a place of the array that is empty.
-            let left = named_left + left;
-            *term = if 0.0 < left { weight * holds / left } else { 0.0 };
+            // Whoever has a weight here leaves somebody behind, or there would be no last rank.
+            let all_left = (named_left + left).max(f64::MIN_POSITIVE);
+            *term = weight * (named_hold + left * back) / all_left;
         }
-        sum(&terms[..self.others_count])
+        sum(&terms[..left.len()])
     }
 }

@@ -285,14 +285,11 @@ fn wins_and_slopes(
     // A slower runner loses what the others gain.
     for i in 0..n {
         let mut own = 0.0;
-        for j in 0..n {
-            own += if j < i {
-                matrix[i][j]
-            } else if i < j {
-                matrix[j][i]
-            } else {
-                0.0
-            };
+        for slope in &matrix[i][..i] {
+            own += slope;
+        }
+        for row in &matrix[i + 1..n] {
+            own += row[i];
         }
         matrix[i][i] = own;
         for slope in matrix[i][..i].iter_mut() {

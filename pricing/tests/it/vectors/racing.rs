@@ -1,6 +1,10 @@
 //! Races, tennis and ratings.
 
-use betring_pricing::model::racing::{Discount, Race, RaceLeg, Ranks, normal};
+use betring_pricing::model::{
+    racing::{Discount, Race, RaceLeg, Ranks, normal},
+    rating,
+    tennis::{self, Format, LastSet, Player, Score, Tennis},
+};
 use serde_json::Value;
 
 /// `false` if the example is not checked.
@@ -50,9 +54,36 @@ pub(super) fn check(vector: &Value) -> bool {
                 near(exacta, &format!("exacta_{first}_{second}"));
             }
         }
+        "elo_expected" => {
+            let of = |field: &str| number(&inputs[field]);
+            let share = rating::elo_expected(of("home"), of("away"), of("hfa"));
+            near(share.expect("ratings"), "expected");
+        }
+        "game" => near(tennis::game(number(&inputs["p_serve"])).expect("a serve"), "p_hold"),
+        "tiebreak_7" | "tiebreak_10" => {
+            let to = if vector["method"] == "tiebreak_7" { 7 } else { 10 };
+            near(tennis::tie_break(serve(inputs), Player::A, to).expect("a serve"), "p_a");
+        }
+        "tiebreak_set" => near(wins(inputs, Format::one_set(LastSet::TieBreak)), "p_a"),
+        "advantage_set" => near(wins(inputs, Format::one_set(LastSet::Advantage)), "p_a"),
+        "match" => {
+            near(wins(inputs, Format::best_of_3(LastSet::TieBreak)), "best_of_3");
+            near(wins(inputs, Format::best_of_5(LastSet::TieBreak)), "best_of_5");
+        }
         _ => return false,
     }
     true
+}
+
+fn serve(inputs: &Value) -> [f64; 2] {
+    assert_eq!(inputs["first_server"], "A");
+    ["p_serve_a", "p_serve_b"].map(|field| number(&inputs[field]))
+}
+
+/// That A wins from the start.
+fn wins(inputs: &Value, format: Format) -> f64 {
+    let tennis = Tennis::new(serve(inputs), format).expect("a serve");
+    tennis.wins(&Score::start(format, Player::A)).expect("a score")
 }
 
 fn number(value: &Value) -> f64 {
