@@ -244,7 +244,11 @@ fn sum(terms: &[f64]) -> f64 {
     for (lane, term) in lanes.iter_mut().zip(rest) {
         *lane += term;
     }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+    sum_lanes(lanes)
+}
+
+fn sum_lanes(lanes: [f64; 4]) -> f64 {
+    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
 }
 
 /// For each term the sum of all others. Added, not subtracted from the whole: where one runner is

@@ -26,7 +26,8 @@ impl Bits {
 #[test]
 fn races_tennis_and_ratings_have_the_same_bits_everywhere() {
     let checks = [races(), matches(), ratings()];
-    assert_eq!(checks, [0, 0, 0], "{checks:#x?}");
+    let expected = [0xad8c_d6da_faec_7f47, 0xc21b_0f84_932a_9271, 0x7afd_d628_9585_3e6e];
+    assert_eq!(checks, expected, "{checks:#x?}");
 }
 
 fn races() -> u64 {

@@ -203,8 +203,6 @@ impl<'a> Search<'a> {
                 damping = damping.max(1e-9) * 30.0;
             };
             if moved <= STEP_MIN {
-                // What is nowhere near its range's edge is a solution; there, it is where the range ends.
-                self.set(&mut race, &x)?;
                 // Ranks that were not asked for have their weights, too.
                 let race = Race::new(race.win(), race.discount())?;
                 let fitted = self.used / self.win.len() * race.live;

@@ -4,7 +4,7 @@
 
 use std::mem;
 
-use super::{PLACES_MAX, RUNNERS_MAX, Race, all_but_each, sum};
+use super::{PLACES_MAX, RUNNERS_MAX, Race, all_but_each, sum_lanes};
 use crate::PricingError;
 
 /// The probability of each runner to finish exactly first, second, third and fourth, as far as asked.
@@ -238,12 +238,18 @@ impl Pairs {
     /// The pairs (i, j) with i < j < n. `without[i]` gets what has come and i is no part of.
     fn add(&mut self, i: usize, row: &Row, n: usize, without: &mut Row) {
         let with_i = mem::take(&mut self.with[i]);
-        without[i] = self.inside + sum(fours(&self.with, i, n));
-        self.inside += with_i;
-        for (with, row) in fours_mut(&mut self.with, i, n).iter_mut().zip(fours(row, i, n)) {
-            *with += row;
+        let (mut came, mut tail) = ([0.0; 4], [0.0; 4]);
+        let with = fours_mut(&mut self.with, i, n).as_chunks_mut::<4>().0;
+        for (with, row) in with.iter_mut().zip(fours(row, i, n).as_chunks::<4>().0) {
+            for at in 0..4 {
+                came[at] += with[at];
+                with[at] += row[at];
+                tail[at] += row[at];
+            }
         }
-        self.tails[i] = sum(fours(row, i, n));
+        without[i] = self.inside + sum_lanes(came);
+        self.inside += with_i;
+        self.tails[i] = sum_lanes(tail);
     }
 
     /// Adds the pairs that came later, of those from number `from` on. All rows have come.
