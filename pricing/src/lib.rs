@@ -105,7 +105,8 @@ pub use odds::{
 pub use price::{ParsePriceError, Price, price_within};
 pub use probability::{ParseProbabilityError, Probability, SHARES_MAX, ShareError};
 pub use rounding::{
-    ParseRoundingModeError, RoundingMode, div_round, liability_up, profit, profit_ratio_ok, returns,
+    ParseRoundingModeError, RoundingMode, commission, div_round, liability_up, profit,
+    profit_ratio_ok, reduced, returns,
 };
 pub use rule4::{RULE4_BANDS_MAX, Rule4Band, Rule4Error, Rule4Table};
 // `returns` of a ticket stays behind its module: `returns` here is that of a single bet.

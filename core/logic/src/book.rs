@@ -20,10 +20,11 @@ mod orders;
 mod settle;
 mod starting;
 
+pub use betring_pricing::commission;
 pub use cross::CROSS_MAX;
 pub use exposure::{Stand, WINNERS_MAX, exposure, exposure_of_lines};
 pub use orders::{Order, Orders};
-pub use settle::{Outcome, commission, exact, lay_at_starting_price, net, profit_is_fair, reduced};
+pub use settle::{Outcome, exact, lay_at_starting_price, net, profit_is_fair, reduced};
 pub use starting::{Reconciled, Starting};
 
 use crate::command::choice;

@@ -127,7 +127,7 @@ fn check_quote(quoted: Quoted, expected: &Value, tolerance: &Value, id: &str) {
 }
 
 /// `false` if the example is about something else than numbers.
-fn check_pricing(vector: &Value, tally: &mut Tally) -> bool {
+fn check_pricing(vector: &Value) -> bool {
     let (inputs, expected, tolerance) =
         (&vector["inputs"], &vector["expected"], &vector["tolerance"]);
     let id = text(vector, "id");
@@ -176,7 +176,6 @@ fn check_pricing(vector: &Value, tally: &mut Tally) -> bool {
                 assert!(is_near(num, den, &expected[format], tolerance), "{id}: {format}");
                 let shown = div_round(num * 10_000, den, RoundingMode::Down);
                 assert_eq!(i128::from(found), shown, "{id}: {format}");
-                tally.add(format!("format/{format}"), true);
             }
         }
         ("ladder", "count") => {
@@ -250,16 +249,11 @@ fn every_pricing_example_agrees() {
     let vectors = file["vectors"].as_array().expect("a list of vectors");
     let mut tally = Tally::default();
     for vector in vectors {
-        let checked = check_pricing(vector, &mut tally);
+        let checked = check_pricing(vector);
         tally.add(format!("{}/{}", text(vector, "category"), text(vector, "method")), checked);
     }
     tally.print("pricing.json");
-    for category in ["format/", "ladder/", "devig/", "frame/", "multiples/", "kelly/", "cashout/"] {
-        assert!(
-            tally.checked.keys().any(|kind| kind.starts_with(category)),
-            "no {category} was checked"
-        );
-    }
+    assert!(tally.pending.is_empty() && 300 < vectors.len(), "every example is checked");
 }
 
 /// Pounds of an example in minor units.

@@ -7,9 +7,7 @@
 //! as their help pages have them.)
 
 use super::{E4, Side, Stand};
-
-/// The shortest odds to which a reduction may bring a bet, in ten-thousandths.
-const SHORTEST_E4: i128 = 10_100;
+use betring_pricing::RoundingMode;
 
 /// What became of a selection. Shares are parts of a whole that the result names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,34 +45,16 @@ pub fn exact(stands: &[Stand], outcomes: &[Outcome], whole: u32) -> i128 {
     stands.iter().zip(outcomes).map(one).sum()
 }
 
-/// Commission on net winnings, in minor units, rounded to the nearest and halves up: `rate` and `discount` in
-/// ten-thousandths. None on a loss.
-///
-/// # Panics
-/// If the rate or the discount is more than the whole.
-pub fn commission(net: i64, rate: u32, discount: u32) -> i64 {
-    let whole = 10_000;
-    assert!(rate <= whole && discount <= whole, "rates are ten-thousandths");
-    let parts = i128::from(net.max(0)) * i128::from(rate) * i128::from(whole - discount);
-    let commission = (2 * parts + E4 * E4) / (2 * E4 * E4);
-    i64::try_from(commission).expect("not more than the winnings")
-}
-
-/// What a matched bet returns if it wins after a runner was withdrawn, whose reduction factor is in ten-thousandths: its
-/// odds are cut by that, to 1.01 at least; shorter ones stay. Stake and odds are what was matched; in ten-thousandths of a minor unit,
-/// rounded down for who backs and up for who lays.
+/// [`betring_pricing::reduced`], its parts rounded down for who backs and up for who lays.
 ///
 /// # Panics
 /// If the factor is more than the whole.
 pub fn reduced(side: Side, stake: i64, returns_e4: i128, factor: u32) -> i128 {
-    assert!(factor <= 10_000, "a factor is a part of the whole");
-    let parts = returns_e4 * (E4 - i128::from(factor));
-    let cut = match side {
-        Side::Back => parts.div_euclid(E4),
-        Side::Lay => -(-parts).div_euclid(E4),
+    let mode = match side {
+        Side::Back => RoundingMode::Down,
+        Side::Lay => RoundingMode::Up,
     };
-    // What an operator's own ladder has below that stays what it was.
-    cut.max((i128::from(stake) * SHORTEST_E4).min(returns_e4))
+    betring_pricing::reduced(stake, returns_e4, factor, mode)
 }
 
 /// Whether a stake is fair at these odds: what it wins in whole minor units is not more than a fifth below what it
@@ -105,14 +85,6 @@ mod tests {
         stands[0].matched(Side::Lay, 200, 22_800);
         let result = [Outcome::Won(1), Outcome::Won(1), Outcome::Won(0)];
         assert_eq!(net(&stands, &result, 2), -28);
-    }
-
-    #[test]
-    fn commission_is_on_what_was_won_in_the_market() {
-        assert_eq!(commission(40_000, 500, 4_000), 1_200);
-        assert_eq!(commission(-1, 500, 0), 0);
-        // 10 units are half a unit at 5 %.
-        assert_eq!((commission(9, 500, 0), commission(10, 500, 0)), (0, 1));
     }
 
     #[test]

@@ -2,15 +2,14 @@
 
 use betring_pricing::{
     EachWay, Factor, LegNumbers, Lmsr, Money, Part, Pence, PlaceFraction, Price, Probability,
-    Quoted, Rounding, RoundingMode, RoundingPoint, Shape, Stake, accumulator, cashout, kelly,
-    liability_up, profit, score, system_return, ticket,
+    Quoted, Rounding, RoundingMode, RoundingPoint, Shape, Stake, accumulator, cashout, commission,
+    kelly, liability_up, profit, reduced, score, system_return, ticket,
 };
 use serde_json::Value;
 
 use super::{assert_close, figure, float, floats, integer, is_near, price, text};
 
-/// `false` if the example is not checked: commission and reduction factors are the exchange's, whose
-/// arithmetic is in another crate.
+/// `false` if the example is not checked.
 pub(super) fn check(vector: &Value) -> bool {
     let (inputs, expected, id) = (&vector["inputs"], &vector["expected"], text(vector, "id"));
     match (text(vector, "category"), text(vector, "method")) {
@@ -45,6 +44,18 @@ pub(super) fn check(vector: &Value) -> bool {
         ("multiples", "rule4") => {
             let pence = Pence::new(integer(inputs, "pence_in_pound") as u8).expect("pence");
             check_single(vector, LegNumbers::WON.with_rule4(pence));
+        }
+        ("multiples", "exchange_reduction_factor") => {
+            let e4 = |field| figure_e4(text(inputs, field));
+            let (odds, factor) = (e4("decimal_odds"), e4("rf_percent") / 100);
+            let odds = reduced(1, odds.into(), factor as u32, RoundingMode::Down);
+            assert!(is_near(odds, 10_000, &expected["new_odds"], &vector["tolerance"]), "{id}");
+        }
+        ("cashout", "commission") => {
+            let e4 = |field| figure_e4(text(inputs, field)) as u32;
+            let net = integer(inputs, "net_winnings_minor");
+            let found = commission(net, e4("base_rate"), e4("discount"));
+            assert_eq!(found, integer(expected, "commission_minor"), "{id}");
         }
         ("kelly", "single") => {
             let [odds, p, fraction] = ["odds", "prob", "fraction"].map(|name| float(&inputs[name]));
@@ -108,6 +119,12 @@ pub(super) fn check(vector: &Value) -> bool {
         _ => return false,
     }
     true
+}
+
+/// A decimal of at most four places, in ten-thousandths.
+fn figure_e4(decimal: &str) -> i64 {
+    let (whole, places) = decimal.split_once('.').unwrap_or((decimal, ""));
+    format!("{whole}{places:0<4}").parse().unwrap_or_else(|_| panic!("{decimal}"))
 }
 
 /// `false` if the example is about other ratings.
