@@ -127,6 +127,9 @@ pub struct PricerCounts {
     pub prices: u64,
 }
 
+/// What another thread leaves on a pricer's line: a fixture, what is known of it, and since when.
+pub type Given<M> = (Priced, <M as Model>::Input, Timestamp);
+
 /// Prices fixtures: see the [module](self).
 pub struct Pricer<M: Model> {
     feed: Feed,
@@ -307,7 +310,7 @@ impl<M: Model> Pricer<M> {
     }
 
     /// A line to the pricer for another thread, and what [`Pricer::run`] reads: so many inputs have room in it.
-    pub fn line(room: usize) -> (Inputs<M>, Receiver<(Priced, M::Input, Timestamp)>) {
+    pub fn line(room: usize) -> (Inputs<M>, Receiver<Given<M>>) {
         let (sender, receiver) = sync_channel(room);
         (Inputs { sender }, receiver)
     }
@@ -317,10 +320,7 @@ impl<M: Model> Pricer<M> {
     ///
     /// # Errors
     /// [`NotTaken`] for another reason than that the engine is behind: it has stopped, or a command is wrong.
-    pub fn run(
-        mut self,
-        inputs: &Receiver<(Priced, M::Input, Timestamp)>,
-    ) -> Result<Pricer<M>, NotTaken> {
+    pub fn run(mut self, inputs: &Receiver<Given<M>>) -> Result<Pricer<M>, NotTaken> {
         const BEHIND: Duration = Duration::from_micros(50);
         loop {
             let left = self.turn()?;
@@ -354,7 +354,7 @@ impl<M: Model> std::fmt::Debug for Pricer<M> {
 
 /// Where another thread leaves inputs for a [`Pricer`].
 pub struct Inputs<M: Model> {
-    sender: SyncSender<(Priced, M::Input, Timestamp)>,
+    sender: SyncSender<Given<M>>,
 }
 
 impl<M: Model> Clone for Inputs<M> {
