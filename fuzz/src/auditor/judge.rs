@@ -142,6 +142,7 @@ impl Auditor {
                 kind: kind as u8,
                 zero: [0; 7],
             };
+            self.exchange_job_is_done(market)?;
             self.job_ends(&ended, &[])?;
         }
         self.timers.retain(|(due, ..)| self.now < *due);
