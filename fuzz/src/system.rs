@@ -646,6 +646,7 @@ fn command_json(at: Timestamp, bytes: &[u8]) -> Option<Value> {
         | Command::ConfirmHold(_)
         | Command::ReleaseHold(_)
         | Command::FeedRecovering(_)
+        | Command::Reprice(..)
         | Command::SetOwnLimit(_)
         | Command::ExcludeSelf(_)
         | Command::SetExchange(..)

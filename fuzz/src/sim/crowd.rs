@@ -1240,7 +1240,7 @@ impl Crowd {
                     ..SetPrices::default()
                 };
                 if !self.singles && self.rng.permille(200) {
-                    return self.reprice(auditor, header, body, &markets);
+                    return self.reprice_fixture(auditor, header, body, &markets);
                 }
                 self.prices(auditor, header, body)
             }
@@ -1283,7 +1283,7 @@ impl Crowd {
     }
 
     /// All prices of the fixture of a message's market, as a model makes them; seldom with a market of another one.
-    fn reprice(
+    fn reprice_fixture(
         &mut self,
         auditor: &Auditor,
         header: Header,

@@ -4,7 +4,7 @@ use crate::table::*;
 use betring::pricer::{NotPriced, Outcome as Priceable, Priced};
 use betring::pricing::PricingError;
 use betring::*;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Prices 4 outcomes at so many hundredths above 1.50; refuses what is not below 100.
 struct Steps;

@@ -45,7 +45,8 @@ impl Night {
                 // Most of the other flags do not go with lines.
                 let flags = match lines {
                     true => {
-                        p[1] % 16 & (SetExchange::PASSIVE_DELAY | p[2] / 32) | SetExchange::LINES
+                        ((p[1] % 16) & (SetExchange::PASSIVE_DELAY | (p[2] / 32)))
+                            | SetExchange::LINES
                     }
                     false => p[1] % 16,
                 };
