@@ -12,6 +12,8 @@
 //!
 //! **It fails closed.** Parameters that the model cannot price take all prices of the fixture away.
 
+pub mod football;
+
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;

@@ -212,3 +212,66 @@ fn outcomes_that_the_model_has_not_or_that_come_twice_are_refused() {
     assert!(derby.pricer.add(id, &[one]).is_ok());
     assert_eq!(derby.pricer.add(id, &[one]), Err(NotPriced::Full));
 }
+
+#[test]
+fn a_goal_reprices_a_whole_football_match_at_once_and_a_replay_needs_no_model() {
+    use betring::pricer::football::{Football, Match};
+    use betring::pricing::derive::football::{Margins, Outcome as Bet, Score, Winner};
+    use betring::pricing::model::football::GoalModel;
+
+    let dir = dir();
+    let mut table = set(small(&dir, Layout::OneThread));
+    let minute = logic::time::Nanos::from_secs(60);
+    let mut feed = table.engine.feed("model", minute).expect("a seat");
+    feed.recovered(Timestamp(0)).map(drop).expect("taken");
+    let id = table.trader.define_fixture("derby", Timestamp(0)).expect("defined");
+    let mut outcomes = Vec::new();
+    let mut market = |name: &str, from: usize, names: &[String]| {
+        let terms = MarketTerms::new(name, names).feed(feed.id()).fixture(id);
+        let market = table.trader.define(terms).expect("defined");
+        table.trader.open_market(&market).expect("open");
+        outcomes.extend((0..names.len()).map(|at| Priceable {
+            at: from + at,
+            market: market.id(),
+            selection: SelectionIndex(at as u16),
+        }));
+        market
+    };
+    let names = |from: usize, to: usize| -> Vec<String> {
+        Bet::ALL[from..to].iter().map(Bet::to_string).collect()
+    };
+    let result = market("result", 0, &names(0, 3));
+    market("correct score", 150, &names(150, 189));
+    market("margin", 189, &names(189, 198));
+    let margins = Margins::uniform(0.05).expect("a margin");
+    let model = Football::new(margins, Some(pricing::Ladder::CLASSIC)).expect("a model");
+    let mut pricer = Pricer::new(feed, model, 1);
+    let fixture = pricer.add(id, &outcomes).expect("priced");
+    let to_come = GoalModel::dixon_coles(1.45, 1.15, -0.08).expect("a model");
+    let prices = table.engine.prices();
+    let mut shown = Vec::new();
+    for score in [Score::NIL_NIL, Score::new(1, 0)] {
+        let now = pricer.feed().now();
+        pricer.input(fixture, Match { to_come, score }, now);
+        assert_eq!(pricer.turn(), Ok(0));
+        pricer.feed().settle(SECOND).expect("answered");
+        let deadline = Instant::now() + SECOND;
+        let home = loop {
+            let home = prices.get(result.id(), SelectionIndex(0)).map(|now| now.price.to_string());
+            if home.is_some() && home != shown.last().cloned().flatten() {
+                break home;
+            }
+            assert!(Instant::now() < deadline, "the price changes");
+            std::thread::yield_now();
+        };
+        shown.push(home);
+    }
+    assert_eq!(Bet::ALL[0], Bet::Result(Winner::Home));
+    // 1 / (0.4353 with a margin of 5 %) is 2.19; one up it is 1 / (0.6912 with it), 1.37.
+    assert_eq!(shown, [Some("2.18".to_owned()), Some("1.37".to_owned())]);
+    assert_eq!(pricer.feed().refused(), (0, None));
+    assert_eq!(pricer.counts().published, 2, "two commands for two times fifty-one prices");
+    let digest = table.engine.shutdown().expect("in order").digest;
+    let again = replay(&dir.path().join("book"), &mut |_| {}).expect("replayed");
+    assert_eq!(again.digest, digest);
+}
