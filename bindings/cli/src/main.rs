@@ -16,6 +16,7 @@ mod journal;
 mod life;
 mod matchday;
 mod out;
+mod price;
 mod replay;
 mod report;
 mod rules;
@@ -46,6 +47,7 @@ Examples:
   betring drill restore                       backup, wipe, restore: the same state as before
   betring feed check recording.bz2            what a stream recording holds
   betring exchange replay recording.bz2       its books rebuilt from orders
+  betring price football --prices 2,3.5,4     a whole match
   betring script night.script                 run a script of the test language
 
 Exit status: 0 all is well, 1 a check failed, 2 the command could not be carried out.";
@@ -66,6 +68,8 @@ enum Cmd {
     Feed(feed::Args),
     /// Rebuild an exchange's books from recordings, and let orders meet them.
     Exchange(exchange::Args),
+    /// Price a football match, a race, a tennis match; take an overround off.
+    Price(price::Args),
     /// Run scripts of the test language.
     Script(script::Args),
 }
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Cmd::Drill(args) => drill::run(args),
         Cmd::Feed(args) => feed::run(args),
         Cmd::Exchange(args) => exchange::run(args),
+        Cmd::Price(args) => price::run(args),
         Cmd::Script(args) => script::run(args),
     };
     ended.unwrap_or_else(|error| {

@@ -9,4 +9,5 @@ mod drill;
 mod exchange;
 mod journal;
 mod nights;
+mod price;
 mod program;

@@ -267,8 +267,8 @@ fn a_goal_reprices_a_whole_football_match_at_once_and_a_replay_needs_no_model() 
         shown.push(home);
     }
     assert_eq!(Bet::ALL[0], Bet::Result(Winner::Home));
-    // 1 / (0.4353 with a margin of 5 %) is 2.19; one up it is 1 / (0.6912 with it), 1.37.
-    assert_eq!(shown, [Some("2.18".to_owned()), Some("1.37".to_owned())]);
+    // Home wins with 0.4299 and, one up, with 0.7101: 1 / (p × 1.05), down to the next price of the ladder.
+    assert_eq!(shown, [Some("2.20".to_owned()), Some("1.34".to_owned())]);
     assert_eq!(pricer.feed().refused(), (0, None));
     assert_eq!(pricer.counts().published, 2, "two commands for two times fifty-one prices");
     let digest = table.engine.shutdown().expect("in order").digest;

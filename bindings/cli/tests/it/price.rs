@@ -1,0 +1,57 @@
+//! Prices of models as tables: the figures are those of the models, and what cannot be priced says why.
+
+use crate::book::*;
+use serde_json::Value;
+
+/// The row of a table that begins so.
+fn row(said: &Said, begins: &str) -> Vec<String> {
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    let found = said.out.lines().find(|line| line.starts_with(begins));
+    let line = found.unwrap_or_else(|| panic!("no {begins} in {}", said.out));
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn odds_lose_their_margin_by_every_method_and_one_that_cannot_says_so_in_its_place() {
+    // A published example of Shin's method.
+    let said = betring(["price", "devig", "2.6", "2.4", "4.3", "--method", "shin"]);
+    assert_eq!(row(&said, "shin"), ["shin", "1", "2.6", "37.30 %", "2.681"]);
+    let said = betring(["price", "devig", "1.15", "5", "10", "25"]);
+    assert_eq!(row(&said, "additive")[1], "negative_probability");
+    assert_eq!(row(&said, "power").len(), 5);
+    let said = betring(["price", "devig", "3.1", "3.1", "3.1"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("booksum_below_one"), "{}", said.err);
+}
+
+#[test]
+fn a_football_match_is_priced_from_means_and_from_prices_and_in_play() {
+    let said = betring(["price", "football", "--home", "1.8", "--away", "0.9", "--rho=-0.13"]);
+    assert_eq!(row(&said, "home ")[1], "57.19 %");
+    assert!(said.out.contains("236 prices"), "{}", said.out);
+    let played = ["--home", "1.6", "--away", "1.1", "--minute", "60", "--score", "1-0"];
+    let said = betring(["price", "football"].iter().chain(&played));
+    assert_eq!(row(&said, "home ")[1], "80.29 %");
+    assert_eq!(row(&said, "over 2.5 ")[1], "22.75 %");
+    let said = betring(["price", "football", "--prices", "2.0,3.6,3.9", "--classic", "--json"]);
+    let json: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(json["rows"].as_array().map(Vec::len), Some(236));
+    let said = betring(["price", "football", "--home", "9", "--away", "1"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("parameter_out_of_range"), "{}", said.err);
+}
+
+#[test]
+fn runners_are_placed_and_a_tennis_match_is_won_as_often_as_the_models_say() {
+    let said = betring(["price", "racing", "--places", "2", "--harville", "4", "4", "4", "4"]);
+    assert_eq!(row(&said, "1 ")[2..], ["25.00 %", "4.000", "50.00 %", "2.000"]);
+    let dir = tempfile::tempdir().expect("a directory");
+    let page = dir.path().join("match.html");
+    let page_arg = page.to_str().expect("text").to_owned();
+    let said = betring(["price", "tennis", "0.7", "0.6", "--report", &page_arg]);
+    assert_eq!(row(&said, "A wins ")[1], "89.10 %");
+    let html = std::fs::read_to_string(&page).expect("written");
+    assert!(html.contains("<svg") && html.contains("89.1 %"), "{html}");
+    let said = betring(["price", "tennis", "1.7", "0.6"]);
+    assert_eq!(said.code, Some(2));
+}
