@@ -27,6 +27,7 @@ const UNSPOKEN: [Kind; 35] = [
     Kind::SwitchFeed,
     Kind::SetFeedSchema,
     Kind::FeedRecovering,
+    Kind::Reprice,
     Kind::SetTier,
     Kind::AssignTier,
     Kind::TraderPrice,

@@ -366,7 +366,8 @@ fn what_happened_in_a_night_can_be_written_as_a_script_that_holds() {
         held += script.lines().count();
     }
     println!("{held} lines, {accepted} bets");
-    assert!(parted.len() <= 2, "{}", parted.join("\n\n"));
+    // One night in ten.
+    assert!(parted.len() <= 4, "{}", parted.join("\n\n"));
     assert!(500 < held && 0 < accepted, "{held} lines, {accepted} bets");
 }
 
