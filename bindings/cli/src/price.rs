@@ -85,8 +85,8 @@ struct FootballArgs {
     )]
     away: Option<f64>,
     /// Find the means from prices of home, draw and away; their overround is taken off by Shin's method.
-    #[arg(long, value_delimiter = ',', num_args = 3, value_name = "HOME,DRAW,AWAY")]
-    prices: Option<Vec<f64>>,
+    #[arg(long, value_parser = three, value_name = "HOME,DRAW,AWAY")]
+    prices: Option<[f64; 3]>,
     /// How low scores hang together (Dixon and Coles); leagues show about -0.1.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     rho: f64,
@@ -141,6 +141,12 @@ fn score(text: &str) -> Result<Score, String> {
     let both = text.split_once('-').and_then(|(home, away)| Some((read(home)?, read(away)?)));
     let (home, away) = both.ok_or_else(|| "write it like 2-1".to_owned())?;
     Ok(Score::new(home, away))
+}
+
+fn three(text: &str) -> Result<[f64; 3], String> {
+    let odds: Option<Vec<f64>> = text.split(',').map(|odds| odds.trim().parse().ok()).collect();
+    let odds = odds.and_then(|odds| <[f64; 3]>::try_from(odds).ok());
+    odds.ok_or_else(|| "write three decimal odds like 2.10,3.40,3.75".to_owned())
 }
 
 /// What is printed. The names are those of the JSON.
