@@ -9,7 +9,7 @@ const DOC: &str = include_str!("../../docs/json-lines.md");
 
 /// What the harness does not ask over the pipe yet: it plays singles there, at one feed a market and from
 /// balances that are kept here.
-const UNSPOKEN: [Kind; 35] = [
+const UNSPOKEN: [Kind; 36] = [
     Kind::PlaceTicket,
     Kind::CashOut,
     Kind::SetAutoCashOut,

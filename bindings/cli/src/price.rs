@@ -1,5 +1,7 @@
 //! Prices of models, as tables: an overround taken off, a football match, a race, a tennis match.
 
+mod season;
+
 use crate::error::CliError;
 use crate::out::Out;
 use crate::report;
@@ -22,7 +24,8 @@ Examples:
   betring price football --home 1.45 --away 1.15 --rho -0.08
   betring price football --prices 2.10,3.40,3.75 --margin 4 --classic
   betring price racing 3.5 4 5.5 7 11 15 --places 3
-  betring price tennis 0.65 0.60 --best-of 5 --report match.html")]
+  betring price tennis 0.65 0.60 --best-of 5 --report match.html
+  betring price season E0.csv                               which method forecasts best, how far models are off")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Cmd,
@@ -38,12 +41,14 @@ enum Cmd {
     Racing(RacingArgs),
     /// Price a tennis match, its sets and games.
     Tennis(TennisArgs),
+    /// Score every method on a season of bookmakers' odds, and a model of goals against other markets.
+    Season(SeasonArgs),
 }
 
 /// How any of them is shown.
 #[derive(clap::Args)]
 struct Shown {
-    /// Print JSON: `title`, `columns`, `rows`.
+    /// Print JSON: `title`, `columns`, `rows`; of a season a list of two such.
     #[arg(long)]
     json: bool,
     /// Write the table and a plot of it to a page that needs nothing else.
@@ -136,6 +141,19 @@ struct TennisArgs {
     shown: Shown,
 }
 
+#[derive(clap::Args)]
+#[command(after_help = "\
+The file is a season in the layout of football-data.co.uk: a header, FTR for the result, and for each bookmaker a
+column for home, draw and away (B365H, B365D, B365A). The averages of an aggregator (BbAvH ..., BbAv>2.5, BbAHh)
+are what models are fitted to and compared with.")]
+struct SeasonArgs {
+    /// The season.
+    #[arg(value_name = "FILE.csv")]
+    file: PathBuf,
+    #[command(flatten)]
+    shown: Shown,
+}
+
 fn score(text: &str) -> Result<Score, String> {
     let read = |goals: &str| goals.parse::<u8>().ok();
     let both = text.split_once('-').and_then(|(home, away)| Some((read(home)?, read(away)?)));
@@ -155,9 +173,9 @@ struct Table {
     title: String,
     columns: Vec<&'static str>,
     rows: Vec<Vec<String>>,
-    /// What a plot shows: names and probabilities.
+    /// What a plot shows: names, how long each bar is, and what stands behind it.
     #[serde(skip)]
-    bars: Vec<(String, f64)>,
+    bars: Vec<(String, f64, String)>,
 }
 
 impl Table {
@@ -169,10 +187,14 @@ impl Table {
         self.rows.push(row.into_iter().collect());
     }
 
-    fn bar(&mut self, name: impl Into<String>, probability: f64) {
+    fn bar(&mut self, name: impl Into<String>, value: f64, figure: String) {
         if self.bars.len() < BARS_MAX {
-            self.bars.push((name.into(), probability));
+            self.bars.push((name.into(), value, figure));
         }
+    }
+
+    fn chance(&mut self, name: impl Into<String>, probability: f64) {
+        self.bar(name, probability, format!("{:.1} %", 100.0 * probability));
     }
 
     /// The first column to the left, the others to the right.
@@ -194,25 +216,39 @@ impl Table {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
-    let (table, shown) = match args.command {
-        Cmd::Devig(args) => (devigged(&args)?, args.shown),
-        Cmd::Football(args) => (football(&args)?, args.shown),
-        Cmd::Racing(args) => (racing(&args)?, args.shown),
-        Cmd::Tennis(args) => (tennis_match(&args)?, args.shown),
+    let (tables, shown) = match args.command {
+        Cmd::Devig(args) => (vec![devigged(&args)?], args.shown),
+        Cmd::Football(args) => (vec![football(&args)?], args.shown),
+        Cmd::Racing(args) => (vec![racing(&args)?], args.shown),
+        Cmd::Tennis(args) => (vec![tennis_match(&args)?], args.shown),
+        Cmd::Season(args) => {
+            (vec![season::methods(&args.file)?, season::fits(&args.file)?], args.shown)
+        }
     };
     let mut out = Out::new();
     if shown.json {
-        let json = serde_json::to_string_pretty(&table);
+        let json = match tables.as_slice() {
+            [one] => serde_json::to_string_pretty(one),
+            all => serde_json::to_string_pretty(all),
+        };
         out.line(json.expect("a table of texts is JSON"))?;
     } else {
-        out.line(&table.title)?;
-        out.line("")?;
-        for line in table.lines() {
-            out.line(line)?;
+        for (at, table) in tables.iter().enumerate() {
+            if 0 < at {
+                out.line("")?;
+            }
+            out.line(&table.title)?;
+            out.line("")?;
+            for line in table.lines() {
+                out.line(line)?;
+            }
         }
     }
     if let Some(file) = &shown.report {
-        let page = report::table_page(&table.title, &table.lines().join("\n"), &table.bars);
+        let parts = tables
+            .iter()
+            .map(|table| report::table_part(&table.title, &table.lines().join("\n"), &table.bars));
+        let page = report::table_page(&tables[0].title, &parts.collect::<String>());
         std::fs::write(file, page)
             .map_err(|e| CliError::write("cannot write the report", file, &e))?;
         if !shown.json {
@@ -259,7 +295,7 @@ fn devigged(args: &DevigArgs) -> Result<Table, CliError> {
                 for (at, (given, p)) in args.odds.iter().zip(&probabilities).enumerate() {
                     let (name, number) = (method.to_string(), (at + 1).to_string());
                     table.row([name, number, given.to_string(), percent(*p), odds(*p)]);
-                    table.bar(format!("{method} {}", at + 1), *p);
+                    table.chance(format!("{method} {}", at + 1), *p);
                 }
             }
             // A method that cannot take this book is told in its place, unless it is the only one.
@@ -314,7 +350,7 @@ fn football(args: &FootballArgs) -> Result<Table, CliError> {
         let p = fair.probability(outcome).unwrap_or_default();
         table.row([outcome.to_string(), percent(p), odds(p), shown_price(price)]);
         if matches!(outcome, Outcome::Result(_) | Outcome::Score(_)) {
-            table.bar(outcome.to_string(), p);
+            table.chance(outcome.to_string(), p);
         }
     }
     Ok(table)
@@ -335,8 +371,8 @@ fn racing(args: &RacingArgs) -> Result<Table, CliError> {
         let place = ranks.top(places, at);
         let number = (at + 1).to_string();
         table.row([number, given.to_string(), percent(*p), odds(*p), percent(place), odds(place)]);
-        table.bar(format!("{} wins", at + 1), *p);
-        table.bar(format!("{} placed", at + 1), place);
+        table.chance(format!("{} wins", at + 1), *p);
+        table.chance(format!("{} placed", at + 1), place);
     }
     Ok(table)
 }
@@ -384,7 +420,7 @@ fn tennis_match(args: &TennisArgs) -> Result<Table, CliError> {
     }
     for (name, p) in rows {
         table.row([name.clone(), percent(p), odds(p)]);
-        table.bar(name, p);
+        table.chance(name, p);
     }
     Ok(table)
 }

@@ -280,22 +280,28 @@ impl Plot<'_> {
     }
 }
 
-/// A page with one table as text and a bar for each of its figures, parts of one.
-pub(crate) fn table_page(title: &str, table: &str, bars: &[(String, f64)]) -> String {
-    let (title, table) = (escaped(title), escaped(table));
-    let figure = bar_plot(bars).map_or_else(String::new, |svg| format!("<figure>{svg}</figure>\n"));
+/// A page of such parts.
+pub(crate) fn table_page(title: &str, parts: &str) -> String {
+    let title = escaped(title);
     format!(
         "{BEGINNING}<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-         <style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{figure}<pre>{table}</pre>\n</body></html>\n"
+         <style>{STYLE}</style></head><body>\n{parts}</body></html>\n"
     )
 }
 
-/// Horizontal bars, the first on top, each with its name and per cent.
-fn bar_plot(bars: &[(String, f64)]) -> Option<String> {
+/// One table as text, and a bar for each of its figures: name, length, and what stands behind it.
+pub(crate) fn table_part(title: &str, table: &str, bars: &[(String, f64, String)]) -> String {
+    let (title, table) = (escaped(title), escaped(table));
+    let figure = bar_plot(bars).map_or_else(String::new, |svg| format!("<figure>{svg}</figure>\n"));
+    format!("<h1>{title}</h1>\n{figure}<pre>{table}</pre>\n")
+}
+
+/// Horizontal bars, the first on top.
+fn bar_plot(bars: &[(String, f64, String)]) -> Option<String> {
     const ROW: i32 = 22;
-    const NAMES: i32 = 190;
+    const NAMES: i32 = 230;
     const FIGURES: i32 = 80;
-    let most = bars.iter().map(|(_, share)| *share).fold(f64::MIN_POSITIVE, f64::max);
+    let most = bars.iter().map(|(_, value, _)| *value).fold(f64::MIN_POSITIVE, f64::max);
     let size = (SIZE.0, (bars.len() as u32 + 1) * ROW as u32);
     if bars.is_empty() {
         return None;
@@ -305,14 +311,13 @@ fn bar_plot(bars: &[(String, f64)]) -> Option<String> {
         let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         let room = f64::from(SIZE.0 as i32 - NAMES - FIGURES);
         let font = ("sans-serif", 14).into_font();
-        for (at, (name, share)) in (0_i32..).zip(bars) {
+        for (at, (name, value, figure)) in (0_i32..).zip(bars) {
             let top = at * ROW + ROW / 2;
-            let right = NAMES + (room * share / most).round() as i32;
+            let right = NAMES + (room * value / most).round() as i32;
             let bar = [(NAMES, top), (right, top + ROW - 6)];
             root.draw(&Rectangle::new(bar, COLOURS[0].filled())).ok()?;
             root.draw(&Text::new(name.clone(), (0, top), font.clone())).ok()?;
-            let percent = format!("{:.1} %", 100.0 * share);
-            root.draw(&Text::new(percent, (right + 8, top), font.clone())).ok()?;
+            root.draw(&Text::new(figure.clone(), (right + 8, top), font.clone())).ok()?;
         }
         root.present().ok()?;
     }

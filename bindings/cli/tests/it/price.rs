@@ -2,6 +2,11 @@
 
 use crate::book::*;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
 
 /// The row of a table that begins so.
 fn row(said: &Said, begins: &str) -> Vec<String> {
@@ -54,4 +59,25 @@ fn runners_are_placed_and_a_tennis_match_is_won_as_often_as_the_models_say() {
     assert!(html.contains("<svg") && html.contains("89.1 %"), "{html}");
     let said = betring(["price", "tennis", "1.7", "0.6"]);
     assert_eq!(said.code, Some(2));
+}
+
+#[test]
+fn a_real_season_says_which_method_forecasts_best_and_how_far_goals_are_from_the_market() {
+    let file = root().join("../shared/data/football/E0-1415.csv");
+    if !file.exists() {
+        eprintln!("SKIPPED: no {}", file.display());
+        return;
+    }
+    let said = betring_on(&["price", "season"], &file);
+    assert!(said.out.starts_with("337 matches"), "{}", said.out);
+    // All of them beat a forecast that knows nothing (1.0986, and 0.2222 or worse).
+    for method in ["multiplicative", "power", "odds-ratio", "shin"] {
+        let cells = row(&said, method);
+        let [loss, ranked] =
+            [&cells[1], &cells[2]].map(|cell| cell.parse::<f64>().expect("a number"));
+        assert!(0.9 < loss && loss < 1.0 && 0.18 < ranked && ranked < 0.21, "{cells:?}");
+    }
+    let both = row(&said, "handicap from 1X2 and the total");
+    assert!(both[1].parse::<f64>().expect("a number") < 0.03, "{both:?}");
+    println!("{}", said.out);
 }

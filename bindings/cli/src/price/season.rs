@@ -1,0 +1,188 @@
+//! A season of football as bookmakers priced it: which way to take an overround off says most of what came, and how
+//! far a model of goals is from the market's totals and handicaps.
+
+use super::Table;
+use crate::error::CliError;
+use betring_pricing::derive::football::{Fair, Line, Outcome, Score, Team};
+use betring_pricing::model::football::{ScoreGrid, fit};
+use betring_pricing::{Method, Side, devig, score};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// One match: the odds of each bookmaker who has all three, and what came.
+struct Match {
+    books: Vec<[f64; 3]>,
+    /// 0 home, 1 draw, 2 away.
+    outcome: usize,
+    average: Option<[f64; 3]>,
+    /// Over and under 2.5 goals, on average.
+    totals: Option<[f64; 2]>,
+    /// The home side's handicap in quarters of a goal, and the average odds of both sides.
+    handicap: Option<(i8, [f64; 2])>,
+}
+
+/// The matches of a file in the layout of football-data.co.uk.
+fn read(file: &Path) -> Result<Vec<Match>, CliError> {
+    let bad = |what: String| {
+        let remedy =
+            "a season as football-data.co.uk publishes it: a header with FTR and columns of odds";
+        CliError::new(what, file.display(), remedy)
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_path(file)
+        .map_err(|error| bad(format!("cannot read: {error}")))?;
+    let header = reader.headers().map_err(|error| bad(error.to_string()))?.clone();
+    let at: HashMap<String, usize> =
+        header.iter().enumerate().map(|(at, name)| (name.trim().to_owned(), at)).collect();
+    let result = *at.get("FTR").ok_or_else(|| bad("there is no column FTR".to_owned()))?;
+    // Whoever has a column for each of the three outcomes, but for scores and statistics of the match.
+    let triple = |who: &str| {
+        Some([
+            *at.get(&format!("{who}H"))?,
+            *at.get(&format!("{who}D"))?,
+            *at.get(&format!("{who}A"))?,
+        ])
+    };
+    let whos = header.iter().filter_map(|name| name.trim().strip_suffix('D'));
+    let books: Vec<[usize; 3]> = whos.filter(|who| !who.is_empty()).filter_map(triple).collect();
+    let best = ["BbAvH", "BbAvD", "BbAvA"].map(|name| at.get(name).copied());
+    let totals = ["BbAv>2.5", "BbAv<2.5"].map(|name| at.get(name).copied());
+    let asian = ["BbAHh", "BbAvAHH", "BbAvAHA"].map(|name| at.get(name).copied());
+    let mut matches = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(|error| bad(error.to_string()))?;
+        let number = |at: usize| row.get(at)?.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+        let odds = |at: usize| number(at).filter(|odds| 1.0 < *odds);
+        let outcome = match row.get(result).map(str::trim) {
+            Some("H") => 0,
+            Some("D") => 1,
+            Some("A") => 2,
+            // A match that was not played; the last lines of some files are empty.
+            _ => continue,
+        };
+        let all = |[home, draw, away]: [usize; 3]| Some([odds(home)?, odds(draw)?, odds(away)?]);
+        let handicap = || {
+            let quarters = number(asian[0]?)? * 4.0;
+            let whole = quarters.fract() == 0.0 && quarters.abs() <= 40.0;
+            whole.then_some((quarters as i8, [odds(asian[1]?)?, odds(asian[2]?)?]))
+        };
+        matches.push(Match {
+            books: books.iter().filter_map(|columns| all(*columns)).collect(),
+            outcome,
+            average: (|| all([best[0]?, best[1]?, best[2]?]))(),
+            totals: (|| Some([odds(totals[0]?)?, odds(totals[1]?)?]))(),
+            handicap: handicap(),
+        });
+    }
+    match matches.iter().any(|one| !one.books.is_empty()) {
+        true => Ok(matches),
+        false => Err(bad("there is no match with the odds of a bookmaker".to_owned())),
+    }
+}
+
+/// Means over a season.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: u32,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+    }
+
+    fn get(&self) -> f64 {
+        self.sum / f64::from(self.count.max(1))
+    }
+}
+
+/// How good each method's forecasts were.
+pub(super) fn methods(file: &Path) -> Result<Table, CliError> {
+    let matches = read(file)?;
+    let books: usize = matches.iter().map(|one| one.books.len()).sum();
+    let title = format!("{} matches, {books} books of home, draw and away", matches.len());
+    let columns = ["method", "log loss", "ranked probability", "books", "no overround or negative"];
+    let mut table = Table::new(title, &columns);
+    for method in Method::ALL {
+        let (mut loss, mut ranked, mut refused) = (Mean::default(), Mean::default(), 0);
+        for one in &matches {
+            for odds in &one.books {
+                let mut p = [0.0; 3];
+                let scored = devig(method, odds, 1.0, &mut p).and_then(|_| {
+                    let bits = score::ignorance(&p, one.outcome)?;
+                    Ok((bits * std::f64::consts::LN_2, score::ranked_probability(&p, one.outcome)?))
+                });
+                match scored {
+                    Ok((nats, rps)) => {
+                        loss.add(nats);
+                        ranked.add(rps);
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        let cells = [format!("{:.6}", loss.get()), format!("{:.6}", ranked.get())];
+        let [nats, rps] = cells;
+        table.row([method.to_string(), nats, rps, loss.count.to_string(), refused.to_string()]);
+        table.bar(format!("{method}: log loss"), loss.get(), format!("{:.6}", loss.get()));
+    }
+    Ok(table)
+}
+
+/// How far a model of goals, fitted to the average odds, is from the market's other prices.
+pub(super) fn fits(file: &Path) -> Result<Table, CliError> {
+    let matches = read(file)?;
+    let fair = |odds: &[f64]| {
+        let mut p = vec![0.0; odds.len()];
+        devig(Method::Shin, odds, 1.0, &mut p).ok().map(|_| p)
+    };
+    let line = Line::from_quarters(10);
+    let (mut apart, mut beyond) = (Mean::default(), Mean::default());
+    let (mut of_result, mut of_both) = (Mean::default(), Mean::default());
+    let (mut rho, mut unfitted) = (Mean::default(), 0);
+    for one in &matches {
+        let (Some(average), Some(totals)) = (one.average, one.totals) else { continue };
+        let (Some(result), Some(total)) = (fair(&average), fair(&totals)) else { continue };
+        let result = [result[0], result[1], 1.0 - result[0] - result[1]];
+        let under = fit::AtMost { goals: 2, probability: total[1] };
+        let plain = fit::from_result(result, 0.0, None);
+        let both = fit::from_result_and_total(result, under, None);
+        let (Ok(plain), Ok(both)) = (plain, both) else {
+            unfitted += 1;
+            continue;
+        };
+        rho.add(both.model.rho());
+        let grids = [&plain, &both].map(|fit| ScoreGrid::new(&fit.model));
+        let over =
+            Fair::of(&grids[0], Score::NIL_NIL).probability(Outcome::Total(Side::Over, line));
+        if let Some(over) = over {
+            apart.add((over - total[0]).abs());
+            beyond.add(over - total[0]);
+        }
+        let Some((quarters, odds)) = one.handicap else { continue };
+        let Some(market) = fair(&odds) else { continue };
+        let asian = Outcome::Asian(Team::Home, Line::from_quarters(quarters));
+        for (grid, mean) in grids.iter().zip([&mut of_result, &mut of_both]) {
+            let split = betring_pricing::derive::football::Split::of(grid, Score::NIL_NIL, asian);
+            if let Some(fair_odds) = split.and_then(|split| split.fair_odds()) {
+                mean.add((1.0 / fair_odds - market[0]).abs());
+            }
+        }
+    }
+    let title =
+        format!("goals fitted to average odds, {} matches, {unfitted} without a fit", rho.count);
+    let mut table = Table::new(title, &["what", "mean", "matches"]);
+    for (what, mean) in [
+        ("over 2.5 from 1X2 alone, distance from the market's", &apart),
+        ("the same with its sign", &beyond),
+        ("handicap from 1X2 alone, distance from the market's", &of_result),
+        ("handicap from 1X2 and the total, distance from the market's", &of_both),
+        ("rho that explains 1X2 and the total", &rho),
+    ] {
+        table.row([what.to_owned(), format!("{:+.4}", mean.get()), mean.count.to_string()]);
+    }
+    Ok(table)
+}
