@@ -13,7 +13,7 @@ use betring_core::BetState;
 use betring_core::ReplayWhat;
 use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::{
-    self, CancelEntry, Command, Kind, Level, ReplaceEntry, UpdateEntry, decode,
+    self, CancelEntry, Command, Entries, Kind, Level, ReplaceEntry, UpdateEntry, build, decode,
 };
 use betring_core::event::{Event, EventReader, Events};
 use betring_core::id::{AccountId, BetId, MarketId, OrderId, RequestKey, Seq};
@@ -22,7 +22,7 @@ use betring_core::wire::{self, HEADER, Header, Minor, Slot};
 use betring_core::{Digest, Rules, Stamp, State};
 use betring_journal::{DirStore, ReadLevel, Reader};
 use betring_pricing::Currency;
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::decide::message;
 use crate::error::Error;
@@ -476,24 +476,39 @@ impl<R: Rules> Other<R> {
             let id = OrderId::from_raw(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
             self.orders.get(&id).map(|here| (at, here.raw()))
         });
-        let priced = match command {
-            Command::Reprice(body, _) => body.count,
-            _ => 0,
-        };
-        let markets = (0..usize::from(priced)).filter_map(|number| {
-            let first = HEADER + size_of::<command::Reprice>();
-            let at = first + number * size_of::<command::RepriceEntry>();
-            let id =
-                MarketId::from_raw(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-            self.markets.get(&id).map(|here| (at, here.raw()))
-        });
+        if let Command::Reprice(body, entries) = command {
+            return self.repriced(bytes, body, *entries);
+        }
         let named = self.named(command).map(|(at, id)| (HEADER + at, id));
         let mut changed: Option<Vec<u8>> = None;
-        for (at, id) in named.into_iter().chain(orders).chain(markets) {
+        for (at, id) in named.into_iter().chain(orders) {
             let changed = changed.get_or_insert_with(|| bytes.to_vec());
             changed.get_mut(at..at + 8)?.copy_from_slice(&id.to_le_bytes());
         }
         changed
+    }
+
+    /// A repricing with the ids of this side, in their order; what is no market here is left out. None if all are the same,
+    /// or none is left.
+    fn repriced(
+        &self,
+        bytes: &[u8],
+        body: &command::Reprice,
+        entries: Entries<'_, command::RepriceEntry>,
+    ) -> Option<Vec<u8>> {
+        if !entries.iter().any(|entry| self.markets.contains_key(&entry.market)) {
+            return None;
+        }
+        let here = |entry: command::RepriceEntry| {
+            let market = self.markets.get(&entry.market).copied().unwrap_or(entry.market);
+            let here = command::RepriceEntry::new(market, entry.selection, entry.price);
+            (market != MarketId::NONE).then_some(here)
+        };
+        let mut all: Vec<command::RepriceEntry> = entries.iter().filter_map(here).collect();
+        all.sort_by_key(|entry| (entry.market.raw(), entry.selection));
+        let header = Header::read_from_prefix(bytes).ok()?.0;
+        let slots = build::reprice(header, *body, &all).ok()?;
+        Some(slots.as_bytes().to_vec())
     }
 
     /// The bet or market that a command names, if it has another id here: where in its body, and which.

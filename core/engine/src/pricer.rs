@@ -8,14 +8,16 @@
 //! is priced next is what is known by then: no repricing ever waits behind another of its fixture.
 //!
 //! **Only what changed is said**, and what has not changed once in a while ([`Pricer::refresh`]), so that it does not
-//! grow older than it is: a price is as old as the oldest input that its model needed.
+//! grow older than it is: a price is as old as the oldest input that its model needed. Once a command is refused,
+//! everything is said again at the next turn. What a market passed over because it was settled is said again with the
+//! next refresh.
 //!
 //! **It fails closed.** Parameters that the model cannot price take all prices of the fixture away.
 
 pub mod football;
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use betring_core::command::{REPRICE_MAX, Reprice, RepriceEntry};
@@ -145,6 +147,8 @@ pub struct Pricer<M: Model> {
     entries: Vec<RepriceEntry>,
     refresh: Nanos,
     counts: PricerCounts,
+    /// Messages of the feed that the engine has refused so far.
+    refused: u64,
     last_failure: Option<PricingError>,
 }
 
@@ -165,6 +169,7 @@ impl<M: Model> Pricer<M> {
             entries: Vec::with_capacity(REPRICE_MAX),
             refresh: Nanos::from_millis(250),
             counts: PricerCounts::default(),
+            refused: 0,
             last_failure: None,
         }
     }
@@ -205,7 +210,7 @@ impl<M: Model> Pricer<M> {
     /// [engine's clock](Feed::now).
     ///
     /// # Panics
-    /// If another pricer gave the fixture out.
+    /// If this pricer has not so many fixtures: it was another one that gave this out.
     pub fn input(&mut self, fixture: Priced, input: M::Input, as_of: Timestamp) {
         let kept = &mut self.fixtures[fixture.0];
         kept.input = Some((input, as_of));
@@ -237,6 +242,11 @@ impl<M: Model> Pricer<M> {
     /// # Errors
     /// [`NotTaken`] for another reason than that the engine is behind.
     pub fn turn(&mut self) -> Result<usize, NotTaken> {
+        let (refused, _) = self.feed.refused();
+        if std::mem::replace(&mut self.refused, refused) != refused {
+            // Something that was said is not in force.
+            self.say_all();
+        }
         while let Some(at) = self.queue.front().copied() {
             match self.publish(at) {
                 Ok(()) => {
@@ -268,7 +278,9 @@ impl<M: Model> Pricer<M> {
         let wire = |price: Option<Price>| price.map_or(WirePrice::NONE, WirePrice::decimal);
         for Said { outcome, price, as_of: before } in said.iter() {
             let now = wire(self.prices[outcome.at]);
-            if now != *price || before.0.saturating_add(self.refresh.0) <= as_of.0 {
+            // An older input than before makes the price older, at once.
+            let aged = as_of < *before || before.0.saturating_add(self.refresh.0) <= as_of.0;
+            if now != *price || aged {
                 self.entries.push(RepriceEntry::new(outcome.market, outcome.selection, now));
             }
         }
@@ -331,7 +343,13 @@ impl<M: Model> Pricer<M> {
                     Ok(first) => Some(first),
                     Err(_) => return Ok(self),
                 },
-                _ => inputs.recv_timeout(BEHIND).ok(),
+                _ => match inputs.recv_timeout(BEHIND) {
+                    Err(RecvTimeoutError::Disconnected) => {
+                        std::thread::sleep(BEHIND);
+                        None
+                    }
+                    first => first.ok(),
+                },
             };
             for (fixture, input, as_of) in first.into_iter().chain(inputs.try_iter()) {
                 self.input(fixture, input, as_of);
@@ -372,8 +390,9 @@ impl<M: Model> std::fmt::Debug for Inputs<M> {
 }
 
 impl<M: Model> Inputs<M> {
-    /// Leaves what is known of a fixture; see [`Pricer::input`]. Never waits: `false` if the line is full or nobody reads
+    /// Leaves what is known of a fixture; see [`Pricer::input`]. Never waits: `false`, and nothing is left, if the line is full or nobody reads
     /// it any more. What is known later is then left later.
+    #[must_use = "what was not taken is not known to the pricer"]
     pub fn give(&self, fixture: Priced, input: M::Input, as_of: Timestamp) -> bool {
         match self.sender.try_send((fixture, input, as_of)) {
             Ok(()) => true,

@@ -1351,7 +1351,8 @@ impl PriceEntry {
     }
 }
 
-/// Prices of one [`Reprice`]: a whole event of football has 227.
+/// Prices of one [`Reprice`]: a whole match of football has 236. With all events that each may cause (a price, a step for
+/// liability both ways, a drift, a suspension: 216 bytes) they take half of a record.
 pub const REPRICE_MAX: usize = 300;
 
 body! {

@@ -159,7 +159,7 @@ impl<R: Rules> State<R> {
     }
 
     /// All prices of a fixture at once. The answer's amount is how many were taken or held back: markets that take none
-    /// any more are passed over, since a model may not know yet that they are closed.
+    /// any more are passed over, since a model may not know yet that they are closed or have left memory.
     pub(crate) fn reprice(
         &mut self,
         header: &Header,
@@ -173,9 +173,7 @@ impl<R: Rules> State<R> {
             return Err(self.no(Reject::FixtureUnknown));
         }
         for entry in entries.iter() {
-            let Some((_, market)) = self.find_market(entry.market) else {
-                return Err(self.no(Reject::MarketUnknown));
-            };
+            let Some((_, market)) = self.find_market(entry.market) else { continue };
             if market.exchange || market.fixture != body.fixture {
                 return Err(self.no(Reject::InvalidMarketId));
             }
@@ -197,20 +195,23 @@ impl<R: Rules> State<R> {
         let generation = self.feeds[usize::from(body.feed.0)].generation;
         let as_of = body.as_of.min(received);
         let sent = Sent { price: WirePrice::NONE, received, as_of, delay, generation };
-        let (mut first, mut taken) = (0, 0);
-        while first < entries.iter().len() {
-            let id = entries.iter().nth(first).expect("it is below their number").market;
-            let of_market = || entries.iter().skip(first).take_while(|entry| entry.market == id);
-            let count = of_market().count();
-            let (index, market) = self.find_market(id).expect("all were found");
-            let slot = self.slot_of(market, body.feed).expect("all are priced by this feed");
-            let drives = self.driving_slot(market) == slot;
-            if market.status.after(MarketStep::Close).is_some() {
-                let prices = of_market().map(|entry| (entry.selection, entry.price));
-                self.take_prices(index, slot, drives, prices, sent, events);
-                taken += count as i64;
+        let mut taken = 0;
+        let mut rest = entries.iter().peekable();
+        while let Some(id) = rest.peek().map(|entry| entry.market) {
+            let mut of_market = std::iter::from_fn(|| rest.next_if(|entry| entry.market == id));
+            let place = self.find_market(id).and_then(|(index, market)| {
+                let open = market.status.after(MarketStep::Close).is_some();
+                let slot = self.slot_of(market, body.feed).filter(|_| open)?;
+                Some((index, slot, self.driving_slot(market) == slot))
+            });
+            match place {
+                Some((index, slot, drives)) => {
+                    let prices = of_market.map(|entry| (entry.selection, entry.price));
+                    let prices = prices.inspect(|_| taken += 1);
+                    self.take_prices(index, slot, drives, prices, sent, events);
+                }
+                None => while of_market.next().is_some() {},
             }
-            first += count;
         }
         Ok(Answer { amount: Minor(taken), ..Answer::done(self.seq, body.fixture.raw()) })
     }

@@ -322,8 +322,8 @@ impl Auditor {
         }
         let mut of_market: BTreeMap<u64, Vec<(SelectionIndex, WirePrice)>> = BTreeMap::new();
         for entry in entries.iter() {
-            let market = self.markets.get(&entry.market.raw());
-            let market = market.ok_or_else(|| self.no(Reject::MarketUnknown))?;
+            // What has left memory is passed over.
+            let Some(market) = self.markets.get(&entry.market.raw()) else { continue };
             if self.is_exchange(entry.market) || market.fixture != body.fixture.raw() {
                 return Err(self.no(Reject::InvalidMarketId));
             }

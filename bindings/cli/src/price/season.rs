@@ -45,7 +45,9 @@ fn read(file: &Path) -> Result<Vec<Match>, CliError> {
         ])
     };
     let whos = header.iter().filter_map(|name| name.trim().strip_suffix('D'));
-    let books: Vec<[usize; 3]> = whos.filter(|who| !who.is_empty()).filter_map(triple).collect();
+    // An aggregator's best and average are no bookmaker's.
+    let whos = whos.filter(|who| !who.is_empty() && !who.starts_with("Bb"));
+    let books: Vec<[usize; 3]> = whos.filter_map(triple).collect();
     let best = ["BbAvH", "BbAvD", "BbAvA"].map(|name| at.get(name).copied());
     let totals = ["BbAv>2.5", "BbAv<2.5"].map(|name| at.get(name).copied());
     let asian = ["BbAHh", "BbAvAHH", "BbAvAHA"].map(|name| at.get(name).copied());
@@ -89,6 +91,8 @@ struct Mean {
 }
 
 impl Mean {
+    const NONE: Mean = Mean { sum: 0.0, count: 0 };
+
     fn add(&mut self, value: f64) {
         self.sum += value;
         self.count += 1;
@@ -99,35 +103,39 @@ impl Mean {
     }
 }
 
-/// How good each method's forecasts were.
+/// How good each method's forecasts were, over the books that all of them can take.
 pub(super) fn methods(file: &Path) -> Result<Table, CliError> {
     let matches = read(file)?;
-    let books: usize = matches.iter().map(|one| one.books.len()).sum();
-    let title = format!("{} matches, {books} books of home, draw and away", matches.len());
-    let columns = ["method", "log loss", "ranked probability", "books", "no overround or negative"];
-    let mut table = Table::new(title, &columns);
-    for method in Method::ALL {
-        let (mut loss, mut ranked, mut refused) = (Mean::default(), Mean::default(), 0);
-        for one in &matches {
-            for odds in &one.books {
-                let mut p = [0.0; 3];
-                let scored = devig(method, odds, 1.0, &mut p).and_then(|_| {
-                    let bits = score::ignorance(&p, one.outcome)?;
-                    Ok((bits * std::f64::consts::LN_2, score::ranked_probability(&p, one.outcome)?))
-                });
-                match scored {
-                    Ok((nats, rps)) => {
-                        loss.add(nats);
-                        ranked.add(rps);
-                    }
-                    Err(_) => refused += 1,
-                }
-            }
+    let books = matches.iter().flat_map(|one| one.books.iter().map(|odds| (odds, one.outcome)));
+    let (mut means, mut refused) = ([const { (Mean::NONE, Mean::NONE) }; Method::ALL.len()], 0);
+    for (odds, outcome) in books {
+        let scored = |method: Method| {
+            let mut p = [0.0; 3];
+            devig(method, odds, 1.0, &mut p).ok()?;
+            let bits = score::ignorance(&p, outcome).ok()?;
+            let ranked = score::ranked_probability(&p, outcome).ok()?;
+            Some((bits * std::f64::consts::LN_2, ranked))
+        };
+        let all: Option<Vec<(f64, f64)>> = Method::ALL.into_iter().map(scored).collect();
+        let Some(all) = all else {
+            refused += 1;
+            continue;
+        };
+        for ((loss, ranked), (nats, rps)) in means.iter_mut().zip(all) {
+            loss.add(nats);
+            ranked.add(rps);
         }
-        let cells = [format!("{:.6}", loss.get()), format!("{:.6}", ranked.get())];
-        let [nats, rps] = cells;
-        table.row([method.to_string(), nats, rps, loss.count.to_string(), refused.to_string()]);
-        table.bar(format!("{method}: log loss"), loss.get(), format!("{:.6}", loss.get()));
+    }
+    let title = format!(
+        "{} matches, {} books of home, draw and away; {refused} more have no overround",
+        matches.len(),
+        means[0].0.count
+    );
+    let mut table = Table::new(title, &["method", "log loss", "ranked probability"]);
+    for (method, (loss, ranked)) in Method::ALL.into_iter().zip(&means) {
+        let [nats, rps] = [loss, ranked].map(|mean| format!("{:.6}", mean.get()));
+        table.row([method.to_string(), nats.clone(), rps]);
+        table.bar(format!("{method}: log loss"), loss.get(), nats);
     }
     Ok(table)
 }

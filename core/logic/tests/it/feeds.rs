@@ -23,6 +23,10 @@ scripts! {
         result M3 Home
         reprice X1 feed F1 seq 3 M1 Home 2.20 + M3 1.50 2.60
         place R6 A7 M1/Home 1.00 2.20   -> B4 at 2.20 returns 2.20
+        # Nor that it has left memory.
+        archive M3                      -> done
+        reprice X1 feed F1 seq 4 M1 Home 2.30 + M3 1.50 2.60
+        place R7 A7 M1/Home 1.00 2.30   -> B5 at 2.30 returns 2.30
     ";
 
     a_pinned_price_stands_whatever_a_model_says: "
@@ -69,14 +73,13 @@ scripts! {
         reprice X1 feed F1 seq 3 M1 2.50 1.60 + M2 2.00 2.00 -> InvalidMarketId
         reprice X1 feed F1 seq 4 M1 2.50 1.60 + M3 2.00 2.00 -> FeedMismatch
         reprice X1 feed F1 seq 5 M1 2.50 1.60 2.00       -> SelectionUnknown
-        reprice X1 feed F1 seq 6 M1 2.50 1.60 + M9 2.00 2.00 -> MarketUnknown
         # They were heard all the same: nothing is missing, and the price is the first.
-        heartbeat F1 seq 7
+        heartbeat F1 seq 6
         place R1 A7 M1/Home 1.00 2.10   -> B1 at 2.10 returns 2.10
         # One that was there before changes nothing, one after a hole takes the feed down.
         reprice X1 feed F1 seq 4 M1 2.50 1.60 -> done
         place R2 A7 M1/Home 1.00 2.10   -> B2 at 2.10 returns 2.10
-        reprice X1 feed F1 seq 9 M1 2.50 1.60
+        reprice X1 feed F1 seq 8 M1 2.50 1.60
         place R3 A7 M1/Home 1.00 2.50   -> FeedDown
     ";
 
