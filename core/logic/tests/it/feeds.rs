@@ -24,7 +24,7 @@ scripts! {
         reprice X1 feed F1 seq 3 M1 Home 2.20 + M3 1.50 2.60
         place R6 A7 M1/Home 1.00 2.20   -> B4 at 2.20 returns 2.20
         # Nor that it has left memory.
-        archive M3                      -> done
+        archive M3                      -> started J2
         reprice X1 feed F1 seq 4 M1 Home 2.30 + M3 1.50 2.60
         place R7 A7 M1/Home 1.00 2.30   -> B5 at 2.30 returns 2.30
     ";
