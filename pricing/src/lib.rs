@@ -13,9 +13,9 @@
 //! made for people, and nothing panics on data from outside.
 //!
 //! The other half makes prices: the [`mod@model`]s of games and races. There floats propose, and
-//! what they propose leaves as integers. The same bits come out at every optimisation level and on every
-//! machine: only `+ - * /` and `sqrt`, [`libm`] in one version for the rest, sums in a fixed order,
-//! no fused multiply-add. What cannot be computed is a [`PricingError`], never a NaN.
+//! what they propose leaves as integers. The same bits come out at every optimisation level, and
+//! should on every machine: only `+ - * /` and `sqrt`, [`libm`] in one version for the rest, sums in a
+//! fixed order, no fused multiply-add; tests have the bits. What cannot be computed is a [`PricingError`], never a NaN.
 //!
 //! Between the two: [`mod@devig`] reads probabilities out of odds, [`margin`] makes odds of them, and
 //! [`multiple`], [`cashout`], [`kelly`], [`lmsr`] and [`score`] say what follows from both.

@@ -16,9 +16,9 @@ use betring_core::command::{
     self, CancelEntry, Command, Entries, Kind, Level, ReplaceEntry, UpdateEntry, build, decode,
 };
 use betring_core::event::{Event, EventReader, Events};
-use betring_core::id::{AccountId, BetId, MarketId, OrderId, RequestKey, Seq};
+use betring_core::id::{AccountId, BetId, MarketId, OrderId, RequestKey, SelectionIndex, Seq};
 use betring_core::time::Timestamp;
-use betring_core::wire::{self, HEADER, Header, Minor, Slot};
+use betring_core::wire::{self, HEADER, Header, Minor, Slot, WirePrice};
 use betring_core::{Digest, Rules, Stamp, State};
 use betring_journal::{DirStore, ReadLevel, Reader};
 use betring_pricing::Currency;
@@ -464,6 +464,9 @@ impl<R: Rules> Other<R> {
 
     /// The command with the ids of this side, where they are others.
     fn translated(&self, bytes: &[u8], command: &Command<'_>) -> Option<Vec<u8>> {
+        if let Command::Reprice(body, entries) = command {
+            return self.repriced(bytes, body, *entries);
+        }
         let first = HEADER + size_of::<command::CancelOrders>();
         let (count, entry) = match command {
             Command::CancelOrders(body, _) => (body.count, size_of::<CancelEntry>()),
@@ -476,9 +479,6 @@ impl<R: Rules> Other<R> {
             let id = OrderId::from_raw(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
             self.orders.get(&id).map(|here| (at, here.raw()))
         });
-        if let Command::Reprice(body, entries) = command {
-            return self.repriced(bytes, body, *entries);
-        }
         let named = self.named(command).map(|(at, id)| (HEADER + at, id));
         let mut changed: Option<Vec<u8>> = None;
         for (at, id) in named.into_iter().chain(orders) {
@@ -488,8 +488,7 @@ impl<R: Rules> Other<R> {
         changed
     }
 
-    /// A repricing with the ids of this side, in their order; what is no market here is left out. None if all are the same,
-    /// or none is left.
+    /// A repricing with the ids of this side, in their order; what is no market here is left out. None if all are the same.
     fn repriced(
         &self,
         bytes: &[u8],
@@ -506,6 +505,12 @@ impl<R: Rules> Other<R> {
         };
         let mut all: Vec<command::RepriceEntry> = entries.iter().filter_map(here).collect();
         all.sort_by_key(|entry| (entry.market.raw(), entry.selection));
+        if all.is_empty() {
+            // Heard all the same, and of no market here.
+            let nobody =
+                command::RepriceEntry::new(MarketId::NONE, SelectionIndex(0), WirePrice::NONE);
+            all.push(nobody);
+        }
         let header = Header::read_from_prefix(bytes).ok()?.0;
         let slots = build::reprice(header, *body, &all).ok()?;
         Some(slots.as_bytes().to_vec())

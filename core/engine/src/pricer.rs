@@ -59,7 +59,7 @@ pub trait Model {
 
 /// Where a model's price goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Target {
     /// Its place among the model's prices.
     pub at: usize,
     /// The market.
@@ -77,18 +77,18 @@ pub struct Priced(usize);
 pub enum NotPriced {
     /// No more fixtures have room.
     Full,
-    /// No outcomes, or more than one command carries.
-    Outcomes,
-    /// An outcome that the model has not, or a selection that is named twice.
-    Outcome(Outcome),
+    /// None, or more than one command carries.
+    Targets,
+    /// A price that the model does not make, or a selection that is named twice.
+    Target(Target),
 }
 
 impl std::fmt::Display for NotPriced {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             NotPriced::Full => f.write_str("the pricer has no room for another fixture"),
-            NotPriced::Outcomes => write!(f, "a fixture has 1 to {REPRICE_MAX} priced outcomes"),
-            NotPriced::Outcome(Outcome { at, market, selection }) => write!(
+            NotPriced::Targets => write!(f, "a fixture has 1 to {REPRICE_MAX} priced outcomes"),
+            NotPriced::Target(Target { at, market, selection }) => write!(
                 f,
                 "price {at} for {selection} of {market}: the model makes no such price, or the selection has one"
             ),
@@ -98,10 +98,10 @@ impl std::fmt::Display for NotPriced {
 
 impl std::error::Error for NotPriced {}
 
-/// What one of its outcomes was last said to be.
+/// What was last said of a target.
 #[derive(Clone, Copy)]
 struct Said {
-    outcome: Outcome,
+    target: Target,
     price: WirePrice,
     as_of: Timestamp,
 }
@@ -185,22 +185,22 @@ impl<M: Model> Pricer<M> {
     ///
     /// # Errors
     /// [`NotPriced`].
-    pub fn add(&mut self, id: FixtureId, outcomes: &[Outcome]) -> Result<Priced, NotPriced> {
+    pub fn add(&mut self, id: FixtureId, targets: &[Target]) -> Result<Priced, NotPriced> {
         if self.fixtures.len() == self.most {
             return Err(NotPriced::Full);
         }
-        if !(1..=REPRICE_MAX).contains(&outcomes.len()) {
-            return Err(NotPriced::Outcomes);
+        if !(1..=REPRICE_MAX).contains(&targets.len()) {
+            return Err(NotPriced::Targets);
         }
         let (price, as_of) = (WirePrice::NONE, Timestamp::MIN);
         let mut said: Box<[Said]> =
-            outcomes.iter().map(|outcome| Said { outcome: *outcome, price, as_of }).collect();
-        let place = |said: &Said| (said.outcome.market.raw(), said.outcome.selection);
+            targets.iter().map(|target| Said { target: *target, price, as_of }).collect();
+        let place = |said: &Said| (said.target.market.raw(), said.target.selection);
         said.sort_by_key(place);
         let twice = said.windows(2).find(|two| place(&two[0]) == place(&two[1]));
-        let beyond = said.iter().find(|said| M::OUTCOMES <= said.outcome.at);
+        let beyond = said.iter().find(|said| M::OUTCOMES <= said.target.at);
         if let Some(wrong) = twice.map(|two| &two[1]).or(beyond) {
-            return Err(NotPriced::Outcome(wrong.outcome));
+            return Err(NotPriced::Target(wrong.target));
         }
         self.fixtures.push(Fixture { id, said, input: None, waits: false });
         Ok(Priced(self.fixtures.len() - 1))
@@ -276,12 +276,12 @@ impl<M: Model> Pricer<M> {
         }
         self.entries.clear();
         let wire = |price: Option<Price>| price.map_or(WirePrice::NONE, WirePrice::decimal);
-        for Said { outcome, price, as_of: before } in said.iter() {
-            let now = wire(self.prices[outcome.at]);
+        for Said { target, price, as_of: before } in said.iter() {
+            let now = wire(self.prices[target.at]);
             // An older input than before makes the price older, at once.
             let aged = as_of < *before || before.0.saturating_add(self.refresh.0) <= as_of.0;
             if now != *price || aged {
-                self.entries.push(RepriceEntry::new(outcome.market, outcome.selection, now));
+                self.entries.push(RepriceEntry::new(target.market, target.selection, now));
             }
         }
         if self.entries.is_empty() {
@@ -297,8 +297,8 @@ impl<M: Model> Pricer<M> {
         };
         self.feed.reprice(body, &self.entries).map(drop)?;
         let mut entries = self.entries.iter().peekable();
-        for Said { outcome, price, as_of: before } in said.iter_mut() {
-            let own = (outcome.market, outcome.selection);
+        for Said { target, price, as_of: before } in said.iter_mut() {
+            let own = (target.market, target.selection);
             if let Some(entry) = entries.next_if(|e| (e.market, e.selection) == own) {
                 (*price, *before) = (entry.price, as_of);
             }
@@ -390,8 +390,8 @@ impl<M: Model> std::fmt::Debug for Inputs<M> {
 }
 
 impl<M: Model> Inputs<M> {
-    /// Leaves what is known of a fixture; see [`Pricer::input`]. Never waits: `false`, and nothing is left, if the line is full or nobody reads
-    /// it any more. What is known later is then left later.
+    /// Leaves what is known of a fixture; see [`Pricer::input`]. Never waits: `false`, and nothing is left, if the
+    /// line is full or nobody reads it any more. What is known later is then left later.
     #[must_use = "what was not taken is not known to the pricer"]
     pub fn give(&self, fixture: Priced, input: M::Input, as_of: Timestamp) -> bool {
         match self.sender.try_send((fixture, input, as_of)) {

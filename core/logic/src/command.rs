@@ -1393,15 +1393,13 @@ body! {
         is((1..=REPRICE_MAX).contains(&usize::from(self.count)), Malformed::Entries)?;
         is(self.feed != FeedId::MANUAL, Malformed::Range)?;
         is(0 <= self.source.0 && 0 <= self.as_of.0, Malformed::Range)?;
-        let end = self.model.iter().position(|byte| *byte == 0).unwrap_or(self.model.len());
-        let (name, rest) = self.model.split_at(end);
-        is(!name.is_empty() && name.iter().all(u8::is_ascii_graphic), Malformed::Name)?;
-        zeros(rest)
+        Reprice::named(self.model_name())?;
+        zeros(&self.model[self.model_name().len()..])
     }
 }
 
 impl Reprice {
-    /// The model's name.
+    /// The model's name; empty if it is no text.
     pub fn model_name(&self) -> &str {
         let end = self.model.iter().position(|byte| *byte == 0).unwrap_or(self.model.len());
         std::str::from_utf8(&self.model[..end]).unwrap_or("")

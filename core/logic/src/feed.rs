@@ -6,9 +6,7 @@
 //! looked. Everything is found here, message by message, before anything is conflated.
 
 use crate::answer::Answer;
-use crate::command::{
-    FeedGap, FeedHeartbeat, FeedRecovered, FeedRecovering, Reprice, SetFeedSchema, SetPrices,
-};
+use crate::command::{FeedGap, FeedHeartbeat, FeedRecovered, FeedRecovering, SetFeedSchema};
 use crate::event::{Events, FeedChanged, FeedHeard, FeedStatus, FeedWhy};
 use crate::id::{FeedId, Seq};
 use crate::market::Suspension;
@@ -55,24 +53,10 @@ pub(crate) struct Feed {
 /// What every message of a feed says of itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Message {
-    feed_seq: u64,
-    source: Timestamp,
-    schema: u32,
-    received: Timestamp,
-}
-
-impl Message {
-    /// One that brings prices.
-    pub(crate) fn of(body: &SetPrices, received: Timestamp) -> Message {
-        let SetPrices { feed_seq, source, schema, .. } = *body;
-        Message { feed_seq, source, schema, received }
-    }
-
-    /// One that brings all prices of a fixture.
-    pub(crate) fn of_reprice(body: &Reprice, received: Timestamp) -> Message {
-        let Reprice { feed_seq, source, schema, .. } = *body;
-        Message { feed_seq, source, schema, received }
-    }
+    pub(crate) feed_seq: u64,
+    pub(crate) source: Timestamp,
+    pub(crate) schema: u32,
+    pub(crate) received: Timestamp,
 }
 
 /// What a message of a feed turned out to be.

@@ -91,7 +91,11 @@ impl<R: Rules> State<R> {
         let manual = body.feed == FeedId::MANUAL;
         let (heard, mut delay) = match manual {
             true => (Heard::New, None),
-            false => self.hear(body.feed, &Message::of(body, received), events)?,
+            false => {
+                let SetPrices { feed_seq, source, schema, .. } = *body;
+                let message = Message { feed_seq, source, schema, received };
+                self.hear(body.feed, &message, events)?
+            }
         };
         let Some((index, market)) = self.find_market(body.market) else {
             return Err(self.no(Reject::MarketUnknown));
@@ -168,7 +172,9 @@ impl<R: Rules> State<R> {
         events: &mut Events,
     ) -> Decided {
         let received = self.received(header);
-        let (heard, delay) = self.hear(body.feed, &Message::of_reprice(body, received), events)?;
+        let Reprice { feed_seq, source, schema, .. } = *body;
+        let message = Message { feed_seq, source, schema, received };
+        let (heard, delay) = self.hear(body.feed, &message, events)?;
         if self.find_fixture(body.fixture).is_none() {
             return Err(self.no(Reject::FixtureUnknown));
         }

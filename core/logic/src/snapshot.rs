@@ -38,7 +38,7 @@ use std::cmp::Reverse;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// The version of the layout of what [`State::image`] writes.
-pub const IMAGE_VERSION: u32 = 2;
+pub const IMAGE_VERSION: u32 = 3;
 
 /// What the bytes of an image are aligned to, in memory.
 const ALIGNMENT: usize = 16;

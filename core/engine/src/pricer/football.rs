@@ -30,15 +30,12 @@ pub struct Football {
 
 impl Football {
     /// With these margins; prices are rounded down to a ladder if there is one, else to a ten-thousandth.
-    ///
-    /// # Errors
-    /// None that a caller can cause: it is made from a match that has prices.
-    pub fn new(margins: Margins, ladder: Option<Ladder>) -> Result<Football, PricingError> {
-        let of = GoalModel::poisson(1.0, 1.0)?;
+    pub fn new(margins: Margins, ladder: Option<Ladder>) -> Football {
+        let of = GoalModel::poisson(1.0, 1.0).expect("a goal a side is within the range of means");
         let grid = ScoreGrid::new(&of);
         let fair = Fair::of(&grid, Score::NIL_NIL);
         let prices = Prices::of(&fair, &margins);
-        Ok(Football { margins, ladder, of, grid, fair, prices })
+        Football { margins, ladder, of, grid, fair, prices }
     }
 }
 

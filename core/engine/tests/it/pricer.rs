@@ -1,7 +1,7 @@
 //! A model's prices: all of a fixture at once, the newest only, and none that it did not make.
 
 use crate::table::*;
-use betring::pricer::{NotPriced, Outcome as Priceable, Priced};
+use betring::pricer::{NotPriced, Priced, Target};
 use betring::pricing::PricingError;
 use betring::*;
 use std::time::Instant;
@@ -58,7 +58,7 @@ fn derby(config: Config) -> Derby {
     let result = market(trader, "to qualify", ["Home", "Away"]);
     let goals = market(trader, "goals", ["Over", "Under"]);
     let mut pricer = Pricer::new(feed, Steps, 2);
-    let outcome = |at, market: &Market, selection| Priceable {
+    let outcome = |at, market: &Market, selection| Target {
         at,
         market: market.id(),
         selection: SelectionIndex(selection),
@@ -205,11 +205,11 @@ fn outcomes_that_the_model_has_not_or_that_come_twice_are_refused() {
     let dir = dir();
     let mut derby = derby(small(&dir, Layout::OneThread));
     let id = FixtureId::new(0, 1);
-    let one = Priceable { at: 0, market: derby.goals.id(), selection: SelectionIndex(0) };
-    assert_eq!(derby.pricer.add(id, &[]), Err(NotPriced::Outcomes));
-    assert_eq!(derby.pricer.add(id, &[one, one]), Err(NotPriced::Outcome(one)));
-    let beyond = Priceable { at: 4, ..one };
-    assert_eq!(derby.pricer.add(id, &[beyond]), Err(NotPriced::Outcome(beyond)));
+    let one = Target { at: 0, market: derby.goals.id(), selection: SelectionIndex(0) };
+    assert_eq!(derby.pricer.add(id, &[]), Err(NotPriced::Targets));
+    assert_eq!(derby.pricer.add(id, &[one, one]), Err(NotPriced::Target(one)));
+    let beyond = Target { at: 4, ..one };
+    assert_eq!(derby.pricer.add(id, &[beyond]), Err(NotPriced::Target(beyond)));
     assert!(derby.pricer.add(id, &[one]).is_ok());
     assert_eq!(derby.pricer.add(id, &[one]), Err(NotPriced::Full));
 }
@@ -231,7 +231,7 @@ fn a_goal_reprices_a_whole_football_match_at_once_and_a_replay_needs_no_model() 
         let terms = MarketTerms::new(name, names).feed(feed.id()).fixture(id);
         let market = table.trader.define(terms).expect("defined");
         table.trader.open_market(&market).expect("open");
-        outcomes.extend((0..names.len()).map(|at| Priceable {
+        outcomes.extend((0..names.len()).map(|at| Target {
             at: from + at,
             market: market.id(),
             selection: SelectionIndex(at as u16),
@@ -245,7 +245,7 @@ fn a_goal_reprices_a_whole_football_match_at_once_and_a_replay_needs_no_model() 
     market("correct score", 150, &names(150, 189));
     market("margin", 189, &names(189, 198));
     let margins = Margins::uniform(0.05).expect("a margin");
-    let model = Football::new(margins, Some(pricing::Ladder::CLASSIC)).expect("a model");
+    let model = Football::new(margins, Some(pricing::Ladder::CLASSIC));
     let mut pricer = Pricer::new(feed, model, 1);
     let fixture = pricer.add(id, &outcomes).expect("priced");
     let to_come = GoalModel::dixon_coles(1.45, 1.15, -0.08).expect("a model");

@@ -648,6 +648,7 @@ impl<R: Rules> Runner<R> {
             None => self.shapes.get(&label).map_or(FeedId::MANUAL, |(feed, _)| *feed),
         };
         let prices = self.selection_prices(&label, words)?;
+        words.done()?;
         let entry = |(selection, price)| PriceEntry::new(selection, price);
         let entries: Vec<PriceEntry> = prices.into_iter().map(entry).collect();
         let (who, header, valid_until) = if feed == FeedId::MANUAL {

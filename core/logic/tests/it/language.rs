@@ -46,6 +46,10 @@ fn a_wrong_line_says_what_was_read_and_what_was_expected() {
         ("fund A7 1.00\nhouse window 1m", "line 2: a house is set up before everything else"),
         ("house bets 2000000", "line 1: read `2000000`, expected at most 1048576 bets"),
         ("house window", "line 1: read the end of the line, expected a value after `window`"),
+        (
+            "quote M1 2.50\nprices M1 2.60 + M2 2.70",
+            "line 2: read `+`, expected the end of the line",
+        ),
         ("manual transmission", "line 1: read `manual`, expected `manual steps` or `auto steps`"),
         (
             "quote M1 2.50\nplace R1 A7 M1/Draw 1.00 any",
