@@ -68,9 +68,13 @@ pub struct Target {
     pub selection: SelectionIndex,
 }
 
-/// A fixture that is priced here.
+/// A fixture that is priced here, until it is [removed](Pricer::remove).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Priced(usize);
+pub struct Priced {
+    place: usize,
+    /// How many fixtures had the place before.
+    before: u64,
+}
 
 /// Why a fixture cannot be priced here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +112,9 @@ struct Said {
 
 struct Fixture<I> {
     id: FixtureId,
-    /// In order of market and selection.
+    /// How many had its place before it.
+    before: u64,
+    /// In order of market and selection; none once it is removed.
     said: Box<[Said]>,
     input: Option<(I, Timestamp)>,
     waits: bool,
@@ -121,6 +127,8 @@ pub struct PricerCounts {
     pub inputs: u64,
     /// Inputs that were overwritten before they were priced.
     pub overwritten: u64,
+    /// Inputs that came for a fixture that is not priced any more.
+    pub removed: u64,
     /// Times that the model was asked.
     pub priced: u64,
     /// Those that it could not price.
@@ -134,6 +142,11 @@ pub struct PricerCounts {
 /// What another thread leaves on a pricer's line: a fixture, what is known of it, and since when.
 pub type Given<M> = (Priced, <M as Model>::Input, Timestamp);
 
+/// The fixture, if it is still priced.
+fn known<I>(fixtures: &mut [Fixture<I>], it: Priced) -> Option<&mut Fixture<I>> {
+    fixtures.get_mut(it.place).filter(|kept| kept.before == it.before && !kept.said.is_empty())
+}
+
 /// Prices fixtures: see the [module](self).
 pub struct Pricer<M: Model> {
     feed: Feed,
@@ -141,6 +154,8 @@ pub struct Pricer<M: Model> {
     name: [u8; 16],
     fixtures: Vec<Fixture<M::Input>>,
     most: usize,
+    /// Places of fixtures that were removed.
+    free: Vec<usize>,
     /// Fixtures whose input has not been priced, in the order in which they got it.
     queue: VecDeque<usize>,
     prices: Box<[Option<Price>]>,
@@ -164,6 +179,7 @@ impl<M: Model> Pricer<M> {
             name: Reprice::named(M::NAME).expect("a model has a short name without spaces"),
             fixtures: Vec::with_capacity(fixtures),
             most: fixtures,
+            free: Vec::with_capacity(fixtures),
             queue: VecDeque::with_capacity(fixtures),
             prices: vec![None; M::OUTCOMES].into(),
             entries: Vec::with_capacity(REPRICE_MAX),
@@ -186,7 +202,7 @@ impl<M: Model> Pricer<M> {
     /// # Errors
     /// [`NotPriced`].
     pub fn add(&mut self, id: FixtureId, targets: &[Target]) -> Result<Priced, NotPriced> {
-        if self.fixtures.len() == self.most {
+        if self.fixtures.len() == self.most && self.free.is_empty() {
             return Err(NotPriced::Full);
         }
         if !(1..=REPRICE_MAX).contains(&targets.len()) {
@@ -202,21 +218,37 @@ impl<M: Model> Pricer<M> {
         if let Some(wrong) = twice.map(|two| &two[1]).or(beyond) {
             return Err(NotPriced::Target(wrong.target));
         }
-        self.fixtures.push(Fixture { id, said, input: None, waits: false });
-        Ok(Priced(self.fixtures.len() - 1))
+        let fixture = Fixture { id, before: 0, said, input: None, waits: false };
+        let Some(place) = self.free.pop() else {
+            self.fixtures.push(fixture);
+            return Ok(Priced { place: self.fixtures.len() - 1, before: 0 });
+        };
+        let before = self.fixtures[place].before + 1;
+        self.fixtures[place] = Fixture { before, ..fixture };
+        Ok(Priced { place, before })
+    }
+
+    /// Prices a fixture no more: it is over, or others price it from here on. Its prices stay in force as they are,
+    /// until they are too old or somebody says otherwise; an input that still comes for it is passed over.
+    pub fn remove(&mut self, fixture: Priced) {
+        let Some(kept) = known(&mut self.fixtures, fixture) else { return };
+        (kept.said, kept.input, kept.waits) = (Box::default(), None, false);
+        self.queue.retain(|place| *place != fixture.place);
+        self.free.push(fixture.place);
     }
 
     /// What is known of a fixture now. `as_of` is when the oldest part of it was received, on the
-    /// [engine's clock](Feed::now).
-    ///
-    /// # Panics
-    /// If this pricer has not so many fixtures: it was another one that gave this out.
+    /// [engine's clock](Feed::now). What comes for a fixture that was [removed](Pricer::remove) is counted, and
+    /// passed over.
     pub fn input(&mut self, fixture: Priced, input: M::Input, as_of: Timestamp) {
-        let kept = &mut self.fixtures[fixture.0];
+        let Some(kept) = known(&mut self.fixtures, fixture) else {
+            self.counts.removed += 1;
+            return;
+        };
         kept.input = Some((input, as_of));
         self.counts.inputs += 1;
         self.counts.overwritten += u64::from(kept.waits);
-        self.wait(fixture.0);
+        self.wait(fixture.place);
     }
 
     fn wait(&mut self, at: usize) {
@@ -365,7 +397,7 @@ impl<M: Model> std::fmt::Debug for Pricer<M> {
         f.debug_struct("Pricer")
             .field("model", &name)
             .field("feed", feed)
-            .field("fixtures", &self.fixtures.len())
+            .field("fixtures", &(self.fixtures.len() - self.free.len()))
             .field("waiting", &waiting)
             .field("counts", counts)
             .finish_non_exhaustive()

@@ -294,3 +294,31 @@ fn after_a_refusal_everything_is_said_again() {
     assert_eq!(derby.pricer.turn(), Ok(0));
     assert_eq!(derby.pricer.counts().prices, 8, "four prices, twice");
 }
+
+#[test]
+fn a_fixture_that_is_over_makes_room_and_what_still_comes_for_it_prices_no_other() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    derby.price(10);
+    let over = derby.fixture;
+    let now = derby.pricer.feed().now();
+    derby.pricer.input(over, 20, now);
+    derby.pricer.remove(over);
+    assert_eq!(derby.pricer.turn(), Ok(0), "what waited is gone with it");
+    derby.shows(&derby.result, 0, Some("1.60"));
+    let id = FixtureId::new(0, 1);
+    let one = Target { at: 0, market: derby.goals.id(), selection: SelectionIndex(0) };
+    let next = derby.pricer.add(id, &[one]).expect("its place is free");
+    derby.pricer.input(over, 30, now);
+    derby.pricer.remove(over);
+    derby.pricer.input(next, 40, now);
+    assert_eq!(derby.pricer.turn(), Ok(0));
+    derby.pricer.feed().settle(SECOND).expect("answered");
+    derby.shows(&derby.goals, 0, Some("1.90"));
+    derby.shows(&derby.result, 0, Some("1.60"));
+    let counts = derby.pricer.counts();
+    assert_eq!((counts.removed, counts.prices), (1, 5));
+    let second = derby.pricer.add(id, &[one]).expect("two have room");
+    assert_ne!(second, next);
+    assert_eq!(derby.pricer.add(id, &[one]), Err(NotPriced::Full));
+}
