@@ -70,7 +70,7 @@ rules! {
     Order: "records follow each other without a gap, time never goes back",
     Layout: "every record is a command and its events, read to the last byte",
     Answers: "every key has one answer, and it says what the record did",
-    Prices: "every price in force stands in a command of its feed or of a person, shortened as its tier says",
+    Prices: "every price in force stands in a command of its feed or of a person, shortened as its tier says; a model's of a fixture all at once",
     Band: "no price that leaps out of its tier's band is in force unless the other feed or a trader says so, too",
     Price: "every bet has the price and the version in force",
     Age: "every bet's price was confirmed within the bounds of its market and its tier",
@@ -365,6 +365,7 @@ impl Fold {
             rest = &behind[legs..];
         }
         self.exchange_record(&command, &events);
+        self.repriced(&command, &events);
         self.reversals();
         self.drift_told();
         self.answers(&command, &events);

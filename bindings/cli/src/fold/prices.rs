@@ -289,6 +289,31 @@ impl Fold {
         }
     }
 
+    /// After a record: of a fixture's prices all came into force or were kept back, or none, but for markets that take
+    /// none any more.
+    pub(super) fn repriced(&mut self, command: &Command<'_>, events: &[Event]) {
+        let Command::Reprice(body, entries) = command else { return };
+        let set = |event: &Event| match event {
+            Event::PriceSet(set) => Some((set.market, set.selection)),
+            _ => None,
+        };
+        let told: Vec<_> = events.iter().filter_map(set).collect();
+        if told.is_empty() {
+            return;
+        }
+        let takes_prices = |market: MarketId| {
+            self.markets.get(&market.raw()).is_some_and(|market| world::is_priced(market.status))
+        };
+        let asked = entries.iter().filter(|entry| takes_prices(entry.market));
+        let whole = asked.map(|entry| (entry.market, entry.selection)).eq(told.iter().copied());
+        let of_fixture = |(market, _): &(MarketId, SelectionIndex)| {
+            self.markets.get(&market.raw()).is_some_and(|market| market.fixture == body.fixture)
+        };
+        let own = told.iter().all(of_fixture);
+        self.must(Rule::Prices, whole, || format!("{} is repriced in part", body.fixture));
+        self.must(Rule::Prices, own, || format!("{} reprices another fixture", body.fixture));
+    }
+
     /// After a price was taken: whether this selection's two prices are too far apart.
     pub(super) fn compare(&mut self, id: MarketId, index: SelectionIndex) {
         let Some(market) = self.markets.get(&id.raw()) else { return };

@@ -3,8 +3,9 @@
 use super::*;
 use betring_core::command::{
     AssignTier, ConfirmHold, DefineGroup, Drives, ExcludeAccount, FactorScope, FeedGap, HoldBind,
-    LiabilityAct, LimitKind, Period, PublishRules, Purse, ReleaseHold, SetAccountLimit,
-    SetFeedSchema, SetOwnLimit, SetStakeFactor, SetTier, SwitchFeed, TraderPrice, TraderPriceAct,
+    LiabilityAct, LimitKind, Period, PublishRules, Purse, ReleaseHold, Reprice, RepriceEntry,
+    SetAccountLimit, SetFeedSchema, SetOwnLimit, SetStakeFactor, SetTier, SwitchFeed, TraderPrice,
+    TraderPriceAct,
 };
 use betring_core::ruleset::Ruleset;
 
@@ -752,4 +753,33 @@ fn a_probe_among_customers_and_its_money_among_theirs_are_found() {
     tale.fold.markets.get_mut(&MARKET.raw()).expect("defined").canary = true;
     tale.place(tale.bet(0));
     assert_eq!(tale.broken(), [Rule::Probes]);
+}
+
+#[test]
+fn half_a_repricing_and_one_of_another_fixture_are_found() {
+    let repriced = |fixture: FixtureId, told: &[(u16, u32)]| {
+        let mut tale = Tale::begun();
+        let header =
+            Header { received: tale.now(), ..Header::control(ActorId(1), RequestKey::NONE) };
+        let model = Reprice::named("football").expect("a name");
+        let body = Reprice { fixture, model, feed: FEED, ..Default::default() };
+        let gone = MarketId::new(8, 1);
+        let entry = |market, at, e4| RepriceEntry::new(market, SelectionIndex(at), price(e4));
+        let entries = [entry(MARKET, 0, 26_000), entry(MARKET, 1, 17_000), entry(gone, 0, 15_000)];
+        let mut slots = Vec::new();
+        build::reprice_into(&mut slots, header, body, &entries).expect("in order");
+        let mut events = Told::default();
+        for (at, e4) in told {
+            let set = tale.quote(FEED, *e4, 2);
+            events = events.event(PriceSet { selection: SelectionIndex(*at), ..set });
+        }
+        tale.record(slots.as_bytes(), events);
+        tale.broken()
+    };
+    let (home, away) = ((0, 26_000), (1, 17_000));
+    assert_eq!(repriced(FIXTURE, &[home, away]), [], "a market that is gone is passed over");
+    assert_eq!(repriced(FIXTURE, &[]), [], "it came too late, or was refused");
+    assert_eq!(repriced(FIXTURE, &[home]), [Rule::Prices]);
+    assert_eq!(repriced(FIXTURE, &[away]), [Rule::Prices]);
+    assert_eq!(repriced(FixtureId::new(1, 1), &[home, away]), [Rule::Prices]);
 }
