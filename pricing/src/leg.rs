@@ -238,6 +238,29 @@ pub enum LegOutcome {
     Partial,
 }
 
+impl LegOutcome {
+    /// The numbers of an outcome that has no others: of a dead heat, or of what is partly refunded in another way,
+    /// there are many.
+    ///
+    /// ```
+    /// use betring_pricing::{LegNumbers, LegOutcome};
+    ///
+    /// assert_eq!(LegOutcome::HalfWon.numbers(), Some(LegNumbers::HALF_WON));
+    /// assert_eq!(LegOutcome::DeadHeat.numbers(), None);
+    /// ```
+    pub const fn numbers(self) -> Option<LegNumbers> {
+        Some(match self {
+            LegOutcome::Won => LegNumbers::WON,
+            LegOutcome::Lost => LegNumbers::LOST,
+            LegOutcome::Void => LegNumbers::VOID,
+            LegOutcome::HalfWon => LegNumbers::HALF_WON,
+            LegOutcome::HalfLost => LegNumbers::HALF_LOST,
+            LegOutcome::Placed => LegNumbers::PLACED,
+            LegOutcome::DeadHeat | LegOutcome::Partial => return None,
+        })
+    }
+}
+
 impl fmt::Display for LegOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

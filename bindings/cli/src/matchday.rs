@@ -6,6 +6,7 @@ mod floor;
 mod gateway;
 mod kill;
 mod ladder;
+mod modelled;
 mod play;
 pub(crate) mod power;
 mod results;

@@ -17,6 +17,7 @@
 pub mod football;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -66,6 +67,26 @@ pub struct Target {
     pub market: MarketId,
     /// The selection.
     pub selection: SelectionIndex,
+}
+
+impl Target {
+    /// All selections of a market, in their order: those that the model makes at these places.
+    ///
+    /// ```
+    /// use betring::pricer::Target;
+    /// use betring::pricing::derive::football::Market;
+    /// use betring::{MarketId, SelectionIndex};
+    ///
+    /// let (market, places) = Market::all().nth(1).expect("double chance");
+    /// assert_eq!((market, &places), (Market::DoubleChance, &(3..6)));
+    /// let id = MarketId::new(7, 1);
+    /// let targets: Vec<Target> = Target::all(id, places).collect();
+    /// assert_eq!(targets[2], Target { at: 5, market: id, selection: SelectionIndex(2) });
+    /// ```
+    pub fn all(market: MarketId, places: Range<usize>) -> impl Iterator<Item = Target> {
+        let selections = (0..=u16::MAX).map(SelectionIndex);
+        places.zip(selections).map(move |(at, selection)| Target { at, market, selection })
+    }
 }
 
 /// A fixture that is priced here, until it is [removed](Pricer::remove).

@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use betring::logic::{BetFacts, Ruling};
+use betring::pricer::football::{Football, Match};
+use betring::pricer::{Priced, Target};
+use betring::pricing::derive::football;
+use betring::pricing::model::football::GoalModel;
 use betring::*;
 
 thread_local! {
@@ -81,6 +85,44 @@ fn faults(thread: i32) -> u64 {
     number(7) + number(9)
 }
 
+/// A match of football with all its markets.
+struct Derby {
+    pricer: Pricer<Football>,
+    fixture: Priced,
+}
+
+impl Derby {
+    fn open(engine: &Engine) -> Derby {
+        let mut trader = engine.control("trader:anna").expect("registered");
+        let mut feed = engine.feed("model", logic::time::Nanos::from_secs(60)).expect("a seat");
+        feed.recovered(Timestamp(0)).map(drop).expect("taken");
+        let id = trader.define_fixture("derby", Timestamp(0)).expect("defined");
+        let mut targets = Vec::new();
+        for (market, places) in football::Market::all() {
+            let names = football::Outcome::ALL[places.clone()].iter().map(|o| o.to_string());
+            let terms = MarketTerms::new(market.to_string(), names).feed(feed.id()).fixture(id);
+            let market = trader.define(terms.winners(market.winners())).expect("defined");
+            trader.open_market(&market).expect("open");
+            targets.extend(Target::all(market.id(), places));
+        }
+        let margins = football::Margins::uniform(0.05).expect("a margin");
+        let mut pricer = Pricer::new(feed, Football::new(margins, None), 1);
+        let fixture = pricer.add(id, &targets).expect("priced");
+        Derby { pricer, fixture }
+    }
+
+    /// Prices what is known by this step of the match, and waits until it is decided.
+    fn reprice(&mut self, step: u32) {
+        let left = 1.0 - f64::from(step % 64) / 100.0;
+        let to_come = GoalModel::dixon_coles(1.6 * left, 1.1 * left, -0.08).expect("a model");
+        let score = football::Score::new((step / 64) as u8, 0);
+        let now = self.pricer.feed().now();
+        self.pricer.input(self.fixture, Match { to_come, score }, now);
+        assert_eq!(self.pricer.turn(), Ok(0));
+        self.pricer.feed().settle(Duration::from_secs(10)).expect("answered");
+    }
+}
+
 struct Bench {
     engine: Engine,
     client: Client,
@@ -100,8 +142,8 @@ impl Bench {
             .cores(Cores::Unpinned)
             .capacities(Capacities {
                 accounts: 64,
-                markets: 8,
-                selections: 64,
+                markets: 128,
+                selections: 512,
                 bets: 1 << 17,
                 keys: 1 << 17,
                 feeds: 4,
@@ -268,6 +310,42 @@ fn a_warm_deciding_thread_neither_allocates_nor_faults_while_orders_are_matched_
         after.1 - before.1
     );
     assert!(4_000 < orders && Minor(0) < met && Minor(0) < made);
+    assert_eq!(after.0 - before.0, 0, "allocations of the deciding thread");
+    assert_eq!(after.1 - before.1, 0, "faults of the deciding thread");
+    bench.engine.shutdown().expect("in order");
+}
+
+#[test]
+fn neither_a_pricer_nor_the_deciding_thread_allocates_while_a_whole_match_is_repriced() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut bench = Bench::open(dir.path(), Clock::wall());
+    let mut derby = Derby::open(&bench.engine);
+    for half in 0..3 {
+        derby.reprice(half);
+    }
+    bench.place(5_000);
+    let thread = bench.engine.health().decide_thread;
+    let before = (DECIDING.load(Ordering::Acquire), faults(thread));
+    let own = ALLOCATIONS.with(Cell::get);
+    for half in 3..203 {
+        derby.reprice(half);
+    }
+    let own = ALLOCATIONS.with(Cell::get) - own;
+    bench.place(1);
+    let after = (DECIDING.load(Ordering::Acquire), faults(thread));
+    let counts = derby.pricer.counts();
+    println!(
+        "{} repricings, {} prices: {own} allocations of the pricer, {} allocations and {} faults of the deciding \
+         thread",
+        counts.published,
+        counts.prices,
+        after.0 - before.0,
+        after.1 - before.1
+    );
+    assert_eq!((counts.published, counts.failed), (203, 0));
+    assert!(203 * 180 < counts.prices, "the most of a match, each time");
+    assert_eq!(derby.pricer.feed().refused(), (0, None));
+    assert_eq!(own, 0, "allocations of the pricer");
     assert_eq!(after.0 - before.0, 0, "allocations of the deciding thread");
     assert_eq!(after.1 - before.1, 0, "faults of the deciding thread");
     bench.engine.shutdown().expect("in order");

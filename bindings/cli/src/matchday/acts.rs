@@ -111,12 +111,12 @@ pub(crate) enum Move {
         market: usize,
         delay: Nanos,
     },
-    /// The match of the exchange market begins, and its orders wait so long.
-    LadderBegins {
+    /// The derby begins, for its exchange market and for what a model prices: orders and bets wait so long.
+    DerbyBegins {
         delay: Nanos,
     },
     /// A goal in it.
-    LadderGoal,
+    DerbyGoal,
     /// The backup of a feed drives its markets, or the feed itself again.
     Switch {
         feed: usize,
@@ -381,12 +381,12 @@ fn beside(night: &DerbyNight) -> VecDeque<(u64, Move)> {
         ),
         (play - permille(20), Move::Unpin { market, selection }),
         (play, Move::InPlay { market: GOALS, delay }),
-        (play, Move::LadderBegins { delay }),
+        (play, Move::DerbyBegins { delay }),
         (play + permille(20), Move::Skew { feed }),
         (play + permille(35), Move::Switch { feed, to: backup }),
         (play + permille(70), Move::Mend { feed }),
         (play + permille(80), Move::Switch { feed, to: primary }),
-        (goal, Move::LadderGoal),
+        (goal, Move::DerbyGoal),
         (goal, Move::Exclude { account: CUSTOMER, span: nanos(permille(100)) }),
         (stall + permille(40), Move::Switch { feed, to: backup }),
         (over - permille(10), Move::Switch { feed, to: primary }),

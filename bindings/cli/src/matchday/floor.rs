@@ -5,6 +5,7 @@ use crate::matchday::acts::{Acts, FeedTerms, Move, Terms};
 use crate::matchday::beside::{Beside, BesideTally, SCHEMA, SMALL_TIER, TIER};
 use crate::matchday::gateway::{Keys, Names};
 use crate::matchday::ladder::Ladder;
+use crate::matchday::modelled::Modelled;
 use crate::matchday::time::DayTime;
 use betring::logic::command::{self, Level as SuspendLevel, ResultEntry, build};
 use betring::logic::event::FeedWhy;
@@ -83,6 +84,8 @@ pub(crate) struct Floor {
     beside: Option<Beside>,
     /// Its exchange market.
     ladder: Option<Ladder>,
+    /// Its match that a model prices.
+    modelled: Option<Modelled>,
     /// Numbers of what feeds were asked for.
     requests: u64,
     pub(crate) tally: FloorTally,
@@ -126,6 +129,7 @@ impl Floor {
             quoted: BTreeMap::new(),
             beside: None,
             ladder: None,
+            modelled: None,
             requests: 0,
             tally: FloorTally::default(),
         };
@@ -148,6 +152,11 @@ impl Floor {
         if is_night {
             let derby = floor.fixtures.first().copied().unwrap_or(FixtureId::NONE);
             floor.ladder = Some(Ladder::prepare(engine, &mut floor.control, keys, derby)?);
+            let length = Nanos(i64::try_from(acts.length_ns().unwrap_or(0)).unwrap_or(i64::MAX));
+            let silence = terms.first().map_or(Nanos::ZERO, |(feed, _)| feed.silence);
+            let control = &mut floor.control;
+            let modelled = Modelled::prepare(engine, control, keys, starts, length, silence)?;
+            floor.modelled = Some(modelled);
         }
         let [min_stake, max_stake, max_payout, max_liability] = LIMITS.map(Minor);
         let limits =
@@ -217,6 +226,11 @@ impl Floor {
             let result = ladder.finish(&self.control)?;
             self.await_job(&result)?;
         }
+        if let Some(modelled) = &mut self.modelled {
+            for result in modelled.finish(&self.control)? {
+                self.await_job(&result)?;
+            }
+        }
         let settled: Vec<usize> = self.outcomes.keys().copied().take(2).collect();
         let [first, second] = settled[..] else { return Ok(()) };
         let now = self.time.at(self.time.now_ns());
@@ -264,6 +278,12 @@ impl Floor {
                     {
                         beside.silent(feed.feed);
                     }
+                    if let (Event::FeedChanged(feed), Some(modelled)) =
+                        (heard.event, &mut self.modelled)
+                        && feed.why == FeedWhy::Silence as u8
+                    {
+                        modelled.silent(feed.feed);
+                    }
                     if let Event::FeedChanged(feed) = heard.event
                         && feed.why == FeedWhy::Silence as u8
                         && let Some(place) = self.feeds.iter().position(|f| f.id() == feed.feed)
@@ -277,6 +297,9 @@ impl Floor {
                     self.silent.fill(true);
                     if let Some(beside) = &mut self.beside {
                         beside.all_silent();
+                    }
+                    if let Some(modelled) = &mut self.modelled {
+                        modelled.may_be_silent();
                     }
                 }
             }
@@ -435,6 +458,8 @@ impl Floor {
                     if let Some(ladder) = &mut self.ladder {
                         ladder.ask(source)?;
                     }
+                    let told = self.modelled.as_mut().map(|modelled| modelled.beat(source));
+                    self.told(told)?;
                 }
                 let told = self.feed(*feed).map(|feed| feed.heartbeat(source).map(drop));
                 self.told(told)
@@ -501,15 +526,24 @@ impl Floor {
                 let done = self.control.in_play(self.names.market(*market), *delay).map(drop);
                 self.done(done)
             }
-            Move::LadderBegins { delay } => {
-                let Some(ladder) = &mut self.ladder else { return Ok(()) };
-                let done = ladder.begins(&mut self.control, *delay);
+            Move::DerbyBegins { delay } => {
+                if let Some(ladder) = &mut self.ladder {
+                    let done = ladder.begins(&mut self.control, *delay);
+                    self.done(done)?;
+                }
+                let Some(modelled) = &mut self.modelled else { return Ok(()) };
+                let done = modelled.begins(&mut self.control, source, *delay);
                 self.done(done)
             }
-            Move::LadderGoal => match &mut self.ladder {
-                Some(ladder) => ladder.goal(&mut self.control),
-                None => Ok(()),
-            },
+            Move::DerbyGoal => {
+                if let Some(ladder) = &mut self.ladder {
+                    ladder.goal(&mut self.control)?;
+                }
+                match &mut self.modelled {
+                    Some(modelled) => modelled.goal(&mut self.control),
+                    None => Ok(()),
+                }
+            }
             Move::Switch { feed, to } => {
                 let Some(beside) = &self.beside else { return Ok(()) };
                 let done = beside.switch(&mut self.control, *feed, *to);

@@ -130,6 +130,7 @@ impl Keys {
     pub(crate) const WALLET: u128 = 11;
     pub(crate) const WALLET_ANSWER: u128 = 12;
     pub(crate) const LADDER: u128 = 13;
+    pub(crate) const MODELLED: u128 = 14;
 
     pub(crate) fn of_epoch(epoch: betring::Epoch) -> Keys {
         Keys(u128::from(epoch.0) << 96)

@@ -85,7 +85,8 @@ impl Results {
         };
         let oldest = u64::try_from(self.scan.oldest_price_ns).unwrap_or(0);
         let (beside, probes) = (&self.scan.beside, self.beside.unwrap_or_default());
-        let ladder = &self.scan.ladder;
+        let (ladder, modelled) = (&self.scan.ladder, &self.scan.modelled);
+        let took = modelled.took.quantiles();
         let repaid = self.scan.paid_twice.max(self.audit.broken(Rule::Settlement));
         let digests_agree = self.audit.state_digest() == Some(self.last_digest.as_str());
         let bets: u64 = self.tally.phases.iter().map(|phase| phase.bets).sum();
@@ -160,6 +161,21 @@ impl Results {
                     Count(ladder.cut),
                     Count(ladder.settled),
                     Minor(ladder.commission)
+                ),
+            },
+            Check {
+                name: "a model's prices",
+                passed: (0 < modelled.repricings)
+                    .then_some(0 < modelled.bets && modelled.repricings <= modelled.prices),
+                figure: format!(
+                    "{} repricings of {} prices, each at once{}; {} bets at them",
+                    Count(modelled.repricings),
+                    Count(modelled.prices),
+                    match self.is_timed {
+                        true => format!(" (p50 {}, p99 {})", Span(took.p50), Span(took.p99)),
+                        false => String::new(),
+                    },
+                    Count(modelled.bets)
                 ),
             },
             Check {
@@ -522,7 +538,7 @@ impl Results {
             .collect();
         let floor = &self.floor;
         let aside = &self.aside;
-        let (it, ladder) = (&self.scan.beside, &self.scan.ladder);
+        let (it, ladder, modelled) = (&self.scan.beside, &self.scan.ladder, &self.scan.modelled);
         let beside = json!({
             "switches": it.switches, "bets_at_backup": it.by_backup, "quarantines": it.quarantines,
             "let_out": it.cured, "pins": it.pins, "price_steps": it.steps,
@@ -548,6 +564,10 @@ impl Results {
                 "rollbacks": floor.rollbacks, "resettled": floor.resettled,
             },
             "beside": beside,
+            "model": {
+                "repricings": modelled.repricings, "prices": modelled.prices, "bets": modelled.bets,
+                "input_to_effect": quantiles_json(&modelled.took.quantiles()),
+            },
             "exchange": {
                 "orders": ladder.orders, "matches": ladder.matched, "crossed": ladder.crossed,
                 "starting": ladder.starting, "cut": ladder.cut, "settled": ladder.settled,

@@ -5,6 +5,7 @@ use crate::error::CliError;
 use crate::fold::Entry;
 use crate::matchday::beside::BesideScan;
 use crate::matchday::ladder::LadderScan;
+use crate::matchday::modelled::ModelledScan;
 use crate::matchday::tally::SLICES;
 use crate::source::Source;
 use betring_benches::recorder::Recorder;
@@ -47,6 +48,8 @@ pub(crate) struct Scan {
     pub(crate) beside: BesideScan,
     /// What its exchange market came to.
     pub(crate) ladder: LadderScan,
+    /// What its match that a model prices came to.
+    pub(crate) modelled: ModelledScan,
     /// Each-way tickets that were asked for, and those of them that became bets.
     pub(crate) each_way_asked: u64,
     pub(crate) each_way_accepted: u64,
@@ -82,6 +85,7 @@ impl Scan {
             oldest_price_ns: 0,
             beside: BesideScan::default(),
             ladder: LadderScan::default(),
+            modelled: ModelledScan::new(),
             each_way_asked: 0,
             each_way_accepted: 0,
             last: range.after,
@@ -113,6 +117,7 @@ impl Scan {
             self.records += 1;
             self.record_bytes += entry.payload.len() as u64;
             self.odds_of(entry, command, range);
+            self.modelled.take_command(entry, command, range.speed);
             self.each_way_asked += u64::from(is_each_way(entry, command));
         }
         // Bytes that are no events are the audit's to report.
@@ -120,6 +125,7 @@ impl Scan {
             self.beside.take(&event, is_new);
             if is_new {
                 self.ladder.take(&event);
+                self.modelled.take(&event);
             }
             match event {
                 Event::MarketDefined(defined) => {

@@ -231,11 +231,7 @@ fn a_goal_reprices_a_whole_football_match_at_once_and_a_replay_needs_no_model() 
         let terms = MarketTerms::new(name, names).feed(feed.id()).fixture(id);
         let market = table.trader.define(terms).expect("defined");
         table.trader.open_market(&market).expect("open");
-        outcomes.extend((0..names.len()).map(|at| Target {
-            at: from + at,
-            market: market.id(),
-            selection: SelectionIndex(at as u16),
-        }));
+        outcomes.extend(Target::all(market.id(), from..from + names.len()));
         market
     };
     let names = |from: usize, to: usize| -> Vec<String> {

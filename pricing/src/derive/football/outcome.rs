@@ -182,6 +182,33 @@ pub enum Market {
     ResultAndTotal(Line),
 }
 
+impl Market {
+    /// How many of its outcomes happen: two of a double chance, else one.
+    pub const fn winners(self) -> u16 {
+        match self {
+            Market::DoubleChance => 2,
+            _ => 1,
+        }
+    }
+
+    /// The markets of [`Outcome::ALL`] in its order, each with the places of its outcomes there.
+    ///
+    /// ```
+    /// use betring_pricing::derive::football::Market;
+    ///
+    /// assert_eq!(Market::all().next(), Some((Market::Result, 0..3)));
+    /// assert_eq!(Market::all().count(), 83);
+    /// ```
+    pub fn all() -> impl Iterator<Item = (Market, std::ops::Range<usize>)> {
+        let mut at = 0;
+        Outcome::ALL.chunk_by(|a, b| a.market() == b.market()).map(move |outcomes| {
+            let from = at;
+            at += outcomes.len();
+            (outcomes[0].market(), from..at)
+        })
+    }
+}
+
 /// How many outcomes are always priced.
 pub const OUTCOMES: usize = 236;
 
