@@ -11,7 +11,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     Price, PricingError, Probability, SHARES_MAX,
-    math::{exp, ln, ln_1p},
+    math::{exp, ln, ln_1p, sum_lanes},
 };
 
 /// The most outcomes of a book: it bounds what one call costs, and is the most that
@@ -241,7 +241,16 @@ fn solve(
     target: f64,
     probabilities: &mut [f64],
 ) -> Result<Devigged, PricingError> {
-    let booksum = inverses(odds, probabilities)?;
+    if probabilities.len() != odds.len() {
+        return Err(PricingError::LengthsDiffer);
+    }
+    if odds.len() < 2 {
+        return Err(PricingError::TooFewOutcomes);
+    }
+    if OUTCOMES_MAX < odds.len() {
+        return Err(PricingError::TooManyOutcomes { most: OUTCOMES_MAX });
+    }
+    let booksum = invert(odds, probabilities)?;
     let outcomes = odds.len() as f64;
     let least = match method {
         Method::Shin => 1.0,
@@ -256,62 +265,65 @@ fn solve(
     if surplus < -fair {
         return Err(PricingError::BooksumBelowOne);
     }
-    let (parameter, iterations) = if surplus <= fair {
-        scale(probabilities, target / booksum);
-        (method.neutral(), 0)
-    } else {
-        match method {
-            Method::Multiplicative => {
-                let share = target / booksum;
-                scale(probabilities, share);
-                // It sums by construction; only a target near zero could leave an outcome nothing.
-                if 1.0 <= target {
-                    return Ok(Devigged { booksum, parameter: 1.0 / share, iterations: 0 });
-                }
-                (1.0 / share, 0)
-            }
-            Method::Additive => {
-                let each = surplus / outcomes;
-                probabilities.iter_mut().for_each(|p| *p -= each);
-                (each, 0)
-            }
-            Method::Power => power(odds, booksum, target, probabilities)?,
-            Method::OddsRatio => odds_ratio(odds, booksum, target, probabilities)?,
-            Method::Shin => shin(booksum, target, probabilities)?,
-            Method::BalancedBook => {
-                let z = surplus / (outcomes - target);
-                probabilities.iter_mut().for_each(|p| *p = (*p - z) / (1.0 - z));
-                (z, 0)
-            }
-            Method::Goto => {
-                let s = surplus / probabilities.iter().map(|r| (1.0 - r).sqrt()).sum::<f64>();
-                probabilities.iter_mut().for_each(|p| *p -= s * (1.0 - *p).sqrt());
-                (s, 0)
-            }
-            Method::JensenShannon => jensen_shannon(surplus, target, probabilities)?,
+    let (parameter, iterations) = match method {
+        _ if surplus <= fair => {
+            scale(probabilities, target / booksum);
+            (method.neutral(), 0)
         }
+        Method::Multiplicative => {
+            let parameter = booksum / target;
+            scale(probabilities, target / booksum);
+            // It sums by construction; only a target near zero could leave an outcome nothing.
+            if 1.0 <= target {
+                return Ok(Devigged { booksum, parameter, iterations: 0 });
+            }
+            (parameter, 0)
+        }
+        Method::Additive => {
+            let each = surplus / outcomes;
+            probabilities.iter_mut().for_each(|p| *p -= each);
+            (each, 0)
+        }
+        Method::Power => power(odds, booksum, target, probabilities)?,
+        Method::OddsRatio => odds_ratio(odds, booksum, target, probabilities)?,
+        Method::Shin => shin(booksum, target, probabilities)?,
+        Method::BalancedBook => {
+            let z = surplus / (outcomes - target);
+            probabilities.iter_mut().for_each(|p| *p = (*p - z) / (1.0 - z));
+            (z, 0)
+        }
+        Method::Goto => {
+            let s = surplus / sums(probabilities, |r| ((1.0 - r).sqrt(), 0.0)).0;
+            probabilities.iter_mut().for_each(|p| *p -= s * (1.0 - *p).sqrt());
+            (s, 0)
+        }
+        Method::JensenShannon => jensen_shannon(surplus, target, probabilities)?,
     };
     check(probabilities, target)?;
     Ok(Devigged { booksum, parameter, iterations })
 }
 
-/// The inverses of the odds, and their sum.
-fn inverses(odds: &[f64], inverses: &mut [f64]) -> Result<f64, PricingError> {
-    if inverses.len() != odds.len() {
-        return Err(PricingError::LengthsDiffer);
+/// The inverses of the odds, and their sum in the order of [`sums`]. Whether the odds are odds is
+/// gathered on the way, in as many lanes, and asked once.
+fn invert(odds: &[f64], inverses: &mut [f64]) -> Result<f64, PricingError> {
+    let good = |odds: f64| (1.0 < odds) & (odds <= f64::MAX);
+    let (fours, rest) = odds.as_chunks::<4>();
+    let (inverse_fours, inverse_rest) = inverses.as_chunks_mut::<4>();
+    let (mut lanes, mut all_good) = ([0.0; 4], [true; 4]);
+    for (inverses, odds) in inverse_fours.iter_mut().zip(fours) {
+        for at in 0..4 {
+            inverses[at] = 1.0 / odds[at];
+            lanes[at] += inverses[at];
+            all_good[at] &= good(odds[at]);
+        }
     }
-    if odds.len() < 2 {
-        return Err(PricingError::TooFewOutcomes);
-    }
-    if OUTCOMES_MAX < odds.len() {
-        return Err(PricingError::TooManyOutcomes { most: OUTCOMES_MAX });
-    }
-    let mut good = true;
-    for (inverse, odds) in inverses.iter_mut().zip(odds) {
+    let (mut sum, mut all_good) = (sum_lanes(lanes), all_good.into_iter().all(|good| good));
+    for (inverse, &odds) in inverse_rest.iter_mut().zip(rest) {
         *inverse = 1.0 / odds;
-        good &= (1.0 < *odds) & (*odds < f64::INFINITY);
+        sum += *inverse;
+        all_good &= good(odds);
     }
-    if good { Ok(sum(inverses)) } else { Err(bad_odds(odds)) }
+    if all_good { Ok(sum) } else { Err(bad_odds(odds)) }
 }
 
 /// What is wrong with the first odds that are none.
@@ -343,15 +355,16 @@ fn sums(terms: &[f64], of: impl Fn(f64) -> (f64, f64)) -> (f64, f64) {
             lanes.1[at] += other;
         }
     }
-    let whole = |[a, b, c, d]: [f64; 4]| (a + b) + (c + d);
-    rest.iter().fold((whole(lanes.0), whole(lanes.1)), |sums, &term| {
+    rest.iter().fold((sum_lanes(lanes.0), sum_lanes(lanes.1)), |sums, &term| {
         let (one, other) = of(term);
         (sums.0 + one, sums.1 + other)
     })
 }
 
 fn scale(values: &mut [f64], factor: f64) {
-    values.iter_mut().for_each(|value| *value *= factor);
+    let (fours, rest) = values.as_chunks_mut::<4>();
+    fours.as_flattened_mut().iter_mut().for_each(|value| *value *= factor);
+    rest.iter_mut().for_each(|value| *value *= factor);
 }
 
 /// Whatever was solved, and however: the result is what was promised.

@@ -28,7 +28,7 @@ pub use ranks::Ranks;
 
 use crate::{
     PricingError,
-    math::{exp, ln},
+    math::{exp, ln, sum_lanes},
 };
 
 /// The most runners of a race: the Grand National had 40 until 2023. All work space is of that
@@ -245,10 +245,6 @@ fn sum(terms: &[f64]) -> f64 {
         *lane += term;
     }
     sum_lanes(lanes)
-}
-
-fn sum_lanes(lanes: [f64; 4]) -> f64 {
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
 }
 
 /// For each term the sum of all others. Added, not subtracted from the whole: where one runner is

@@ -4,8 +4,8 @@
 
 use std::mem;
 
-use super::{PLACES_MAX, RUNNERS_MAX, Race, all_but_each, sum_lanes};
-use crate::PricingError;
+use super::{PLACES_MAX, RUNNERS_MAX, Race, all_but_each};
+use crate::{PricingError, math::sum_lanes};
 
 /// The probability of each runner to finish exactly first, second, third and fourth, as far as asked.
 ///
