@@ -293,7 +293,8 @@ fn solve(
             (z, 0)
         }
         Method::Goto => {
-            let s = surplus / sums(probabilities, |r| ((1.0 - r).sqrt(), 0.0)).0;
+            let [errors] = sums(probabilities, |r| [(1.0 - r).sqrt()]);
+            let s = surplus / errors;
             probabilities.iter_mut().for_each(|p| *p -= s * (1.0 - *p).sqrt());
             (s, 0)
         }
@@ -339,26 +340,30 @@ fn bad_odds(odds: &[f64]) -> PricingError {
 
 /// The sum in a fixed order, see [`sums`].
 pub(crate) fn sum(terms: &[f64]) -> f64 {
-    sums(terms, |term| (term, 0.0)).0
+    let [sum] = sums(terms, |term| [term]);
+    sum
 }
 
-/// Two sums over the same terms in a fixed order: every fourth by itself, then those four, then what
-/// is left over. A processor adds four at a time so, and the bits are the same whether it does or
-/// not.
-fn sums(terms: &[f64], of: impl Fn(f64) -> (f64, f64)) -> (f64, f64) {
+/// Sums over the same terms in a fixed order: every fourth by itself, then those four, then what is
+/// left over. A processor adds some at a time so, and the bits are the same whether it does or not.
+fn sums<const N: usize>(terms: &[f64], of: impl Fn(f64) -> [f64; N]) -> [f64; N] {
     let (fours, rest) = terms.as_chunks::<4>();
-    let mut lanes = ([0.0; 4], [0.0; 4]);
+    let mut lanes = [[0.0; 4]; N];
     for four in fours {
-        for (at, &term) in four.iter().enumerate() {
-            let (one, other) = of(term);
-            lanes.0[at] += one;
-            lanes.1[at] += other;
+        for at in 0..4 {
+            let parts = of(four[at]);
+            for sum in 0..N {
+                lanes[sum][at] += parts[sum];
+            }
         }
     }
-    rest.iter().fold((sum_lanes(lanes.0), sum_lanes(lanes.1)), |sums, &term| {
-        let (one, other) = of(term);
-        (sums.0 + one, sums.1 + other)
-    })
+    let mut sums = lanes.map(sum_lanes);
+    for &term in rest {
+        for (sum, part) in sums.iter_mut().zip(of(term)) {
+            *sum += part;
+        }
+    }
+    sums
 }
 
 fn scale(values: &mut [f64], factor: f64) {
@@ -408,9 +413,9 @@ fn power(
             probabilities.iter_mut().for_each(|p| *p = exp(k * *p));
             return Ok((k, iterations));
         }
-        (sum, slope) = sums(probabilities, |l| {
+        [sum, slope] = sums(probabilities, |l| {
             let p = exp(k * l);
-            (p, p * l)
+            [p, p * l]
         });
     }
     Err(PricingError::NoSolution)
@@ -439,9 +444,9 @@ fn odds_ratio(
             }
             return Ok((c, iterations));
         }
-        (sum, slope) = sums(odds, |odds| {
+        [sum, slope] = sums(odds, |odds| {
             let p = 1.0 / (1.0 + c * (odds - 1.0));
-            (p, (odds - 1.0) * p * p)
+            [p, (odds - 1.0) * p * p]
         });
     }
     Err(PricingError::NoSolution)
@@ -452,7 +457,10 @@ fn odds_ratio(
 ///
 /// The left side less the right one is convex, as `c` is below 4. It is above zero at 0, and zero
 /// at 1 in every book, which is not the solution looked for: Newton's steps from 0 come up to the
-/// smaller one and never pass it. The first step needs no roots.
+/// smaller one and never pass it. The first step
+/// needs no roots, nor that of `b` if it is put at no more than the mean of `b` and 1. From then on Halley's are taken,
+/// which are longer by what the second derivative says; where they pass, the next leads back, but
+/// not behind where Newton's would have ended.
 fn shin(booksum: f64, target: f64, probabilities: &mut [f64]) -> Result<(f64, u32), PricingError> {
     let book = booksum / target;
     if let &mut [ref mut first, ref mut second] = probabilities {
@@ -466,20 +474,32 @@ fn shin(booksum: f64, target: f64, probabilities: &mut [f64]) -> Result<(f64, u3
     let outcomes = probabilities.len() as f64;
     let scale = 4.0 / (booksum * target);
     probabilities.iter_mut().for_each(|p| *p = *p * *p * scale);
-    let root = book.sqrt();
-    let mut z = 2.0 * (root - 1.0) / (root + outcomes - 2.0);
+    let mut z =
+        4.0 * (book - 1.0) / (2.0 * (book + outcomes - 2.0) + (outcomes - 1.0) * (book + 1.0));
+    let mut below = z;
     for iterations in 1..=ITERATIONS_MAX {
-        let (roots, slopes) = sums(probabilities, |c| {
+        let [roots, slopes, bends] = sums(probabilities, |c| {
             let s = (z * z + (1.0 - z) * c).sqrt();
-            (s, (z - 0.5 * c) / s)
+            let inverse = 1.0 / s;
+            [s, (z - 0.5 * c) * inverse, c * (4.0 - c) * inverse * inverse * inverse]
         });
         let slope = slopes - (outcomes - 2.0);
-        let step = -(roots - 2.0 - (outcomes - 2.0) * z) / slope;
-        z += step;
-        // What it leaves is less than n·step²/(2·|slope|·z·(1 − z)), and a share of z is the same
-        // share of the least probability at most.
-        // Where the two roots nearly meet, a step may be but noise, and back.
-        if step <= 0.0 || step * step * outcomes <= 1e-16 * z * z * -slope * (1.0 - z) {
+        let inverse = -1.0 / slope;
+        let newton = (roots - 2.0 - (outcomes - 2.0) * z) * inverse;
+        // Half of the second derivative, which is a quarter of the bends, by the slope.
+        let bend = (0.125 * newton * bends * inverse).min(0.5);
+        if 0.0 <= newton {
+            below = z + newton;
+        }
+        // The slope is below zero up to the least value, which is behind the solution.
+        let next = if slope < 0.0 { below.max(z + newton / (1.0 - bend)) } else { below };
+        let (step, bend) = ((next - z).abs(), bend.abs());
+        z = next;
+        // What a step leaves is of third order: the bend squared or, as the bends themselves change by
+        // no more than their triple over z(1 − z), the bend times the step. A share of z is the
+        // same share of the least probability at most.
+        let room = z * (1.0 - z);
+        if step * bend * (bend * room + step) <= 1e-16 * room * room {
             // (s − z)/(2(1 − z)) without subtracting what may be nearly alike.
             for p in probabilities {
                 *p = target * *p / (2.0 * (z + (z * z + (1.0 - z) * *p).sqrt()));
@@ -500,7 +520,7 @@ fn jensen_shannon(
     let slope: f64 = probabilities.iter().map(|r| (8.0 * r * (1.0 - r)).sqrt()).sum();
     let mut distance = surplus / slope;
     for iterations in 1..=ITERATIONS_MAX {
-        let (sum, slope) = sums(probabilities, |r| moved(r, -distance));
+        let [sum, slope] = sums(probabilities, |r| moved(r, -distance).into());
         let step = (sum - target) / slope;
         distance += step;
         if step.abs() <= 1e-9 * distance {
