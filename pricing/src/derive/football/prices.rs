@@ -134,29 +134,38 @@ const MOST: f64 = Price::MAX.e4() as f64;
 const NO_FRACTION: f64 = 4_503_599_627_370_496.0;
 const _: () = assert!(NO_FRACTION.to_bits() as u32 == NO_PRICE);
 
-/// The same as [`Ladder::snap`] for every price: bands are counted for many at a time, and what
-/// is divided by is known beforehand.
+/// The same as [`Ladder::snap`] for every price: the bands that begin above it are counted for four
+/// at a time, and what is divided by is known beforehand.
 fn snap_down(prices: &mut [u32; OUTCOMES], ladder: &Ladder) {
     // From which price on, in which steps, and 2^60 over the step. Nothing is below the ladder.
     let mut bands = [(NO_PRICE, 0_u32, 0_u64); 2 * BANDS_MAX];
-    let mut counts = [0_u32; OUTCOMES];
-    let last = ladder.last().e4();
-    for price in &mut *prices {
-        *price = last.min(*price);
-    }
-    for (place, band) in bands[1..].iter_mut().zip(ladder.bands()) {
+    // The same beginnings four times over and with signs, as a processor compares them.
+    let mut froms = [[0_i32; 4]; BANDS_MAX];
+    let mut used = 0;
+    for ((place, fours), band) in bands[1..].iter_mut().zip(&mut froms).zip(ladder.bands()) {
         let (from, step) = (band.from.e4(), band.step_e4);
         *place = (from, step, (1_u64 << 60).div_ceil(u64::from(step)));
-        for (count, price) in counts.iter_mut().zip(&*prices) {
-            *count += u32::from(from <= *price);
-        }
+        *fours = [from as i32; 4];
+        used += 1;
     }
-    for (price, count) in prices.iter_mut().zip(counts) {
-        let (from, step, inverse) = bands[count as usize % bands.len()];
-        // Both are below 2^30, so that the quotient is exact but for what is cut off.
-        let steps = (u128::from(*price - from) * u128::from(inverse)) >> 60;
-        *price = from + steps as u32 * step;
+    let last = ladder.last().e4() as i32;
+    for four in prices.as_chunks_mut::<4>().0 {
+        let capped = four.map(|price| last.min(price as i32));
+        let mut above = [0_u32; 4];
+        for from in &froms[..used] {
+            for at in 0..4 {
+                above[at] += u32::from(capped[at] < from[at]);
+            }
+        }
+        for at in 0..4 {
+            let (from, step, inverse) = bands[(used - above[at] as usize) % bands.len()];
+            // Both are below 2^30, so that the quotient is exact but for what is cut off.
+            let sixteenfold = u64::from(capped[at] as u32 - from) << 4;
+            let steps = (u128::from(sixteenfold) * u128::from(inverse)) >> 64;
+            four[at] = from + steps as u32 * step;
+        }
     }
 }
 
+const _: () = assert!(OUTCOMES.is_multiple_of(4));
 const _: () = assert!(Price::MAX.e4() < 1 << 30);
