@@ -102,7 +102,14 @@ pub(crate) fn furnish(desk: &mut Desk) {
     give(build::define_feed(trader(), standing_by, "backup"));
     let group = body!(DefineGroup { primary: FeedId(1), backup: FeedId(2) });
     give(build::define_group(trader(), group, "group"));
-    let fed = body!(DefineMarket { winners: 1, kind: fixed, feed: FeedId(1), group: GroupId(1) });
+    give(build::define_fixture(trader(), body!(DefineFixture { starts: until }), "fixture"));
+    let fed = body!(DefineMarket {
+        winners: 1,
+        kind: fixed,
+        feed: FeedId(1),
+        group: GroupId(1),
+        fixture: FixtureId::new(0, 1),
+    });
     give(build::define_market(trader(), fed, "m1", &["a", "b"]));
     for market in [MarketId::new(0, 1), MarketId::new(1, 1)] {
         give(Ok(plain(trader(), &body!(OpenMarket { market: market }))));
@@ -444,16 +451,26 @@ impl Night {
                         &entries,
                     ));
                 } else {
+                    let feed = FeedId(u16::from(p[1] % 4));
+                    let feed_seq = self.next_feed_seq(p[4]);
+                    let source = self.source(p[4] / 5);
+                    let schema = u32::from(p[1] / 32 % 3);
+                    let as_of = self.source(p[1] / 4);
+                    let header = Header::control(ActorId(self.actor), RequestKey::NONE);
+                    if p[1] / 8 % 4 == 3 {
+                        let body =
+                            Reprice { feed, feed_seq, source, schema, as_of, ..Reprice::default() };
+                        return self.reprice(header, body, market, &entries, p);
+                    }
                     let set = SetPrices {
-                        feed: FeedId(u16::from(p[1] % 4)),
+                        feed,
                         market,
-                        feed_seq: self.next_feed_seq(p[4]),
-                        source: self.source(p[4] / 5),
-                        schema: u32::from(p[1] / 32 % 3),
-                        as_of: self.source(p[1] / 4),
+                        feed_seq,
+                        source,
+                        schema,
+                        as_of,
                         ..SetPrices::default()
                     };
-                    let header = Header::control(ActorId(self.actor), RequestKey::NONE);
                     self.built(build::set_prices(header, set, &entries));
                 }
             }
@@ -541,6 +558,31 @@ impl Night {
             op::ACTOR => self.actor = tape.of(p[0], &NUMBERS) as u64,
             _ => self.synthetic = p[0] % 2 == 1,
         }
+    }
+
+    /// A model's prices of a market, and of the next one.
+    fn reprice(
+        &mut self,
+        header: Header,
+        body: Reprice,
+        market: MarketId,
+        prices: &[PriceEntry],
+        p: [u8; 5],
+    ) {
+        let next = MarketId::from_raw(market.raw().wrapping_add(1));
+        let markets = [market, next];
+        let entries: Vec<RepriceEntry> = markets[..1 + usize::from(p[2] % 2)]
+            .iter()
+            .flat_map(|market| {
+                prices.iter().map(|e| RepriceEntry::new(*market, e.selection, e.price))
+            })
+            .collect();
+        let fixture = FixtureId::new(u32::from(p[3] / 4 % 3), 1);
+        let model = Reprice::named("model").expect("a name");
+        let mut slots = Vec::new();
+        let body = Reprice { fixture, model, model_version: 1, ..body };
+        let built = build::reprice_into(&mut slots, header, body, &entries);
+        self.built(built.map(|()| slots));
     }
 
     /// Groups, tiers, prices that are pinned or held back, holds, limits of one's own, factors, shedding.
@@ -997,6 +1039,21 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
                     [TICK, 0, 0, 0, 0, 0],
                     [WORK, 0, 0, 0, 0, 0],
                     [ACCEPT, 0, 2, 0, 0, 0],
+                ],
+            ),
+        ),
+        (
+            "a-model-reprices-a-fixture-and-half-of-another",
+            night(
+                house,
+                &[
+                    [SET_PRICES, 1, 25, 16, 12, 1],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [SET_PRICES, 0, 25, 17, 12, 1],
+                    [SET_PRICES, 1, 25, 16, 16, 1],
+                    [PLACE, 1, 1, 3, 0, 3],
+                    [CLOSE, 1, 0, 0, 0, 0],
+                    [SET_PRICES, 1, 25, 16, 13, 1],
                 ],
             ),
         ),
