@@ -203,13 +203,15 @@ impl Margin {
         }
         let mut curve = Curve::new(self, probabilities);
         let (mut low, mut high) = (self.method.neutral_step(), curve.last_step());
-        let (mut at, mut gap_before, mut iterations) = (low, f64::INFINITY, 0);
+        let first = self.method.step_without_bounds(self.booksum, self.winners, outcomes);
+        let (mut at, mut gap_before, mut iterations) = (first.min(high), f64::INFINITY, 0);
         let gap = loop {
             curve.step_to(at);
             iterations += 1;
             let (mut booksum, mut slope) = (0.0, 0.0);
-            for p in probabilities {
+            for (odds, p) in odds.iter_mut().zip(probabilities) {
                 let (inverse, steepness) = curve.inverse(*p);
+                *odds = inverse;
                 booksum += inverse;
                 slope += steepness;
             }
@@ -236,8 +238,8 @@ impl Margin {
             return Err(PricingError::TargetOutOfReach);
         }
         let mut bounded = 0;
-        for (odds, p) in odds.iter_mut().zip(probabilities) {
-            let inverse = curve.inverse(*p).0;
+        for odds in odds {
+            let inverse = *odds;
             *odds = if curve.most <= inverse {
                 self.shortest
             } else if inverse <= curve.least {
@@ -258,6 +260,17 @@ impl Method {
         match self {
             Method::Multiplicative => 1.0,
             _ => 0.0,
+        }
+    }
+
+    /// The step at which the inverse odds sum to the booksum if no bound is in the way, where that takes one division; else
+    /// the neutral one.
+    fn step_without_bounds(self, booksum: f64, winners: f64, outcomes: f64) -> f64 {
+        match self {
+            Method::Multiplicative => booksum / winners,
+            Method::Additive => (booksum - winners) / outcomes,
+            Method::BalancedBook => (booksum - winners) / (outcomes - winners),
+            _ => self.neutral_step(),
         }
     }
 
