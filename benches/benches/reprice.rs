@@ -264,15 +264,15 @@ impl Night {
                 unseen[at].get_or_insert(at_ns);
             }
             self.pricer.turn()?;
-            for at in 0..unseen.len() {
-                let Some(due) = unseen[at] else { continue };
+            for (at, waits) in unseen.iter_mut().enumerate() {
+                let Some(due) = *waits else { continue };
                 let (market, selection) = self.last(at);
                 let seen = prices.get(market, selection);
                 if seen.is_some_and(|seen| base.plus(Nanos(due)) <= seen.received) {
                     if counted_from <= due {
                         latency.record(clock.now().since(base).0 - due);
                     }
-                    unseen[at] = None;
+                    *waits = None;
                 }
             }
             let waits = unseen.iter().any(Option::is_some);

@@ -730,7 +730,12 @@ mod tests {
         assert!(0 < results.tally.duplicates && 0 < results.tally.offers_taken);
         assert_eq!((results.floor.results, results.floor.repeated_results), (12, 1));
         let beside = &results.scan.beside;
-        assert_eq!((beside.quarantines, beside.cured, beside.switches, beside.pins), (1, 1, 4, 1));
+        assert_eq!((beside.quarantines, beside.cured, beside.switches, beside.pins), (1, 1, 4, 2));
+        let modelled = &results.scan.modelled;
+        assert!(
+            0 < modelled.bets && modelled.repricings < modelled.prices,
+            "whole matches are repriced"
+        );
         assert!(0 < beside.held && 0 < beside.confirmed && 0 < beside.let_go, "{beside:?}");
         assert!(
             0 < beside.synthetic && 0 < beside.by_backup && 0 < beside.own_limits,
