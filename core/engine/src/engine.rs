@@ -564,7 +564,9 @@ impl Engine {
         OrderReader::new(self.events(), of)
     }
 
-    /// Prices in force.
+    /// Prices in force, as far as they have reached the level of the [outputs](Config::outputs_level): what a bet is bound to
+    /// may be newer. Take a reader once, before prices are set: while nobody reads what is durable, the journal is synced
+    /// every 100 ms only, and the first look of a new reader may be as old.
     pub fn prices(&self) -> Prices {
         self.readers.prices(&self.shared)
     }

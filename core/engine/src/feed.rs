@@ -454,6 +454,10 @@ impl Feed {
         (self.refused, self.last_refusal)
     }
 
+    pub(crate) fn last_refusal(&self) -> Option<Reject> {
+        self.last_refusal
+    }
+
     /// Waits until everything that was sent is answered: for tests, and before a shutdown.
     ///
     /// # Errors

@@ -2,27 +2,36 @@
 //!
 //! It stands before the loop, on a thread of its own ([`Pricer::run`]) or on its caller's ([`Pricer::turn`]). The loop
 //! sees integers only, all of a fixture in one command, and a replay runs no model. What traders have pinned the loop
-//! keeps, whatever is said here.
+//! keeps, whatever is said here. `examples/pricer.rs` shows all of it, from the feed's definition to the goal.
 //!
-//! **Newest wins.** A fixture has one place for its parameters. While the ring is full they are overwritten there, and what
-//! is priced next is what is known by then: no repricing ever waits behind another of its fixture.
+//! **Newest wins.** A fixture has one place for its parameters, for whoever gives them ([`Inputs`]). Until they are priced
+//! they are overwritten there, and what is priced next is what is known by then: no repricing ever waits behind another of
+//! its fixture.
 //!
 //! **Only what changed is said**, and what has not changed once in a while ([`Pricer::refresh`]), so that it does not
 //! grow older than it is: a price is as old as the oldest input that its model needed. Once a command is refused,
 //! everything is said again at the next turn. What a market passed over because it was settled is said again with the
 //! next refresh.
 //!
+//! **All or nothing.** One target that the engine does not take refuses all prices of its fixture: every market has to be
+//! defined with [`feed`](crate::MarketTerms::feed) naming the pricer's feed and [`fixture`](crate::MarketTerms::fixture)
+//! the fixture that it is added with. [`PricerCounts::refused`] counts what was refused.
+//!
+//! **The feed is its owner's.** It counts as down until it [has recovered](Feed::recovered), and as silent when it says
+//! nothing for as long as its bound: [`run`](Pricer::run) calls its owner between two turns, who lets it speak.
+//!
 //! **It fails closed.** Parameters that the model cannot price take all prices of the fixture away.
 
 pub mod football;
 
 use std::collections::VecDeque;
-use std::ops::Range;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::ops::{ControlFlow, Range};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use betring_core::command::{REPRICE_MAX, Reprice, RepriceEntry};
 use betring_core::id::{FixtureId, MarketId, SelectionIndex};
+use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::WirePrice;
 use betring_pricing::{Price, PricingError};
@@ -154,14 +163,50 @@ pub struct PricerCounts {
     pub priced: u64,
     /// Those that it could not price.
     pub failed: u64,
-    /// Commands that were published.
+    /// Commands that were sent.
     pub published: u64,
     /// Prices in them.
     pub prices: u64,
+    /// Messages of the pricer's handle of the feed that the engine has refused: of a refused command no price counts.
+    pub refused: u64,
 }
 
-/// What another thread leaves on a pricer's line: a fixture, what is known of it, and since when.
-pub type Given<M> = (Priced, <M as Model>::Input, Timestamp);
+/// How a pricer is, for who does not turn it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PricerHealth {
+    /// What it has done.
+    pub counts: PricerCounts,
+    /// Fixtures whose input has not been priced, because the engine is behind.
+    pub waiting: usize,
+    /// Why its model could not price what it was last unable to.
+    pub last_failure: Option<PricingError>,
+    /// Why a message was refused last.
+    pub last_refusal: Option<Reject>,
+    /// It is gone: what is given now is never priced.
+    pub is_over: bool,
+}
+
+/// Where inputs wait for their pricer: one place for each fixture.
+struct Board<I> {
+    waiting: Mutex<Waiting<I>>,
+    given: Condvar,
+}
+
+struct Waiting<I> {
+    /// By the fixture's place.
+    inputs: Box<[Option<(Priced, I, Timestamp)>]>,
+    /// Places with an input, in the order in which they got it.
+    order: VecDeque<usize>,
+    overwritten: u64,
+    health: PricerHealth,
+}
+
+impl<I> Board<I> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<I>> {
+        // Nothing in it is ever half done.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The fixture, if it is still priced.
 fn known<I>(fixtures: &mut [Fixture<I>], it: Priced) -> Option<&mut Fixture<I>> {
@@ -183,13 +228,13 @@ pub struct Pricer<M: Model> {
     entries: Vec<RepriceEntry>,
     refresh: Nanos,
     counts: PricerCounts,
-    /// Messages of the feed that the engine has refused so far.
-    refused: u64,
     last_failure: Option<PricingError>,
+    board: Arc<Board<M::Input>>,
 }
 
 impl<M: Model> Pricer<M> {
-    /// A pricer that speaks for a feed, with room for so many fixtures.
+    /// A pricer that speaks for a feed, with room for so many fixtures. No price counts before the feed
+    /// [has recovered](Feed::recovered).
     ///
     /// # Panics
     /// If the model's name may not be one.
@@ -206,8 +251,16 @@ impl<M: Model> Pricer<M> {
             entries: Vec::with_capacity(REPRICE_MAX),
             refresh: Nanos::from_millis(250),
             counts: PricerCounts::default(),
-            refused: 0,
             last_failure: None,
+            board: Arc::new(Board {
+                waiting: Mutex::new(Waiting {
+                    inputs: (0..fixtures).map(|_| None).collect(),
+                    order: VecDeque::with_capacity(fixtures),
+                    overwritten: 0,
+                    health: PricerHealth::default(),
+                }),
+                given: Condvar::new(),
+            }),
         }
     }
 
@@ -218,7 +271,8 @@ impl<M: Model> Pricer<M> {
         self
     }
 
-    /// Prices a fixture from here on, once it has an input.
+    /// Prices a fixture from here on, once it has an input. Where a place of the model comes to mean something else, as
+    /// the next goal does after every goal, [remove](Pricer::remove) the fixture and add it with other targets.
     ///
     /// # Errors
     /// [`NotPriced`].
@@ -295,8 +349,9 @@ impl<M: Model> Pricer<M> {
     /// # Errors
     /// [`NotTaken`] for another reason than that the engine is behind.
     pub fn turn(&mut self) -> Result<usize, NotTaken> {
+        self.take_given();
         let (refused, _) = self.feed.refused();
-        if std::mem::replace(&mut self.refused, refused) != refused {
+        if std::mem::replace(&mut self.counts.refused, refused) != refused {
             // Something that was said is not in force.
             self.say_all();
         }
@@ -314,7 +369,20 @@ impl<M: Model> Pricer<M> {
                 Err(why) => return Err(why),
             }
         }
+        self.board.lock().health = self.health();
         Ok(self.queue.len())
+    }
+
+    /// What others have given.
+    fn take_given(&mut self) {
+        let board = Arc::clone(&self.board);
+        let mut waiting = board.lock();
+        self.counts.overwritten += std::mem::take(&mut waiting.overwritten);
+        while let Some(place) = waiting.order.pop_front() {
+            if let Some((fixture, input, as_of)) = waiting.inputs[place].take() {
+                self.input(fixture, input, as_of);
+            }
+        }
     }
 
     fn publish(&mut self, at: usize) -> Result<(), NotTaken> {
@@ -371,43 +439,59 @@ impl<M: Model> Pricer<M> {
         self.last_failure
     }
 
+    /// How it is.
+    pub fn health(&self) -> PricerHealth {
+        PricerHealth {
+            counts: self.counts,
+            waiting: self.queue.len(),
+            last_failure: self.last_failure,
+            last_refusal: self.feed.last_refusal(),
+            is_over: false,
+        }
+    }
+
     /// The feed that it speaks for: its heartbeats, its gaps, its recovery are its owner's to say.
     pub fn feed(&mut self) -> &mut Feed {
         &mut self.feed
     }
 
-    /// A line to the pricer for another thread, and what [`Pricer::run`] reads: so many inputs have room in it.
-    pub fn line(room: usize) -> (Inputs<M>, Receiver<Given<M>>) {
-        let (sender, receiver) = sync_channel(room);
-        (Inputs { sender }, receiver)
+    /// Where other threads give inputs. Clones give to the same pricer.
+    pub fn inputs(&self) -> Inputs<M> {
+        Inputs { board: Arc::clone(&self.board) }
     }
 
-    /// Prices what comes on a line until all its ends are gone; on a thread of its own. All that has come is taken
-    /// before anything is priced, so inputs that are already overtaken cost nothing.
+    /// Prices what is given until its owner says that it is enough; on a thread of its own.
+    ///
+    /// It turns when an input comes, and every `beat` in any case. After each turn `owner` is called: to let the
+    /// feed speak, to [add](Pricer::add) and [remove](Pricer::remove) fixtures, to look at the counts, to end it. A
+    /// good beat is a fraction of the feed's silence bound.
     ///
     /// # Errors
-    /// [`NotTaken`] for another reason than that the engine is behind: it has stopped, or a command is wrong.
-    pub fn run(mut self, inputs: &Receiver<Given<M>>) -> Result<Pricer<M>, NotTaken> {
+    /// [`NotTaken`] for another reason than that the engine is behind: it has stopped, or a command is wrong. What is
+    /// given after that nobody prices, and [`Inputs::give`] says so.
+    pub fn run(
+        mut self,
+        beat: Duration,
+        mut owner: impl FnMut(&mut Pricer<M>) -> ControlFlow<()>,
+    ) -> Result<Pricer<M>, NotTaken> {
         const BEHIND: Duration = Duration::from_micros(50);
         loop {
             let left = self.turn()?;
-            let first = match left {
-                0 => match inputs.recv() {
-                    Ok(first) => Some(first),
-                    Err(_) => return Ok(self),
-                },
-                _ => match inputs.recv_timeout(BEHIND) {
-                    Err(RecvTimeoutError::Disconnected) => {
-                        std::thread::sleep(BEHIND);
-                        None
-                    }
-                    first => first.ok(),
-                },
-            };
-            for (fixture, input, as_of) in first.into_iter().chain(inputs.try_iter()) {
-                self.input(fixture, input, as_of);
+            if owner(&mut self).is_break() {
+                return Ok(self);
             }
+            let at_most = if left == 0 { beat } else { BEHIND.min(beat) };
+            let waiting = self.board.lock();
+            // What is given while the engine is behind changes nothing until it is not.
+            let nothing = |waiting: &mut Waiting<M::Input>| waiting.order.is_empty() || left != 0;
+            drop(self.board.given.wait_timeout_while(waiting, at_most, nothing));
         }
+    }
+}
+
+impl<M: Model> Drop for Pricer<M> {
+    fn drop(&mut self) {
+        self.board.lock().health.is_over = true;
     }
 }
 
@@ -425,31 +509,47 @@ impl<M: Model> std::fmt::Debug for Pricer<M> {
     }
 }
 
-/// Where another thread leaves inputs for a [`Pricer`].
+/// Where other threads give inputs to a [`Pricer`], and see how it is.
 pub struct Inputs<M: Model> {
-    sender: SyncSender<Given<M>>,
+    board: Arc<Board<M::Input>>,
 }
 
 impl<M: Model> Clone for Inputs<M> {
     fn clone(&self) -> Inputs<M> {
-        Inputs { sender: self.sender.clone() }
+        Inputs { board: Arc::clone(&self.board) }
     }
 }
 
 impl<M: Model> std::fmt::Debug for Inputs<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("inputs of a pricer")
+        f.debug_struct("Inputs").field("health", &self.health()).finish()
     }
 }
 
 impl<M: Model> Inputs<M> {
-    /// Leaves what is known of a fixture; see [`Pricer::input`]. Never waits: `false`, and nothing is left, if the
-    /// line is full or nobody reads it any more. What is known later is then left later.
-    #[must_use = "what was not taken is not known to the pricer"]
+    /// Gives what is known of a fixture now; see [`Pricer::input`]. It takes the place of what was given before and is not
+    /// priced yet, so it never waits for room. Of two threads that give at once, who comes last has the word.
+    ///
+    /// `false` if the pricer is gone, or has no such fixture: nobody prices it.
+    #[must_use = "a pricer that is gone prices nothing"]
     pub fn give(&self, fixture: Priced, input: M::Input, as_of: Timestamp) -> bool {
-        match self.sender.try_send((fixture, input, as_of)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        let mut waiting = self.board.lock();
+        if waiting.health.is_over {
+            return false;
         }
+        let Some(place) = waiting.inputs.get_mut(fixture.place) else { return false };
+        if place.replace((fixture, input, as_of)).is_some() {
+            waiting.overwritten += 1;
+        } else {
+            waiting.order.push_back(fixture.place);
+        }
+        drop(waiting);
+        self.board.given.notify_one();
+        true
+    }
+
+    /// How the pricer was after its last turn.
+    pub fn health(&self) -> PricerHealth {
+        self.board.lock().health
     }
 }

@@ -4,7 +4,10 @@ use crate::table::*;
 use betring::pricer::{NotPriced, Priced, Target};
 use betring::pricing::PricingError;
 use betring::*;
-use std::time::Instant;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Prices 4 outcomes at so many hundredths above 1.50; refuses what is not below 100.
 struct Steps;
@@ -178,26 +181,80 @@ fn a_price_that_a_trader_pinned_stands_whatever_the_model_says() {
 }
 
 #[test]
-fn a_pricer_on_its_own_thread_prices_what_is_left_on_its_line() {
+fn a_pricer_on_its_own_thread_prices_what_it_is_given_and_its_owner_lets_the_feed_speak() {
     let dir = dir();
     let Derby { table, mut pricer, fixture, result, goals } = derby(small(&dir, Layout::OneThread));
     let now = pricer.feed().now();
-    let (inputs, line) = Pricer::<Steps>::line(16);
-    let thread = std::thread::spawn(move || pricer.run(&line));
+    let inputs = pricer.inputs();
+    let (beats, last) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (counted, is_last) = (Arc::clone(&beats), Arc::clone(&last));
+    let thread = std::thread::spawn(move || {
+        pricer.run(Duration::from_millis(1), |pricer| {
+            let now = pricer.feed().now();
+            pricer.feed().heartbeat(now).map(drop).expect("taken");
+            counted.fetch_add(1, Ordering::Relaxed);
+            match is_last.load(Ordering::Acquire) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+    });
     for input in 0..50 {
-        while !inputs.give(fixture, input, now) {
-            std::thread::yield_now();
-        }
+        assert!(inputs.give(fixture, input, now));
     }
-    drop(inputs);
+    while inputs.health().counts.inputs == 0 || inputs.health().counts.prices == 0 {
+        std::thread::yield_now();
+    }
+    let silent = beats.load(Ordering::Relaxed) + 3;
+    while beats.load(Ordering::Relaxed) < silent {
+        std::thread::yield_now();
+    }
+    last.store(true, Ordering::Release);
     let mut pricer = thread.join().expect("no panic").expect("published");
     pricer.feed().settle(SECOND).expect("answered");
     let counts = pricer.counts();
-    assert_eq!(counts.inputs, 50);
-    // Who finds the engine behind is priced once more.
-    assert!(50 <= counts.priced + counts.overwritten, "{counts:?}");
-    let derby = Derby { table, pricer, fixture, result, goals };
+    assert_eq!(counts.inputs + counts.overwritten, 50, "{counts:?}");
+    let mut derby = Derby { table, pricer, fixture, result, goals };
     derby.shows(&derby.result, 0, Some("1.99"));
+    assert_eq!(derby.pricer.feed().refused(), (0, None));
+    drop(derby.pricer);
+    assert!(!inputs.give(fixture, 1, now), "nobody prices it any more");
+    assert!(inputs.health().is_over);
+}
+
+#[test]
+fn the_newest_input_is_priced_however_many_were_given_before_it() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    let (inputs, now) = (derby.pricer.inputs(), derby.pricer.feed().now());
+    for input in 0..100 {
+        assert!(inputs.give(derby.fixture, input, now));
+    }
+    assert_eq!(derby.pricer.turn(), Ok(0));
+    let counts = derby.pricer.counts();
+    assert_eq!((counts.overwritten, counts.priced, counts.published), (99, 1, 1));
+    derby.pricer.feed().settle(SECOND).expect("answered");
+    derby.shows(&derby.result, 0, Some("2.49"));
+}
+
+#[test]
+fn a_market_of_another_feed_refuses_the_fixture_and_whoever_gives_inputs_sees_it() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    let by_hand = derby.table.market.id();
+    let wrong = Target { at: 0, market: by_hand, selection: SelectionIndex(0) };
+    derby.pricer.remove(derby.fixture);
+    let right = Target { market: derby.goals.id(), ..wrong };
+    let id = FixtureId::new(0, 1);
+    let fixture = derby.pricer.add(id, &[right, wrong]).expect("it cannot know");
+    let (inputs, now) = (derby.pricer.inputs(), derby.pricer.feed().now());
+    assert!(inputs.give(fixture, 10, now));
+    assert_eq!(derby.pricer.turn(), Ok(0));
+    derby.pricer.feed().settle(SECOND).expect("answered");
+    derby.shows(&derby.goals, 0, None);
+    assert_eq!(derby.pricer.turn(), Ok(0));
+    let health = inputs.health();
+    assert_eq!((health.counts.refused, health.last_refusal), (1, Some(Reject::InvalidMarketId)));
 }
 
 #[test]
