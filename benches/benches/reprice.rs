@@ -23,7 +23,6 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const MATCHES: u32 = 50;
 const MARGIN: f64 = 0.05;
 /// The first tenth warms up and is not counted.
 const WARM: u64 = 10;
@@ -31,13 +30,18 @@ const WARM: u64 = 10;
 struct Options {
     rates: Vec<u64>,
     duration_ns: u64,
+    matches: u32,
     /// Repricings on one core.
     count: u32,
 }
 
 fn options() -> Result<Options, String> {
-    let mut options =
-        Options { rates: vec![100, 1_000, 4_000], duration_ns: 3_000_000_000, count: 50_000 };
+    let mut options = Options {
+        rates: vec![100, 1_000, 4_000],
+        duration_ns: 3_000_000_000,
+        matches: 50,
+        count: 50_000,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = |most: u64| words.next()?.parse().ok().filter(|n| (1..=most).contains(n));
@@ -45,7 +49,8 @@ fn options() -> Result<Options, String> {
             // What cargo says to every bench.
             "--bench" => (),
             "--test" => {
-                options = Options { rates: vec![200], duration_ns: 200_000_000, count: 2 * MATCHES }
+                options =
+                    Options { rates: vec![200], duration_ns: 200_000_000, matches: 2, count: 4 }
             }
             "--seconds" => {
                 let seconds = number(60).ok_or("--seconds takes 1 to 60")?;
@@ -81,7 +86,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ]);
     for level in [Level::ProcessCrashOnly, Level::Durable] {
         for rate in &options.rates {
-            let mut night = Night::open(&dir, Layout::Auto, level)?;
+            let mut night = Night::open(&dir, Layout::Auto, level, options.matches)?;
             let cells = night.in_time(*rate, options.duration_ns)?;
             table.row([format!("{level}")].into_iter().chain(cells));
             night.close(&dir)?;
@@ -90,12 +95,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let layout = Layout::Auto;
     let seconds = options.duration_ns as f64 / 1e9;
     println!(
-        "from a feed's message to all prices of a match, layout {layout}, {MATCHES} matches of {OUTCOMES} prices, {seconds} \
-         s a row, the first tenth not counted"
+        "from a feed's message to all prices of a match, layout {layout}, {} matches of {OUTCOMES} prices, {seconds} \
+         s a row, the first tenth not counted",
+        options.matches
     );
     print!("{table}");
 
-    let mut night = Night::open(&dir, Layout::Inline, Level::ProcessCrashOnly)?;
+    let mut night = Night::open(&dir, Layout::Inline, Level::ProcessCrashOnly, options.matches)?;
     let spent = night.on_one_core(options.count)?;
     night.close(&dir)?;
     let (count, each) = (u64::from(options.count), |n: u64| spent.ns / n.max(1));
@@ -155,8 +161,13 @@ fn football() -> Football {
 }
 
 impl Night {
-    fn open(dir: &Path, layout: Layout, outputs: Level) -> Result<Night, Box<dyn Error>> {
-        let markets = 84 * MATCHES;
+    fn open(
+        dir: &Path,
+        layout: Layout,
+        outputs: Level,
+        count: u32,
+    ) -> Result<Night, Box<dyn Error>> {
+        let markets = 84 * count;
         let config = Config::at(dir)
             .layout(layout)
             .clock(Clock::wall())
@@ -170,7 +181,7 @@ impl Night {
                 bets: 1_024,
                 keys: 1 << 16,
                 feeds: 2,
-                fixtures: MATCHES,
+                fixtures: count,
                 actors: 8,
                 currencies: 1,
                 quarantined: 1,
@@ -187,9 +198,9 @@ impl Night {
         let mut feed: Feed = engine.feed("model", Nanos::from_secs(600))?;
         feed.recovered(Timestamp(0)).map(drop)?;
         let from = feed.id();
-        let mut pricer = Pricer::new(feed, football(), MATCHES as usize);
+        let mut pricer = Pricer::new(feed, football(), count as usize);
         let (mut matches, mut markets) = (Vec::new(), Vec::new());
-        for number in 0..MATCHES {
+        for number in 0..count {
             let id = trader.define_fixture(&format!("match {number}"), Timestamp(0))?;
             let define = |control: &mut Control, bets: Market, outcomes: &[Outcome]| {
                 let names = outcomes.iter().map(Outcome::to_string);
