@@ -286,8 +286,8 @@ impl<R: Rules> State<R> {
         if changed {
             market.version = next;
         }
-        let market = *market;
-        self.tell_quote(to, self.driving_slot(&market) == to.slot, events);
+        let drives = self.driving_slot(&self.markets[to.index as usize]) == to.slot;
+        self.tell_quote(to, drives, events);
         self.look_at_drift(to.index, to.selection, events);
     }
 
@@ -381,10 +381,10 @@ impl<R: Rules> State<R> {
         selection: SelectionIndex,
         events: &mut Events,
     ) {
-        let market = self.markets[index as usize];
+        let market = &self.markets[index as usize];
         let place = market.first as usize + usize::from(selection.0);
-        let drift = self.drift_of(&market, &self.selections[place]);
-        let over = drift.is_some_and(|drift| self.tier_of(&market).drift_band < drift);
+        let drift = self.drift_of(market, &self.selections[place]);
+        let over = drift.is_some_and(|drift| self.tier_of(market).drift_band < drift);
         if self.selections[place].drifted == over {
             return;
         }

@@ -61,13 +61,15 @@ impl<R: Rules> State<R> {
         next: PriceVersion,
         events: &mut Events,
     ) -> bool {
-        let market = self.markets[index as usize];
-        let tier = *self.tier_of(&market);
+        // Most markets are in no tier that acts: nothing is copied for them, since this is asked at every price.
+        let market = &self.markets[index as usize];
+        let tier = self.tier_of(market);
         let place = market.first as usize + usize::from(selection.0);
         let before = self.selections[place].bands;
         if tier.act == LiabilityAct::No && before == 0 {
             return false;
         }
+        let (market, tier) = (*market, *tier);
         let bands = self.bands_after(index, selection, tier.band, before);
         let (steps, suspended) = match tier.act {
             LiabilityAct::No => (0, false),
