@@ -356,3 +356,14 @@ fn the_mean_of_a_total_explains_its_line() {
         }
     }
 }
+
+#[test]
+fn who_all_but_never_scores_is_not_offered_at_the_longest_price_with_the_stake_returned() {
+    let least = f64::from_bits(1);
+    let grid = ScoreGrid::new(&GoalModel::poisson(least, least).unwrap());
+    let prices = Prices::of(&Fair::of(&grid, Score::NIL_NIL), &Margins::NONE);
+    // Both at 100,000, and returned if nobody scores, would win whatever happens.
+    for team in [Team::Home, Team::Away] {
+        assert_eq!(prices.get(Outcome::DrawNoBet(team)), None);
+    }
+}

@@ -180,6 +180,7 @@ fn over_under<const N: usize>(number: &Distribution<N>, line: i32) -> [f64; 2] {
 
 /// What is won and what is lost as shares of both; none if neither can happen.
 fn of_decided(won: f64, lost: f64) -> [f64; 2] {
-    let share = 1.0 / (won + lost).max(f64::MIN_POSITIVE);
+    let decided = won + lost;
+    let share = if f64::MIN_POSITIVE <= decided { 1.0 / decided } else { 0.0 };
     [won * share, lost * share]
 }
