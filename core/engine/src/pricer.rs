@@ -10,8 +10,9 @@
 //!
 //! **Only what changed is said**, and what has not changed once in a while ([`Pricer::refresh`]), so that it does not
 //! grow older than it is: a price is as old as the oldest input that its model needed. Once a command is refused,
-//! everything is said again at the next turn. What a market passed over because it was settled is said again with the
-//! next refresh.
+//! everything is said again at the next turn, but not more often than four times a second: what is refused every time does
+//! not make all others be said all the time. What a market passed over because it was settled is said again with the next
+//! refresh.
 //!
 //! **All or nothing.** One target that the engine does not take refuses all prices of its fixture: every market has to be
 //! defined with [`feed`](crate::MarketTerms::feed) naming the pricer's feed and [`fixture`](crate::MarketTerms::fixture)
@@ -26,10 +27,11 @@ pub mod football;
 
 use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use betring_core::command::{REPRICE_MAX, Reprice, RepriceEntry};
+use betring_core::command::{REPRICE_MAX, Reprice, RepriceEntry, SELECTIONS_MAX};
 use betring_core::id::{FixtureId, MarketId, SelectionIndex};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
@@ -102,9 +104,15 @@ impl Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Priced {
     place: usize,
-    /// How many fixtures had the place before.
-    before: u64,
+    /// No other fixture of any pricer has or had it.
+    number: u64,
 }
+
+/// The number of the next fixture that is added to whatever pricer.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// How long everything is not said again after it was because of a refusal.
+const AGAIN: Nanos = Nanos::from_millis(250);
 
 /// Why a fixture cannot be priced here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +121,7 @@ pub enum NotPriced {
     Full,
     /// None, or more than one command carries.
     Targets,
-    /// A price that the model does not make, or a selection that is named twice.
+    /// A price that the model does not make, or a selection that is named twice or that no market has.
     Target(Target),
 }
 
@@ -124,7 +132,8 @@ impl std::fmt::Display for NotPriced {
             NotPriced::Targets => write!(f, "a fixture has 1 to {REPRICE_MAX} priced outcomes"),
             NotPriced::Target(Target { at, market, selection }) => write!(
                 f,
-                "price {at} for {selection} of {market}: the model makes no such price, or the selection has one"
+                "price {at} for {selection} of {market}: the model makes no such price, no market has the selection, or it has \
+                 a price"
             ),
         }
     }
@@ -142,8 +151,8 @@ struct Said {
 
 struct Fixture<I> {
     id: FixtureId,
-    /// How many had its place before it.
-    before: u64,
+    /// Its own: what still comes for who had its place before is not for it.
+    number: u64,
     /// In order of market and selection; none once it is removed.
     said: Box<[Said]>,
     input: Option<(I, Timestamp)>,
@@ -210,7 +219,7 @@ impl<I> Board<I> {
 
 /// The fixture, if it is still priced.
 fn known<I>(fixtures: &mut [Fixture<I>], it: Priced) -> Option<&mut Fixture<I>> {
-    fixtures.get_mut(it.place).filter(|kept| kept.before == it.before && !kept.said.is_empty())
+    fixtures.get_mut(it.place).filter(|kept| kept.number == it.number && !kept.said.is_empty())
 }
 
 /// Prices fixtures: see the [module](self).
@@ -228,6 +237,9 @@ pub struct Pricer<M: Model> {
     entries: Vec<RepriceEntry>,
     refresh: Nanos,
     counts: PricerCounts,
+    /// How many messages the engine had refused when everything was last said again, and when that was.
+    refused: u64,
+    said_again: Option<Timestamp>,
     last_failure: Option<PricingError>,
     board: Arc<Board<M::Input>>,
 }
@@ -251,6 +263,8 @@ impl<M: Model> Pricer<M> {
             entries: Vec::with_capacity(REPRICE_MAX),
             refresh: Nanos::from_millis(250),
             counts: PricerCounts::default(),
+            refused: 0,
+            said_again: None,
             last_failure: None,
             board: Arc::new(Board {
                 waiting: Mutex::new(Waiting {
@@ -289,18 +303,21 @@ impl<M: Model> Pricer<M> {
         let place = |said: &Said| (said.target.market.raw(), said.target.selection);
         said.sort_by_key(place);
         let twice = said.windows(2).find(|two| place(&two[0]) == place(&two[1]));
-        let beyond = said.iter().find(|said| M::OUTCOMES <= said.target.at);
+        let beyond = said.iter().find(|said| {
+            let Target { at, selection, .. } = said.target;
+            M::OUTCOMES <= at || SELECTIONS_MAX <= usize::from(selection.0)
+        });
         if let Some(wrong) = twice.map(|two| &two[1]).or(beyond) {
             return Err(NotPriced::Target(wrong.target));
         }
-        let fixture = Fixture { id, before: 0, said, input: None, waits: false };
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let fixture = Fixture { id, number, said, input: None, waits: false };
         let Some(place) = self.free.pop() else {
             self.fixtures.push(fixture);
-            return Ok(Priced { place: self.fixtures.len() - 1, before: 0 });
+            return Ok(Priced { place: self.fixtures.len() - 1, number });
         };
-        let before = self.fixtures[place].before + 1;
-        self.fixtures[place] = Fixture { before, ..fixture };
-        Ok(Priced { place, before })
+        self.fixtures[place] = fixture;
+        Ok(Priced { place, number })
     }
 
     /// Prices a fixture no more: it is over, or others price it from here on. Its prices stay in force as they are,
@@ -313,14 +330,15 @@ impl<M: Model> Pricer<M> {
     }
 
     /// What is known of a fixture now. `as_of` is when the oldest part of it was received, on the
-    /// [engine's clock](Feed::now). What comes for a fixture that was [removed](Pricer::remove) is counted, and
-    /// passed over.
+    /// [engine's clock](Feed::now); zero or less makes prices older than any bound. What comes for a fixture that was
+    /// [removed](Pricer::remove), or is another pricer's, is counted and passed over.
     pub fn input(&mut self, fixture: Priced, input: M::Input, as_of: Timestamp) {
         let Some(kept) = known(&mut self.fixtures, fixture) else {
             self.counts.removed += 1;
             return;
         };
-        kept.input = Some((input, as_of));
+        // In a command zero would say that the prices are as young as it is.
+        kept.input = Some((input, as_of.max(Timestamp(1))));
         self.counts.inputs += 1;
         self.counts.overwritten += u64::from(kept.waits);
         self.wait(fixture.place);
@@ -351,9 +369,14 @@ impl<M: Model> Pricer<M> {
     pub fn turn(&mut self) -> Result<usize, NotTaken> {
         self.take_given();
         let (refused, _) = self.feed.refused();
-        if std::mem::replace(&mut self.counts.refused, refused) != refused {
+        self.counts.refused = refused;
+        if self.refused != refused {
             // Something that was said is not in force.
-            self.say_all();
+            let now = self.feed.now();
+            if self.said_again.is_none_or(|last| AGAIN.0 <= now.since(last).0) {
+                (self.refused, self.said_again) = (refused, Some(now));
+                self.say_all();
+            }
         }
         while let Some(at) = self.queue.front().copied() {
             match self.publish(at) {
@@ -389,6 +412,8 @@ impl<M: Model> Pricer<M> {
         let Fixture { id, said, input, .. } = &mut self.fixtures[at];
         let Some((input, as_of)) = *input else { return Ok(()) };
         self.counts.priced += 1;
+        // What a model leaves out is not what another fixture had there.
+        self.prices.fill(None);
         let priced = self.model.price(&input, &mut self.prices);
         if let Err(why) = priced {
             self.counts.failed += 1;

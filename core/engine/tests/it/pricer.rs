@@ -267,6 +267,8 @@ fn outcomes_that_the_model_has_not_or_that_come_twice_are_refused() {
     assert_eq!(derby.pricer.add(id, &[one, one]), Err(NotPriced::Target(one)));
     let beyond = Target { at: 4, ..one };
     assert_eq!(derby.pricer.add(id, &[beyond]), Err(NotPriced::Target(beyond)));
+    let nowhere = Target { selection: SelectionIndex(250), ..one };
+    assert_eq!(derby.pricer.add(id, &[nowhere]), Err(NotPriced::Target(nowhere)));
     assert!(derby.pricer.add(id, &[one]).is_ok());
     assert_eq!(derby.pricer.add(id, &[one]), Err(NotPriced::Full));
 }
@@ -374,4 +376,110 @@ fn a_fixture_that_is_over_makes_room_and_what_still_comes_for_it_prices_no_other
     let second = derby.pricer.add(id, &[one]).expect("two have room");
     assert_ne!(second, next);
     assert_eq!(derby.pricer.add(id, &[one]), Err(NotPriced::Full));
+}
+
+#[test]
+fn what_is_refused_every_time_does_not_make_all_others_be_said_all_the_time() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    derby.price(10);
+    // A fixture that the engine does not know.
+    let one = Target { at: 0, market: derby.goals.id(), selection: SelectionIndex(0) };
+    let gone = derby.pricer.add(FixtureId::new(9, 1), &[one]).expect("two have room");
+    let (began, now) = (Instant::now(), derby.pricer.feed().now());
+    derby.pricer.input(gone, 10, now);
+    for _ in 0..200 {
+        assert_eq!(derby.pricer.turn(), Ok(0));
+        derby.pricer.feed().settle(SECOND).expect("answered");
+    }
+    let quarters = began.elapsed().as_millis() as u64 / 250 + 1;
+    let published = derby.pricer.counts().published;
+    assert!((3..=2 + 2 * quarters).contains(&published), "{published} in {quarters} quarters");
+    assert_eq!(derby.pricer.feed().refused().1, Some(Reject::FixtureUnknown));
+}
+
+#[test]
+fn an_input_of_no_known_time_makes_prices_older_than_any_bound() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    let (feed, fixture) = (derby.pricer.feed().id(), FixtureId::new(0, 1));
+    let hour = logic::time::Nanos::from_secs(3_600);
+    let terms = MarketTerms::new("aged", ["A", "B"]).feed(feed).fixture(fixture).age_bound(hour);
+    let market = derby.table.trader.define(terms).expect("defined");
+    derby.table.trader.open_market(&market).expect("open");
+    let target = Target { at: 0, market: market.id(), selection: SelectionIndex(0) };
+    let priced = derby.pricer.add(fixture, &[target]).expect("two have room");
+    for (number, as_of) in [Timestamp(0), Timestamp(-1), Timestamp::MIN].into_iter().enumerate() {
+        derby.pricer.input(priced, 10, as_of);
+        assert_eq!(derby.pricer.turn(), Ok(0));
+        derby.pricer.feed().heartbeat(Timestamp(0)).map(drop).expect("taken");
+        derby.pricer.feed().settle(SECOND).expect("answered");
+        assert_eq!(derby.pricer.feed().refused(), (0, None));
+        let place = Place::single(derby.table.account, market.selection("A"), money!(1.00));
+        let place = place.any_price().key(key(900 + number as u128));
+        let ticket = derby.table.client.try_submit(place).expect("taken");
+        match derby.table.client.wait(ticket, SECOND) {
+            Outcome::Refused(refusal) => assert_eq!(refusal.reject, Reject::StalePrice),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+/// Prices the one of two outcomes that its input names, and leaves the other as it is.
+struct One;
+
+impl Model for One {
+    type Input = usize;
+    const NAME: &'static str = "one";
+    const VERSION: u32 = 1;
+    const OUTCOMES: usize = 2;
+
+    fn price(&mut self, input: &usize, prices: &mut [Option<Price>]) -> Result<(), PricingError> {
+        prices[*input] = Some(price!(1.50));
+        Ok(())
+    }
+
+    fn parameters(&self, _: &usize) -> [u64; 6] {
+        [0; 6]
+    }
+}
+
+#[test]
+fn what_a_model_leaves_out_has_no_price_whatever_was_priced_before() {
+    let dir = dir();
+    let mut table = set(small(&dir, Layout::OneThread));
+    let minute = logic::time::Nanos::from_secs(60);
+    let mut feed = table.engine.feed("model", minute).expect("a seat");
+    feed.recovered(Timestamp(0)).map(drop).expect("taken");
+    let id = table.trader.define_fixture("derby", Timestamp(0)).expect("defined");
+    let terms = MarketTerms::new("goals", ["Over", "Under"]).feed(feed.id()).fixture(id);
+    let market = table.trader.define(terms).expect("defined");
+    table.trader.open_market(&market).expect("open");
+    let mut pricer = Pricer::new(feed, One, 1);
+    let targets: Vec<Target> = Target::all(market.id(), 0..2).collect();
+    let fixture = pricer.add(id, &targets).expect("priced");
+    for (input, prices) in [(0, 2), (1, 4)] {
+        let now = pricer.feed().now();
+        pricer.input(fixture, input, now);
+        assert_eq!(pricer.turn(), Ok(0));
+        assert_eq!(pricer.counts().prices, prices, "one comes and the other goes");
+    }
+}
+
+#[test]
+fn what_is_for_a_fixture_of_another_pricer_is_passed_over() {
+    let dir = dir();
+    let mut derby = derby(small(&dir, Layout::OneThread));
+    let minute = logic::time::Nanos::from_secs(60);
+    let feed = derby.table.engine.feed("model", minute).expect("a seat");
+    let mut second = Pricer::new(feed, Steps, 1);
+    let one = Target { at: 0, market: derby.goals.id(), selection: SelectionIndex(0) };
+    second.add(FixtureId::new(0, 1), &[one]).expect("one has room");
+    let now = second.feed().now();
+    second.input(derby.fixture, 20, now);
+    assert_eq!(second.turn(), Ok(0));
+    let counts = second.counts();
+    assert_eq!((counts.removed, counts.published), (1, 0));
+    derby.price(10);
+    assert_eq!(derby.pricer.counts().published, 1);
 }
