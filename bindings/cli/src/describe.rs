@@ -8,8 +8,8 @@ use betring_benches::recorder::Count;
 use betring_core::answer::{Answer, AnswerKind};
 use betring_core::command::{
     Command, Drives, FactorScope, HoldBind, Kind, Level, LiabilityAct, LimitKind, LimitScope,
-    Owner, Period, PlaceTicket, PricePolicy, Purse, ReferralAnswer, ResultEntry, ResultForm,
-    SetTier, Shed, StakeKind, TraderPriceAct, decode, rounding_mode,
+    Owner, Period, PlaceTicket, PricePolicy, Purse, ReferralAnswer, Reprice, ResultEntry,
+    ResultForm, SetTier, Shed, StakeKind, TraderPriceAct, decode, rounding_mode,
 };
 use betring_core::event::*;
 use betring_core::id::*;
@@ -17,6 +17,7 @@ use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{Header, Minor, Slot, WirePrice};
 use betring_pricing::{Currency, EachWay};
+use serde_json::json;
 use std::collections::HashMap;
 use zerocopy::FromBytes;
 
@@ -341,9 +342,14 @@ impl<'a> Told<'a> {
             }
             Command::Reprice(body, entries) => {
                 let (model, version) = (body.model_name(), body.model_version);
-                let many = entries.iter().len();
-                let who = feed(body.feed);
-                format!("{who} prices {} by {model} {version}: {many} prices", body.fixture)
+                let age = match input_age(body, &self.header) {
+                    Some(age) => format!(", inputs {} old", span(age)),
+                    None => String::new(),
+                };
+                let (who, given) = (feed(body.feed), parameters(body));
+                let many = counted(entries.iter().len() as u64, "price");
+                let fixture = body.fixture;
+                format!("{who} reprices {fixture} by {model} {version}{age} ({given}): {many}")
             }
             Command::SetPrices(body, entries) => {
                 const SHOWN: usize = 6;
@@ -987,6 +993,62 @@ fn reject_named(code: u8) -> String {
     Reject::from_code(code).map_or(format!("refusal {code}"), |reject| reject.name().to_owned())
 }
 
+/// How old the oldest input of a model was when the engine got its prices; none if the command does not say.
+fn input_age(body: &Reprice, header: &Header) -> Option<Nanos> {
+    let known = body.as_of != Timestamp(0);
+    known.then(|| header.received.since(body.as_of).or_zero())
+}
+
+/// What a model was given: in words for the model that we know, else as the record has it.
+fn parameters(body: &Reprice) -> String {
+    let all = body.parameters;
+    match football(body) {
+        Some(([home, away, shared, rho], [scored, conceded])) => {
+            let shared = match shared {
+                0.0 => String::new(),
+                shared => format!(", {shared:.2} of both together"),
+            };
+            format!("means {home:.2} and {away:.2}{shared}, rho {rho:.3}, at {scored}-{conceded}")
+        }
+        None => {
+            let hex: Vec<String> = all.iter().map(|one| format!("{one:x}")).collect();
+            format!("parameters {}", hex.join(" "))
+        }
+    }
+}
+
+/// The means of home, away and both together and rho, and the goals, of the model of football. A record of another
+/// version, or with what is no number, is not read so.
+fn football(body: &Reprice) -> Option<([f64; 4], [u64; 2])> {
+    let [home, away, shared, rho, scored, conceded] = body.parameters;
+    let is_known = body.model_name() == "football" && body.model_version == 1;
+    let floats = [home, away, shared, rho].map(f64::from_bits);
+    let good = floats[0] > 0.0 && floats[1] > 0.0 && floats.iter().all(|one| one.is_finite());
+    (is_known && good).then_some((floats, [scored, conceded]))
+}
+
+/// A repricing for machines: the model, its version, the moment of its oldest input, and what it was given.
+pub(crate) fn repricing_json(told: &Told<'_>) -> Option<serde_json::Value> {
+    let Command::Reprice(body, entries) = &told.command else { return None };
+    let parameters = match football(body) {
+        Some(([home, away, shared, rho], [scored, conceded])) => json!({
+            "home_mean": home, "away_mean": away, "shared_mean": shared, "rho": rho,
+            "home_goals": scored, "away_goals": conceded,
+        }),
+        None => {
+            let hex = body.parameters.iter().map(|one| format!("{one:016x}"));
+            json!(hex.collect::<Vec<String>>())
+        }
+    };
+    Some(json!({
+        "model": body.model_name(), "model_version": body.model_version,
+        "as_of_ns": (body.as_of != Timestamp(0)).then_some(body.as_of.0),
+        "as_of": (body.as_of != Timestamp(0)).then(|| utc(body.as_of)),
+        "input_age_ns": input_age(body, &told.header).map(|age| age.0),
+        "parameters": parameters, "prices": entries.iter().len(),
+    }))
+}
+
 /// What became of a selection, as a result says it.
 pub(crate) fn result(entry: &ResultEntry) -> String {
     let deducted = match entry.rule4 {
@@ -1011,8 +1073,13 @@ fn shares(win: [u16; 2], place: [u16; 2], void: [u16; 2], rule4: u8) -> String {
         (num, den) if num == den => "all".into(),
         (num, den) => format!("{num}/{den}"),
     };
-    let (win, place, void) = (share(win), share(place), share(void));
-    let mut said = format!("{win} wins, {place} places, {void} is void");
+    let mut said = match (win, place, void) {
+        ([0, _], [0, _], [0, _]) => "loses".to_owned(),
+        _ => {
+            let (win, place, void) = (share(win), share(place), share(void));
+            format!("{win} wins, {place} places, {void} is void")
+        }
+    };
     if rule4 != 0 {
         said.push_str(&format!(", {rule4} pence a pound deducted"));
     }

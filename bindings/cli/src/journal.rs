@@ -467,12 +467,18 @@ fn record_json(epoch: Epoch, told: &Told<'_>, bet: Option<BetId>) -> serde_json:
             value
         })
         .collect();
-    json!({
+    let mut record = json!({
         "seq": told.seq.0, "at_ns": told.at.0, "at": utc(told.at), "epoch": epoch.0,
         "kind": told.kind.name(), "account": told.header.account,
         "key": acks::hex(told.header.key), "client": told.header.client.0,
         "reason": told.reason(), "says": told.sentence(), "answer": told.answer().map(describe::outcome), "events": events,
-    })
+    });
+    if let Some(serde_json::Value::Object(repricing)) = describe::repricing_json(told) {
+        for (name, value) in repricing {
+            record[name] = value;
+        }
+    }
+    record
 }
 
 fn tail(args: &TailArgs) -> Result<ExitCode, CliError> {

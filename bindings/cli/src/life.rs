@@ -238,6 +238,10 @@ impl Teller {
                     Command::SetPrices(body, _) if body.feed == FeedId::MANUAL => {
                         self.names.actor(told.header.account)
                     }
+                    Command::Reprice(body, _) => {
+                        let feed = self.names.feed(e.feed);
+                        format!("{feed} by {} {}", body.model_name(), body.model_version)
+                    }
                     _ => self.names.feed(e.feed),
                 };
                 let name = self.leg(at);

@@ -1,6 +1,7 @@
 //! Looking into journals.
 
 use crate::book::*;
+use betring_core::command::{Command, decode};
 use betring_core::script;
 use serde_json::Value;
 
@@ -179,4 +180,59 @@ fn replay_gives_the_digest_of_the_run() {
     assert_eq!(lines[1], format!("state digest  {}", report.digest));
     assert_eq!(lines[3], "PASS  every event was decided again, byte for byte");
     assert_eq!(said.code, Some(0));
+}
+
+/// A match of which a model prices a market, for somebody who bets on it and loses.
+const MODELLED: &str = "
+    house on-failure offer ttl 5s age 1.5s window 5m
+    actor anna
+    feed F1 silence 10s
+    fixture X1
+    market M1 1X2 England Draw Scotland feed F1 fixture X1 bound 1.5s
+    @0ms recovered F1
+    reprice X1 M1 2.50 3.40 2.90 model football version 1
+    open M1
+    fund A7 100.00
+    @10ms reprice X1 M1 2.40 3.40 3.00 model elo version 3
+    @20ms place R1 A7 M1/England 10.00 any           -> B1 at 2.40
+    @1s result M1 Scotland
+";
+
+#[test]
+fn a_repricing_names_its_model_what_it_was_given_and_how_old_that_was() {
+    let mut records = records(MODELLED);
+    // What a script does not say: the bits of the means and rho, the goals, and when they were received.
+    let at = place_of(&records, |command| matches!(command, Command::Reprice(..)));
+    let given = [1.62_f64, 1.04, 0.0, -0.085].map(f64::to_bits);
+    let given = given.into_iter().chain([1, 0]).flat_map(u64::to_le_bytes);
+    let received = match decode(&records[at].command) {
+        Ok((header, _)) => header.received.0,
+        Err(what) => panic!("{what}"),
+    };
+    let command = &mut records[at].command;
+    command[144..192].copy_from_slice(&given.collect::<Vec<u8>>());
+    command[112..120].copy_from_slice(&(received - 200_000).to_le_bytes());
+    let book = Book::written(&records);
+    let said = betring_on(&["journal", "tail", "--kind", "Reprice"], &book.journal());
+    for words in [
+        "reprices X1 by football 1, inputs 200 us old (means 1.62 and 1.04, rho -0.085, at 1-0): 3 prices",
+        "reprices X1 by elo 3 (parameters 0 0 0 0 0 0): 3 prices",
+    ] {
+        assert!(said.out.contains(words), "{words}\n{}{}", said.out, said.err);
+    }
+    let said = betring_on(&["journal", "tail", "--kind", "Reprice", "--json"], &book.journal());
+    let lines: Vec<Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let [known, other] = &lines[..] else { panic!("two repricings: {}", said.out) };
+    assert_eq!((&known["model"], &known["model_version"]), (&"football".into(), &1.into()));
+    assert_eq!(
+        (&known["as_of_ns"], &known["input_age_ns"]),
+        (&(received - 200_000).into(), &200_000.into())
+    );
+    assert_eq!(known["parameters"]["rho"], -0.085);
+    assert_eq!((&other["model"], &other["as_of"]), (&"elo".into(), &Value::Null));
+    assert_eq!(other["parameters"][5], "0000000000000000");
+    let said = betring_on(&["audit", "--bet", "B1"], &book.journal());
+    assert!(said.out.contains(" by elo 3 sets \"England\" in M1"), "{}{}", said.out, said.err);
+    assert!(!said.out.contains("nothing places"), "{}", said.out);
 }
