@@ -314,6 +314,10 @@ fn what_next(args: &Args, results: &Results, out: &mut Out) -> Result<(), CliErr
         (format!("{me} matchday --kill"), "pull the plug on the way"),
         (format!("rm -r {dir}"), &size),
     ];
+    if 0 < results.scan.modelled.repricings {
+        let tail = format!("{me} journal tail {dir} --kind Reprice");
+        next.insert(1, (tail, "what the model was given, and when"));
+    }
     if 0 < results.scan.ladder.orders {
         let first = OrderId::new(0, 1);
         next.insert(0, (format!("{me} audit {dir} --order {first}"), "an order's life"));
@@ -736,6 +740,10 @@ mod tests {
             0 < modelled.bets && modelled.repricings < modelled.prices,
             "whole matches are repriced"
         );
+        let line = results.checks().into_iter().find(|check| check.name == "a model's prices");
+        let figure = line.expect("there is such a line").figure;
+        let begins = "derby in the next town, 84 markets: ";
+        assert!(figure.starts_with(begins) && figure.contains(" each decided as one"), "{figure}");
         assert!(0 < beside.held && 0 < beside.confirmed && 0 < beside.let_go, "{beside:?}");
         assert!(
             0 < beside.synthetic && 0 < beside.by_backup && 0 < beside.own_limits,

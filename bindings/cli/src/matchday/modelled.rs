@@ -15,6 +15,7 @@ use betring::{
     Selection, SelectionIndex, Slot, Timestamp, money, price,
 };
 use betring_benches::recorder::Recorder;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::scan::real;
@@ -314,6 +315,8 @@ fn not_priced(what: impl std::fmt::Display) -> CliError {
 /// What the journal says of it.
 pub(crate) struct ModelledScan {
     feed: Option<FeedId>,
+    /// The markets that were priced.
+    pub(crate) markets: BTreeSet<u64>,
     pub(crate) repricings: u64,
     /// Prices that came into force or were kept back.
     pub(crate) prices: u64,
@@ -325,7 +328,8 @@ pub(crate) struct ModelledScan {
 
 impl ModelledScan {
     pub(crate) fn new() -> ModelledScan {
-        ModelledScan { feed: None, repricings: 0, prices: 0, bets: 0, took: Recorder::new() }
+        let (markets, took) = (BTreeSet::new(), Recorder::new());
+        ModelledScan { feed: None, markets, repricings: 0, prices: 0, bets: 0, took }
     }
 
     /// What a command of this run says.
@@ -333,8 +337,9 @@ impl ModelledScan {
         if entry.kind != Kind::Reprice as u16 {
             return;
         }
-        if let Ok((_, Command::Reprice(body, _))) = decode(command) {
+        if let Ok((_, Command::Reprice(body, entries))) = decode(command) {
             self.feed = Some(body.feed);
+            self.markets.extend(entries.iter().map(|entry| entry.market.raw()));
             self.repricings += 1;
             self.took.record(real(entry.at.since(body.as_of).0, speed));
         }

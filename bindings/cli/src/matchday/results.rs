@@ -168,14 +168,19 @@ impl Results {
                 passed: (0 < modelled.repricings)
                     .then_some(0 < modelled.bets && modelled.repricings <= modelled.prices),
                 figure: format!(
-                    "{} repricings of {} prices, each at once{}; {} bets at them",
-                    Count(modelled.repricings),
-                    Count(modelled.prices),
+                    "derby in the next town, {}: {} carried {}, each decided as one{}; {} at them",
+                    describe::counted(modelled.markets.len() as u64, "market"),
+                    describe::counted(modelled.repricings, "command"),
+                    describe::counted(modelled.prices, "price"),
                     match self.is_timed {
-                        true => format!(" (p50 {}, p99 {})", Span(took.p50), Span(took.p99)),
+                        true => format!(
+                            " (input to effect p50 {}, p99 {})",
+                            Span(took.p50),
+                            Span(took.p99)
+                        ),
                         false => String::new(),
                     },
-                    Count(modelled.bets)
+                    describe::counted(modelled.bets, "bet")
                 ),
             },
             Check {
@@ -565,7 +570,7 @@ impl Results {
             },
             "beside": beside,
             "model": {
-                "repricings": modelled.repricings, "prices": modelled.prices, "bets": modelled.bets,
+                "markets": modelled.markets.len(), "repricings": modelled.repricings, "prices": modelled.prices, "bets": modelled.bets,
                 "input_to_effect": quantiles_json(&modelled.took.quantiles()),
             },
             "exchange": {
