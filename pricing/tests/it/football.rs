@@ -14,6 +14,7 @@ use betring_pricing::{
         CardEffect, Clock, GoalModel, RedCards, ScoreGrid,
         fit::{self, AtMost},
     },
+    price,
 };
 
 fn line(quarters: i8) -> Line {
@@ -366,4 +367,23 @@ fn who_all_but_never_scores_is_not_offered_at_the_longest_price_with_the_stake_r
     for team in [Team::Home, Team::Away] {
         assert_eq!(prices.get(Outcome::DrawNoBet(team)), None);
     }
+}
+
+#[test]
+fn late_in_a_match_no_market_is_one_sided_with_a_shortest_price() {
+    let left = GoalModel::poisson(1.6, 1.1).unwrap().remaining(Clock::new(5_220, 5_700));
+    let fair = Fair::of(&ScoreGrid::new(&left), Score::new(1, 0));
+    // Markets in which somebody may win and another outcome that may happen has no price.
+    let one_sided = |margins: &Margins| {
+        let prices = Prices::of(&fair, margins);
+        let is_one_sided = |places: std::ops::Range<usize>| {
+            let missing =
+                places.clone().any(|at| 0.0 < fair.probabilities()[at] && prices.at(at).is_none());
+            missing && places.into_iter().any(|at| prices.at(at).is_some())
+        };
+        Market::all().filter(|(_, places)| is_one_sided(places.clone())).count()
+    };
+    let margins = Margins::uniform(0.05).unwrap();
+    assert_eq!(one_sided(&margins), 51);
+    assert_eq!(one_sided(&margins.shortest(price!(1.0001))), 0);
 }

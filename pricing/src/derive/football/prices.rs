@@ -6,19 +6,26 @@ use super::{
     fair::Fair,
     outcome::{Market, OUTCOMES, Outcome},
 };
-use crate::{BANDS_MAX, Ladder, Price, PricingError};
+use crate::{BANDS_MAX, Ladder, Price, PricingError, Snap};
 
 /// The margin of every market: by how much the inverse prices of its outcomes sum to more than
 /// they do at fair ones, before rounding. 0.05 makes a book of 105 %.
 ///
 /// Every outcome of a market bears it in proportion. Where two outcomes of it win (double chance),
 /// the inverse prices sum to two and as much more.
+///
+/// With a margin m no outcome likelier than 1/(1 + m) has a price, while the others of its market
+/// keep theirs: at 0.05 that is above 95.2 %. Late in a match most markets have such an outcome.
+/// [`Margins::shortest`] offers it all the same.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Margins([f64; OUTCOMES]);
+pub struct Margins {
+    factors: [f64; OUTCOMES],
+    shortest: Option<Price>,
+}
 
 impl Margins {
     /// Fair prices, but for rounding.
-    pub const NONE: Margins = Margins([1.0; OUTCOMES]);
+    pub const NONE: Margins = Margins { factors: [1.0; OUTCOMES], shortest: None };
 
     /// The same margin everywhere, from 0 to 1.
     ///
@@ -26,7 +33,7 @@ impl Margins {
     ///
     /// [`PricingError::ParameterOutOfRange`].
     pub fn uniform(margin: f64) -> Result<Margins, PricingError> {
-        Ok(Margins([1.0 + checked(margin)?; OUTCOMES]))
+        Ok(Margins { factors: [1.0 + checked(margin)?; OUTCOMES], shortest: None })
     }
 
     /// The same, but for one market: nothing changes if that market is not in [`Outcome::ALL`].
@@ -36,12 +43,42 @@ impl Margins {
     /// [`PricingError::ParameterOutOfRange`] if the margin is not from 0 to 1.
     pub fn with(mut self, market: Market, margin: f64) -> Result<Margins, PricingError> {
         let margin = checked(margin)?;
-        for (outcome, factor) in Outcome::ALL.into_iter().zip(&mut self.0) {
+        for (outcome, factor) in Outcome::ALL.into_iter().zip(&mut self.factors) {
             if outcome.market() == market {
                 *factor = 1.0 + margin;
             }
         }
         Ok(self)
+    }
+
+    /// The same, but what would be shorter than that price, or too short for any, is offered at it;
+    /// on a ladder, at its first price that is not shorter. A ladder that ends before has none, and
+    /// nothing changes.
+    ///
+    /// What is certain within 1e-12 has no price still, as what is decided. So wherever no outcome
+    /// of a market is certain, all of it that can happen have prices. The others stay as they are.
+    ///
+    /// The house gives away what such a price is above the fair odds: at 1.01, up to one in a hundred
+    /// of what is staked on it. And for as long as it does, a set of bets on several markets may win
+    /// whatever happens.
+    ///
+    /// ```
+    /// use betring_pricing::derive::football::{Fair, Margins, Outcome, Prices, Score, Winner};
+    /// use betring_pricing::model::football::{Clock, GoalModel, ScoreGrid};
+    /// use betring_pricing::price;
+    ///
+    /// // Three minutes to go at 1-0.
+    /// let left = GoalModel::poisson(1.6, 1.1)?.remaining(Clock::new(5_220, Clock::FULL_TIME_S));
+    /// let fair = Fair::of(&ScoreGrid::new(&left), Score::new(1, 0));
+    /// let home = Outcome::Result(Winner::Home);
+    /// let margins = Margins::uniform(0.05)?;
+    /// assert_eq!(Prices::of(&fair, &margins).get(home), None);
+    /// let margins = margins.shortest(price!(1.01));
+    /// assert_eq!(Prices::of(&fair, &margins).get(home), Some(price!(1.01)));
+    /// # Ok::<(), betring_pricing::PricingError>(())
+    /// ```
+    pub fn shortest(self, price: Price) -> Margins {
+        Margins { shortest: Some(price), ..self }
     }
 }
 
@@ -55,17 +92,22 @@ pub(super) fn checked(margin: f64) -> Result<f64, PricingError> {
 }
 
 /// The price of every outcome of [`Outcome::ALL`], at its index; none of what cannot be won, or is
-/// so likely that there is no price below its fair odds.
+/// so likely that there is no price below its fair odds: with a margin m, all that is likelier than
+/// 1/(1 + m), unless [`Margins::shortest`] is set. The longest price is 100,000, [`Price::MAX`]: what
+/// is less likely has that one too.
 ///
 /// No price is above its fair odds, to the precision of the probability: 1 / (probability × (1 +
 /// margin)), rounded down to a ten-thousandth and then, if asked for, down to a ladder. All are made
 /// from one grid of scores, so no set of bets on them, on one market or several, can win whatever
-/// happens.
+/// happens. Only [`Margins::shortest`] makes exceptions from both, as it says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Prices([u32; OUTCOMES]);
 
 /// Instead of a price where there is none.
 const NO_PRICE: u32 = 0;
+
+/// From here on a probability is one but for what sums and differences of floats have lost.
+const CERTAIN: f64 = 1.0 - 1e-12;
 
 impl Prices {
     /// In ten-thousandths.
@@ -85,12 +127,23 @@ impl Prices {
     /// Writes over all of them: on a ladder if there is one, else in ten-thousandths.
     pub fn requote(&mut self, fair: &Fair, margins: &Margins, ladder: Option<&Ladder>) {
         for ((price, &probability), &factor) in
-            self.0.iter_mut().zip(fair.probabilities()).zip(&margins.0)
+            self.0.iter_mut().zip(fair.probabilities()).zip(&margins.factors)
         {
             *price = e4(probability, factor);
         }
         if let Some(ladder) = ladder {
             snap_down(&mut self.0, ladder);
+        }
+        let shortest = margins.shortest.and_then(|price| match ladder {
+            Some(ladder) => ladder.snap(price, Snap::Up),
+            None => Some(price),
+        });
+        if let Some(shortest) = shortest {
+            for (price, &probability) in self.0.iter_mut().zip(fair.probabilities()) {
+                if 0.0 < probability && probability < CERTAIN {
+                    *price = shortest.e4().max(*price);
+                }
+            }
         }
     }
 

@@ -170,6 +170,37 @@ proptest! {
     }
 
     #[test]
+    fn with_a_shortest_price_all_that_is_open_and_can_happen_has_one(
+        model in model(), score in score(), margin in 0.0..=1.0_f64, shortest in 10_001..30_000_u32,
+    ) {
+        let fair = Fair::of(&ScoreGrid::new(&model), score);
+        let before = Margins::uniform(margin).unwrap();
+        let shortest = Price::from_e4(shortest).unwrap();
+        let margins = before.clone().shortest(shortest);
+        let halves = Band { from: price!(1.5), to: price!(9.5), step_e4: 5_000 };
+        for ladder in [None, Some(Ladder::CLASSIC), Some(Ladder::new(&[halves]).unwrap())] {
+            let of = |margins| match &ladder {
+                Some(ladder) => Prices::on_ladder(&fair, margins, ladder),
+                None => Prices::of(&fair, margins),
+            };
+            let first = ladder.map_or(Some(shortest), |ladder| ladder.snap(shortest, Snap::Up));
+            let (before, after) = (of(&before), of(&margins));
+            for (market, places) in Market::all() {
+                let certain = |p: f64| 1.0 - 1e-12 <= p;
+                let is_open = !fair.probabilities()[places.clone()].iter().any(|&p| certain(p));
+                for at in places {
+                    let p = fair.probabilities()[at];
+                    let (before, after) = (before.at(at), after.at(at));
+                    // No price that was long enough moves, and no other is above the shortest.
+                    let expected = if p == 0.0 || certain(p) { before } else { before.max(first) };
+                    prop_assert_eq!(after, expected, "{} at {}", market, p);
+                    prop_assert!(!is_open || after.is_some() == (0.0 < p), "{} at {}", market, p);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_two_markets_together_win_whatever_happens(model in model(), score in score()) {
         let fair = Fair::of(&ScoreGrid::new(&model), score);
         let prices = Prices::of(&fair, &Margins::NONE);
