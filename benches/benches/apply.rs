@@ -4,17 +4,21 @@
 //! `place` includes reading the command's bytes, the look-up of its key, every gate, the ledger's
 //! transfers and the events; forgetting old keys (Steps) is measured apart, as `forget 64 keys`.
 
-use betring_core::answer::AnswerKind;
-use betring_core::command::{self, Capacities, Limits, PriceEntry, PricePolicy, build, decode};
+#[path = "shared/decide.rs"]
+mod decide;
+
+use betring_core::answer::{AnswerKind, Reply};
+use betring_core::command::{self, Capacities, Limits, PriceEntry, PricePolicy, build};
 use betring_core::event::Events;
 use betring_core::id::{
     AccountId, ActorId, Epoch, FeedId, MarketId, RequestKey, SelectionIndex, Token,
 };
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Header, Minor, Slot, WirePrice};
-use betring_core::{Admission, HouseRules, LOGIC_VERSION, Stamp, State};
+use betring_core::{HouseRules, LOGIC_VERSION, State};
 use betring_pricing::{Currency, Price, RoundingMode};
 use criterion::{Criterion, criterion_group, criterion_main};
+use decide::decide;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
@@ -305,15 +309,11 @@ impl Book {
     }
 
     #[inline]
-    fn decide(&mut self, bytes: &[u8]) -> betring_core::answer::Reply {
-        let (header, command) = decode(bytes).expect("the bench's own command");
-        match self.state.admit(self.at, &header, &command, bytes) {
-            Admission::Sequence(admitted) => {
-                let stamp = Stamp { seq: self.state.seq().next(), at: self.at };
-                self.state.apply(stamp, &header, &command, admitted, &mut self.events)
-            }
-            Admission::Answer(reply) => panic!("the bench asks nothing twice: {reply}"),
-        }
+    fn decide(&mut self, bytes: &[u8]) -> Reply {
+        let before = self.state.seq();
+        let reply = decide(&mut self.state, &mut self.events, self.at, bytes);
+        assert!(before < self.state.seq(), "the bench asks nothing twice: {reply}");
+        reply
     }
 }
 

@@ -1,16 +1,17 @@
 //! How long does a price take: an overround off, a whole football match, a race, a fit from the market's prices?
 //! Nothing else is in it: no engine, no journal. Each begins with a check that the result is the known one.
 
+#[path = "shared/priced.rs"]
+mod priced;
+
 use std::hint::black_box;
 
-use betring_pricing::derive::football::{
-    Fair, Line, Margins, Outcome, Prices, Score, Winner, multiple,
-};
+use betring_pricing::derive::football::{Line, Outcome, Score, Winner, multiple};
 use betring_pricing::model::football::fit::{self, AtMost};
-use betring_pricing::model::football::{GoalModel, ScoreGrid};
 use betring_pricing::model::racing::{Discount, Race, RaceLeg, fit_race};
 use betring_pricing::{Ladder, Method, Side, devig};
 use criterion::{Criterion, criterion_group, criterion_main};
+use priced::Priced;
 
 /// A match of three outcomes, and a race of twenty runners with 20 % on it.
 fn books() -> [Vec<f64>; 2] {
@@ -34,30 +35,16 @@ fn overround(c: &mut Criterion) {
 }
 
 fn football(c: &mut Criterion) {
-    let model = GoalModel::dixon_coles(1.8, 0.9, -0.13).expect("a model");
-    let margins = Margins::uniform(0.05).expect("a margin");
-    let mut grid = ScoreGrid::new(&model);
-    let mut fair = Fair::of(&grid, Score::NIL_NIL);
-    let mut prices = Prices::of(&fair, &margins);
-    let home = fair.probability(Outcome::Result(Winner::Home)).expect("priced");
-    assert_eq!(format!("{home:.4}"), "0.5719", "with the right factors of low scores");
+    let mut priced = Priced::new();
+    let model = priced.model;
     let mut group = c.benchmark_group("football, 236 prices");
     for (name, ladder) in [("ten-thousandths", None), ("classic ladder", Some(&Ladder::CLASSIC))] {
         group.bench_function(format!("new means, {name}"), |b| {
-            b.iter(|| {
-                grid.remake(black_box(&model));
-                fair.reprice(&grid, Score::NIL_NIL);
-                prices.requote(&fair, &margins, ladder);
-                prices.at(0)
-            });
+            b.iter(|| priced.new_means(black_box(&model), ladder));
         });
     }
     group.bench_function("a goal", |b| {
-        b.iter(|| {
-            fair.reprice(&grid, black_box(Score::new(1, 0)));
-            prices.requote(&fair, &margins, None);
-            prices.at(0)
-        });
+        b.iter(|| priced.scored(black_box(Score::new(1, 0))));
     });
     group.finish();
 
@@ -77,7 +64,7 @@ fn football(c: &mut Criterion) {
 
     let legs = [Outcome::Result(Winner::Home), Outcome::Total(Side::Over, Line::from_quarters(10))];
     c.bench_function("football, a multiple of two legs", |b| {
-        b.iter(|| multiple(&grid, Score::NIL_NIL, black_box(&legs)));
+        b.iter(|| multiple(&priced.grid, Score::NIL_NIL, black_box(&legs)));
     });
 }
 

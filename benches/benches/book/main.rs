@@ -6,102 +6,18 @@
 //! `cargo bench -p betring-benches --bench book`. With `--test` the stream is short. Instructions:
 //! `benches/book-instructions.sh`.
 
+#[path = "../shared/decide.rs"]
+mod decide;
+#[path = "../shared/orders.rs"]
+mod orders;
 mod state;
 
-use betring_core::book::{
-    Book, End, Improvement, Log, OrderIndex, Orders, Prices, SelfMatch, Side, Stand, Step, Taker,
-    exposure,
-};
+use betring_core::book::{Book, End, Log, Orders, Prices, Side, Stand, Step, Taker, exposure};
 use betring_pricing::{Ladder, Tick};
+use orders::{ACCOUNTS, Bare, MIDDLE, Op, Random, Stream, stream, taker};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// The middle of the ladder, where backs and lays meet.
-const MIDDLE: u32 = 175;
-const ACCOUNTS: usize = 1_000;
-
-/// Numbers that look random and follow from the seed (xorshift64*, S. Vigna, public domain).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let mixed = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        ((u128::from(mixed) * u128::from(bound)) >> 64) as u64
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Op {
-    Place(Taker),
-    /// The order of this number, counted from 0: it rests.
-    Cancel(u32),
-}
-
-fn taker(random: &mut Random, crosses: bool) -> Taker {
-    let side = if random.below(2) == 0 { Side::Back } else { Side::Lay };
-    let away = 1 + random.below(30) as u32;
-    // Backs rest above the middle, lays below; one that crosses goes the other way.
-    let up = (side == Side::Back) != crosses;
-    let limit = if up { MIDDLE + away } else { MIDDLE - away };
-    Taker {
-        account: random.below(ACCOUNTS as u64) as u32,
-        selection: 0,
-        side,
-        limit: Tick::new(limit),
-        size: 100 + 100 * random.below(if crosses { 160 } else { 100 }) as i64,
-        kill: None,
-        self_match: SelfMatch::Allow,
-        improvement: Improvement::Take,
-    }
-}
-
-/// A stream over a book in which about `live` orders rest: those that come first, and what is measured.
-struct Stream {
-    first: Vec<Op>,
-    ops: Vec<Op>,
-}
-
-/// What is cancelled rests: a book is played to know what does.
-fn stream(live: usize, ops: usize) -> Stream {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut shadow = Bare::new(live + ops);
-    let first: Vec<Op> = (0..live).map(|_| Op::Place(taker(&mut random, false))).collect();
-    let mut resting: Vec<u32> = Vec::new();
-    for op in &first {
-        let number = shadow.places.len() as u32;
-        shadow.play(op);
-        resting.push(number);
-    }
-    let mut stream = Vec::with_capacity(ops);
-    while stream.len() < ops {
-        let op = match random.below(100) {
-            0..=52 => Op::Place(taker(&mut random, false)),
-            53..=87 => {
-                // Those that were matched meanwhile are passed over.
-                let mut found = None;
-                while found.is_none() && !resting.is_empty() {
-                    let at = random.below(resting.len() as u64) as usize;
-                    let number = resting.swap_remove(at);
-                    found = shadow.rests(number).then_some(number);
-                }
-                let Some(number) = found else { continue };
-                Op::Cancel(number)
-            }
-            _ => Op::Place(taker(&mut random, true)),
-        };
-        let number = shadow.places.len() as u32;
-        shadow.play(&op);
-        if matches!(op, Op::Place(_)) && shadow.rests(number) {
-            resting.push(number);
-        }
-        stream.push(op);
-    }
-    Stream { first, ops: stream }
-}
 
 /// Something that plays a stream.
 trait Plays {
@@ -113,65 +29,13 @@ trait Plays {
     fn figures(&self) -> (u64, u64, u32);
 }
 
-/// The book alone.
-struct Bare {
-    book: Book,
-    orders: Orders,
-    log: Log,
-    /// Where each order rests, by its number.
-    places: Vec<Option<OrderIndex>>,
-    fills: u64,
-    stake: u64,
-}
-
-impl Bare {
-    fn new(orders: usize) -> Bare {
-        Bare {
-            book: Book::new(Prices::of(&Ladder::CLASSIC), 1, false),
-            orders: Orders::with_capacity(orders as u32 + 1),
-            log: Log::new(),
-            places: Vec::with_capacity(orders),
-            fills: 0,
-            stake: 0,
-        }
-    }
-
-    /// Whether the order of this number rests; its place may be another's by now.
-    fn rests(&self, number: u32) -> bool {
-        let place = self.places[number as usize];
-        let order = place.and_then(|place| self.orders.get(place));
-        order.is_some_and(|order| order.number == number)
-    }
-}
-
 impl Plays for Bare {
     fn play(&mut self, op: &Op) {
-        match op {
-            Op::Place(taker) => {
-                let number = self.places.len() as u32;
-                let placed =
-                    self.book.place(&mut self.orders, taker, &mut self.log).expect("let in");
-                self.fills += self.log.steps().len() as u64;
-                self.stake += placed.matched as u64;
-                self.book.finish(&mut self.orders, &mut self.log);
-                self.places.push(match placed.end {
-                    End::Rests(place) => {
-                        self.orders.set_number(place, number);
-                        Some(place)
-                    }
-                    End::Matched | End::Lapsed(_) => None,
-                });
-            }
-            Op::Cancel(number) => {
-                let place = self.places[*number as usize].expect("it rests");
-                self.book.cancel(&mut self.orders, place).expect("it rests");
-            }
-        }
+        Bare::play(self, op);
     }
 
     fn figures(&self) -> (u64, u64, u32) {
-        self.book.check(&self.orders).expect("sound");
-        (self.fills, self.stake, self.orders.len())
+        Bare::figures(self)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The stream as commands: read from their bytes, looked up by their keys, decided by the whole state.
 
+use super::decide::decide;
 use super::{ACCOUNTS, Op, Plays, Stream};
 use betring_core::answer::Reply;
-use betring_core::command::{self, Capacities, Kind, Limits, build, decode};
+use betring_core::command::{self, Capacities, Kind, Limits, build};
 use betring_core::event::Events;
 use betring_core::id::{AccountId, ActorId, Epoch, MarketId, OrderId, RequestKey, SelectionIndex};
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Header, Minor, Slot};
-use betring_core::{Admission, HouseRules, LOGIC_VERSION, Stamp, State};
+use betring_core::{HouseRules, LOGIC_VERSION, State};
 use betring_pricing::{Currency, Ladder, RoundingMode};
 use zerocopy::IntoBytes;
 
@@ -193,14 +194,7 @@ impl Whole {
     }
 
     fn give(&mut self, bytes: &[u8]) -> Reply {
-        let (header, command) = decode(bytes).expect("well formed");
-        match self.state.admit(self.at, &header, &command, bytes) {
-            Admission::Answer(reply) => reply,
-            Admission::Sequence(admitted) => {
-                let stamp = Stamp { seq: self.state.seq().next(), at: self.at };
-                self.state.apply(stamp, &header, &command, admitted, &mut self.events)
-            }
-        }
+        decide(&mut self.state, &mut self.events, self.at, bytes)
     }
 
     /// Keys are forgotten in turns, as the engine gives them.
