@@ -17,6 +17,9 @@ use std::process::ExitCode;
 /// Bars of a plot: more of them cannot be told apart.
 const BARS_MAX: usize = 40;
 
+/// What rho is in most leagues, where only a result is known and no total.
+const RHO_OF_LEAGUES: f64 = -0.1;
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -48,7 +51,7 @@ enum Cmd {
 /// How any of them is shown.
 #[derive(clap::Args)]
 struct Shown {
-    /// Print JSON: `title`, `columns`, `rows`; of a season a list of two such.
+    /// Print JSON: `title`, `columns`, `rows`; of a race and of a season a list of such.
     #[arg(long)]
     json: bool,
     /// Write the table and a plot of it to a page that needs nothing else.
@@ -89,16 +92,19 @@ struct FootballArgs {
         value_name = "MEAN"
     )]
     away: Option<f64>,
-    /// Find the means from prices of home, draw and away; their overround is taken off by Shin's method.
+    /// Find the means from prices of home, draw and away before kick-off; their overround is taken off by Shin's method.
     #[arg(long, value_parser = three, value_name = "HOME,DRAW,AWAY")]
     prices: Option<[f64; 3]>,
-    /// How low scores hang together (Dixon and Coles); leagues show about -0.1.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
-    rho: f64,
-    /// The score now.
+    /// Prices of over and under so many goals: with --prices, means and rho are found that explain these, too.
+    #[arg(long, value_parser = total, requires = "prices", conflicts_with = "rho", value_name = "LINE=OVER,UNDER")]
+    total: Option<(u8, [f64; 2])>,
+    /// How low scores hang together (Dixon and Coles); leagues show about -0.1 [default: 0, with --prices -0.1].
+    #[arg(long, allow_negative_numbers = true)]
+    rho: Option<f64>,
+    /// The score now. Means and prices are those before kick-off.
     #[arg(long, default_value = "0-0", value_parser = score, value_name = "HOME-AWAY")]
     score: Score,
-    /// The minute that is being played, of 90.
+    /// The minute that is being played, 0 to 90. Means and prices are those before kick-off.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=90))]
     minute: u32,
     /// Margin on every market, in per cent.
@@ -144,8 +150,8 @@ struct TennisArgs {
 #[derive(clap::Args)]
 #[command(after_help = "\
 The file is a season in the layout of football-data.co.uk: a header, FTR for the result, and for each bookmaker a
-column for home, draw and away (B365H, B365D, B365A). The averages of an aggregator (BbAvH ..., BbAv>2.5, BbAHh)
-are what models are fitted to and compared with.")]
+column for home, draw and away (B365H, B365D, B365A), but not for closing prices (B365CH). The averages of an aggregator (BbAvH ..., BbAv>2.5, BbAHh; or AvgH ..., Avg>2.5,
+AHh) are what models are fitted to and compared with.")]
 struct SeasonArgs {
     /// The season.
     #[arg(value_name = "FILE.csv")]
@@ -159,6 +165,18 @@ fn score(text: &str) -> Result<Score, String> {
     let both = text.split_once('-').and_then(|(home, away)| Some((read(home)?, read(away)?)));
     let (home, away) = both.ok_or_else(|| "write it like 2-1".to_owned())?;
     Ok(Score::new(home, away))
+}
+
+fn total(text: &str) -> Result<(u8, [f64; 2]), String> {
+    let read = || {
+        let (line, prices) = text.split_once('=')?;
+        let goals = line.trim().strip_suffix(".5")?.parse().ok().filter(|goals| *goals <= 14)?;
+        let (over, under) = prices.split_once(',')?;
+        Some((goals, [over.trim().parse().ok()?, under.trim().parse().ok()?]))
+    };
+    read().ok_or_else(|| {
+        "write a line of 0.5 to 14.5 and the odds of over and under, like 2.5=1.90,1.95".to_owned()
+    })
 }
 
 fn three(text: &str) -> Result<[f64; 3], String> {
@@ -219,7 +237,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     let (tables, shown) = match args.command {
         Cmd::Devig(args) => (vec![devigged(&args)?], args.shown),
         Cmd::Football(args) => (vec![football(&args)?], args.shown),
-        Cmd::Racing(args) => (vec![racing(&args)?], args.shown),
+        Cmd::Racing(args) => (racing(&args)?, args.shown),
         Cmd::Tennis(args) => (vec![tennis_match(&args)?], args.shown),
         Cmd::Season(args) => {
             (vec![season::methods(&args.file)?, season::fits(&args.file)?], args.shown)
@@ -313,16 +331,38 @@ fn devigged(args: &DevigArgs) -> Result<Table, CliError> {
 }
 
 fn football(args: &FootballArgs) -> Result<Table, CliError> {
+    let (rho, mut from) = (args.rho.unwrap_or(0.0), String::new());
     let model = match (&args.prices, args.home, args.away) {
         (Some(prices), _, _) => {
+            let over = |taken: f64| 100.0 * (taken - 1.0);
             let mut fair = [0.0; 3];
-            devig(Method::Shin, prices, 1.0, &mut fair).map_err(|e| cannot("--prices", e))?;
-            let found = fit::from_result(fair, args.rho, None);
-            found.map_err(|e| cannot("--prices and --rho", e))?.model
+            let taken =
+                devig(Method::Shin, prices, 1.0, &mut fair).map_err(|e| cannot("--prices", e))?;
+            let [home, draw, away] = prices;
+            from = format!(" from {home}, {draw}, {away} (overround {:.2} %)", over(taken.booksum));
+            let found = match args.total {
+                None => fit::from_result(fair, args.rho.unwrap_or(RHO_OF_LEAGUES), None)
+                    .map_err(|e| cannot("--prices and --rho", e))?,
+                Some((goals, prices)) => {
+                    let mut fair_total = [0.0; 2];
+                    let taken = devig(Method::Shin, &prices, 1.0, &mut fair_total)
+                        .map_err(|e| cannot("--total", e))?;
+                    from.push_str(&format!(
+                        " and {goals}.5 at {}, {} (overround {:.2} %)",
+                        prices[0],
+                        prices[1],
+                        over(taken.booksum)
+                    ));
+                    let under = fit::AtMost { goals, probability: fair_total[1] };
+                    fit::from_result_and_total(fair, under, None)
+                        .map_err(|e| cannot("--prices and --total", e))?
+                }
+            };
+            found.model
         }
         (None, home, away) => {
             let (home, away) = (home.unwrap_or_default(), away.unwrap_or_default());
-            GoalModel::dixon_coles(home, away, args.rho)
+            GoalModel::dixon_coles(home, away, rho)
                 .map_err(|e| cannot("--home, --away and --rho", e))?
         }
     };
@@ -335,10 +375,10 @@ fn football(args: &FootballArgs) -> Result<Table, CliError> {
         false => Prices::of(&fair, &margins),
     };
     let title = format!(
-        "football: means {:.4} and {:.4}, rho {}, {}-{} in minute {}, margin {} %, {} prices",
+        "football: means {:.4} and {:.4}, rho {}{from}, {}-{} in minute {}, margin {} %, {} prices",
         model.home_mean(),
         model.away_mean(),
-        args.rho,
+        (model.rho() * 1e4).round() / 1e4,
         args.score.home,
         args.score.away,
         args.minute,
@@ -356,7 +396,7 @@ fn football(args: &FootballArgs) -> Result<Table, CliError> {
     Ok(table)
 }
 
-fn racing(args: &RacingArgs) -> Result<Table, CliError> {
+fn racing(args: &RacingArgs) -> Result<Vec<Table>, CliError> {
     let mut win = vec![0.0; args.odds.len()];
     devig(Method::Shin, &args.odds, 1.0, &mut win).map_err(|e| cannot("the odds", e))?;
     let discount = if args.harville { Discount::HARVILLE } else { Discount::GAMMA };
@@ -373,6 +413,43 @@ fn racing(args: &RacingArgs) -> Result<Table, CliError> {
         table.row([number, given.to_string(), percent(*p), odds(*p), percent(place), odds(place)]);
         table.chance(format!("{} wins", at + 1), *p);
         table.chance(format!("{} placed", at + 1), place);
+    }
+    let mut tables = vec![table];
+    let all = || 0..args.odds.len();
+    let pairs = all().flat_map(|a| all().map(move |b| vec![a, b]));
+    tables.push(likeliest(&race, "exactas", pairs)?);
+    if 2 < args.odds.len() {
+        let threes = all().flat_map(|a| all().flat_map(move |b| all().map(move |c| vec![a, b, c])));
+        tables.push(likeliest(&race, "trifectas", threes)?);
+    }
+    Ok(tables)
+}
+
+/// The likeliest of these orders of the first runners.
+fn likeliest(
+    race: &Race,
+    what: &str,
+    orders: impl Iterator<Item = Vec<usize>>,
+) -> Result<Table, CliError> {
+    const SHOWN: usize = 10;
+    let differ = |order: &Vec<usize>| (1..order.len()).all(|at| !order[..at].contains(&order[at]));
+    let mut priced = Vec::new();
+    for order in orders.filter(differ) {
+        let p = match order[..] {
+            [first, second] => race.exacta(first, second),
+            [first, second, third] => race.trifecta(first, second, third),
+            _ => continue,
+        };
+        priced.push((p.map_err(|e| cannot("the odds", e))?, order));
+    }
+    priced.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let shown = SHOWN.min(priced.len());
+    let title = format!("the likeliest {what}, {shown} of {}", priced.len());
+    let mut table = Table::new(title, &["order", "probability", "fair odds"]);
+    for (p, order) in priced.into_iter().take(SHOWN) {
+        let order: Vec<String> = order.iter().map(|at| (at + 1).to_string()).collect();
+        table.row([order.join("-"), percent(p), odds(p)]);
+        table.chance(order.join("-"), p);
     }
     Ok(table)
 }

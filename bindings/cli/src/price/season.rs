@@ -21,8 +21,8 @@ struct Match {
     handicap: Option<(i8, [f64; 2])>,
 }
 
-/// The matches of a file in the layout of football-data.co.uk.
-fn read(file: &Path) -> Result<Vec<Match>, CliError> {
+/// The bookmakers and the matches of a file in the layout of football-data.co.uk.
+fn read(file: &Path) -> Result<(Vec<String>, Vec<Match>), CliError> {
     let bad = |what: String| {
         let remedy =
             "a season as football-data.co.uk publishes it: a header with FTR and columns of odds";
@@ -35,7 +35,12 @@ fn read(file: &Path) -> Result<Vec<Match>, CliError> {
     let header = reader.headers().map_err(|error| bad(error.to_string()))?.clone();
     let at: HashMap<String, usize> =
         header.iter().enumerate().map(|(at, name)| (name.trim().to_owned(), at)).collect();
-    let result = *at.get("FTR").ok_or_else(|| bad("there is no column FTR".to_owned()))?;
+    let result = *at.get("FTR").ok_or_else(|| {
+        const SHOWN: usize = 12;
+        let seen: Vec<&str> = header.iter().map(str::trim).take(SHOWN).collect();
+        let more = if SHOWN < header.len() { " ..." } else { "" };
+        bad(format!("there is no column FTR; there are {}{more}", seen.join(", ")))
+    })?;
     // Whoever has a column for each of the three outcomes, but for scores and statistics of the match.
     let triple = |who: &str| {
         Some([
@@ -45,12 +50,24 @@ fn read(file: &Path) -> Result<Vec<Match>, CliError> {
         ])
     };
     let whos = header.iter().filter_map(|name| name.trim().strip_suffix('D'));
-    // An aggregator's best and average are no bookmaker's.
-    let whos = whos.filter(|who| !who.is_empty() && !who.starts_with("Bb"));
-    let books: Vec<[usize; 3]> = whos.filter_map(triple).collect();
-    let best = ["BbAvH", "BbAvD", "BbAvA"].map(|name| at.get(name).copied());
-    let totals = ["BbAv>2.5", "BbAv<2.5"].map(|name| at.get(name).copied());
-    let asian = ["BbAHh", "BbAvAHH", "BbAvAHA"].map(|name| at.get(name).copied());
+    // The best and the average of many are no bookmaker's, nor are closing prices: theirs is a column like B365CH.
+    let of_many = |who: &str| ["Bb", "Max", "Avg"].iter().any(|begins| who.starts_with(begins));
+    let closing = |who: &str| who.strip_suffix('C').is_some_and(|of| triple(of).is_some());
+    let whos: Vec<&str> = whos
+        .filter(|who| !who.is_empty() && !of_many(who) && !closing(who) && triple(who).is_some())
+        .collect();
+    let books: Vec<[usize; 3]> = whos.iter().filter_map(|who| triple(who)).collect();
+    // The averages of one aggregator have other names than those of the other.
+    let either = |names: &[[&str; 2]]| -> Vec<Option<usize>> {
+        let found = |way: usize| -> Vec<Option<usize>> {
+            names.iter().map(|name| at.get(name[way]).copied()).collect()
+        };
+        let first = found(0);
+        if first.iter().all(Option::is_some) { first } else { found(1) }
+    };
+    let best = either(&[["BbAvH", "AvgH"], ["BbAvD", "AvgD"], ["BbAvA", "AvgA"]]);
+    let totals = either(&[["BbAv>2.5", "Avg>2.5"], ["BbAv<2.5", "Avg<2.5"]]);
+    let asian = either(&[["BbAHh", "AHh"], ["BbAvAHH", "AvgAHH"], ["BbAvAHA", "AvgAHA"]]);
     let mut matches = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|error| bad(error.to_string()))?;
@@ -78,7 +95,7 @@ fn read(file: &Path) -> Result<Vec<Match>, CliError> {
         });
     }
     match matches.iter().any(|one| !one.books.is_empty()) {
-        true => Ok(matches),
+        true => Ok((whos.iter().map(|who| (*who).to_owned()).collect(), matches)),
         false => Err(bad("there is no match with the odds of a bookmaker".to_owned())),
     }
 }
@@ -103,9 +120,13 @@ impl Mean {
     }
 }
 
+fn many(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
 /// How good each method's forecasts were, over the books that all of them can take.
 pub(super) fn methods(file: &Path) -> Result<Table, CliError> {
-    let matches = read(file)?;
+    let (whos, matches) = read(file)?;
     let books = matches.iter().flat_map(|one| one.books.iter().map(|odds| (odds, one.outcome)));
     let (mut means, mut refused) = ([const { (Mean::NONE, Mean::NONE) }; Method::ALL.len()], 0);
     for (odds, outcome) in books {
@@ -127,13 +148,17 @@ pub(super) fn methods(file: &Path) -> Result<Table, CliError> {
         }
     }
     let title = format!(
-        "{} matches, {} books of home, draw and away; {refused} more have no overround",
-        matches.len(),
-        means[0].0.count
+        "{}, {} of home, draw and away from {}; {refused} more have no overround",
+        many(matches.len() as u64, "match", "matches"),
+        many(means[0].0.count.into(), "book", "books"),
+        whos.join(", ")
     );
     let mut table = Table::new(title, &["method", "log loss", "ranked probability"]);
     for (method, (loss, ranked)) in Method::ALL.into_iter().zip(&means) {
-        let [nats, rps] = [loss, ranked].map(|mean| format!("{:.6}", mean.get()));
+        let [nats, rps] = [loss, ranked].map(|mean| match mean.count {
+            0 => "-".to_owned(),
+            _ => format!("{:.6}", mean.get()),
+        });
         table.row([method.to_string(), nats.clone(), rps]);
         table.bar(format!("{method}: log loss"), loss.get(), nats);
     }
@@ -142,7 +167,7 @@ pub(super) fn methods(file: &Path) -> Result<Table, CliError> {
 
 /// How far a model of goals, fitted to the average odds, is from the market's other prices.
 pub(super) fn fits(file: &Path) -> Result<Table, CliError> {
-    let matches = read(file)?;
+    let (_, matches) = read(file)?;
     let fair = |odds: &[f64]| {
         let mut p = vec![0.0; odds.len()];
         devig(Method::Shin, odds, 1.0, &mut p).ok().map(|_| p)
@@ -180,8 +205,8 @@ pub(super) fn fits(file: &Path) -> Result<Table, CliError> {
             }
         }
     }
-    let title =
-        format!("goals fitted to average odds, {} matches, {unfitted} without a fit", rho.count);
+    let fitted = many(rho.count.into(), "match", "matches");
+    let title = format!("goals fitted to average odds, {fitted}, {unfitted} without a fit");
     let mut table = Table::new(title, &["what", "mean", "matches"]);
     for (what, mean) in [
         ("over 2.5 from 1X2 alone, distance from the market's", &apart),
@@ -190,7 +215,11 @@ pub(super) fn fits(file: &Path) -> Result<Table, CliError> {
         ("handicap from 1X2 and the total, distance from the market's", &of_both),
         ("rho that explains 1X2 and the total", &rho),
     ] {
-        table.row([what.to_owned(), format!("{:+.4}", mean.get()), mean.count.to_string()]);
+        let shown = match mean.count {
+            0 => "-".to_owned(),
+            _ => format!("{:+.4}", mean.get()),
+        };
+        table.row([what.to_owned(), shown, mean.count.to_string()]);
     }
     Ok(table)
 }

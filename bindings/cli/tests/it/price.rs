@@ -81,3 +81,46 @@ fn a_real_season_says_which_method_forecasts_best_and_how_far_goals_are_from_the
     assert!(both[1].parse::<f64>().expect("a number") < 0.03, "{both:?}");
     println!("{}", said.out);
 }
+
+#[test]
+fn a_race_has_its_likeliest_exactas_and_trifectas() {
+    let said = betring(["price", "racing", "--harville", "2", "4", "4"]);
+    assert_eq!(row(&said, "1-2 "), ["1-2", "25.00 %", "4.000"]);
+    assert_eq!(row(&said, "1-2-3 "), ["1-2-3", "25.00 %", "4.000"]);
+    assert!(said.out.contains("the likeliest trifectas, 6 of 6"), "{}", said.out);
+}
+
+#[test]
+fn prices_of_a_match_have_the_rho_of_leagues_unless_a_total_says_more() {
+    let said = betring(["price", "football", "--prices", "2.10,3.40,3.75"]);
+    let title = "rho -0.1 from 2.1, 3.4, 3.75 (overround 3.70 %), 0-0";
+    assert!(said.out.contains(title), "{}", said.out);
+    let with = ["--prices", "2.10,3.40,3.75", "--total", "2.5=2.10,2.10"];
+    let said = betring(["price", "football"].iter().chain(&with));
+    assert_eq!(said.code, Some(2), "two prices that leave no overround: {}", said.out);
+    let with = ["--prices", "2.10,3.40,3.75", "--total", "2.5=1.95,1.95"];
+    let said = betring(["price", "football"].iter().chain(&with));
+    assert_eq!(row(&said, "over 2.5 ")[1], "50.00 %");
+}
+
+#[test]
+fn a_season_takes_bookmakers_only_and_averages_of_either_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("season.csv");
+    let header = "FTR,B365H,B365D,B365A,B365CH,B365CD,B365CA,MaxH,MaxD,MaxA,AvgH,AvgD,AvgA,Avg>2.5,Avg<2.5,AHh,AvgAHH,AvgAHA";
+    let odds = "2.1,3.4,3.75,2.1,3.4,3.75,2.2,3.5,4.0,2.1,3.4,3.75,1.95,1.9,-0.5,2.1,1.8";
+    std::fs::write(&file, format!("{header}\nH,{odds}\n")).expect("written");
+    let said = betring_on(&["price", "season"], &file);
+    assert!(
+        said.out.starts_with("1 match, 1 book of home, draw and away from B365;"),
+        "{}",
+        said.out
+    );
+    assert_eq!(row(&said, "handicap from 1X2 alone")[2], "1");
+    std::fs::write(&file, "FTR,B365H,B365D,B365A\nH,2.1,3.4,3.75\n").expect("written");
+    let said = betring_on(&["price", "season"], &file);
+    assert_eq!(row(&said, "rho that explains")[1..], ["-", "0"]);
+    std::fs::write(&file, "Home,Away\n1,2\n").expect("written");
+    let said = betring_on(&["price", "season"], &file);
+    assert!(said.err.contains("no column FTR; there are Home, Away"), "{}", said.err);
+}
