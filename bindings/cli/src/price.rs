@@ -61,11 +61,12 @@ struct Shown {
 
 #[derive(clap::Args)]
 struct DevigArgs {
-    /// Decimal odds of all outcomes.
-    #[arg(required = true, num_args = 2.., value_name = "ODDS")]
+    /// Odds of all outcomes, decimal or like 5/2, with spaces or commas between.
+    #[arg(required = true, num_args = 1.., value_delimiter = ',', value_parser = odds_given, allow_negative_numbers = true, value_name = "ODDS")]
     odds: Vec<f64>,
-    /// Only this method: multiplicative, additive, power, odds-ratio, shin, balanced-book, goto or jensen-shannon.
-    #[arg(long)]
+    /// Only this method: multiplicative, additive (wpo), power, odds-ratio (logarithmic), shin, balanced-book, goto or
+    /// jensen-shannon.
+    #[arg(long, value_parser = method)]
     method: Option<Method>,
     /// How many of them win.
     #[arg(long, default_value_t = 1.0, value_name = "K")]
@@ -158,6 +159,20 @@ struct SeasonArgs {
     file: PathBuf,
     #[command(flatten)]
     shown: Shown,
+}
+
+/// Decimal odds, or a fraction of what is won for the stake: 5/2 is 3.5.
+fn odds_given(text: &str) -> Result<f64, String> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    let odds = match text.split_once('/') {
+        None => number(text),
+        Some((won, stake)) => number(won).zip(number(stake)).map(|(won, stake)| 1.0 + won / stake),
+    };
+    odds.ok_or_else(|| "write odds above 1 like 3.5, or like 5/2".to_owned())
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    text.to_lowercase().parse().map_err(|_| "there is no such method; --help names all".to_owned())
 }
 
 fn score(text: &str) -> Result<Score, String> {

@@ -124,3 +124,12 @@ fn a_season_takes_bookmakers_only_and_averages_of_either_name() {
     let said = betring_on(&["price", "season"], &file);
     assert!(said.err.contains("no column FTR; there are Home, Away"), "{}", said.err);
 }
+
+#[test]
+fn odds_are_given_with_commas_or_as_fractions_and_a_negative_one_is_out_of_range() {
+    let said = betring(["price", "devig", "8/5,2.4,4.3", "--method", "Shin"]);
+    assert_eq!(row(&said, "shin"), ["shin", "1", "2.6", "37.30 %", "2.681"]);
+    let said = betring(["price", "devig", "2.6", "-2.4"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("what to do"), "{}", said.err);
+}
