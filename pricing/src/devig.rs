@@ -12,6 +12,7 @@ use std::{fmt, str::FromStr};
 use crate::{
     Price, PricingError, Probability, SHARES_MAX,
     math::{exp, ln, ln_1p, sum_lanes},
+    probability::share_winners,
 };
 
 /// The most outcomes of a book: it bounds what one call costs, and is the most that
@@ -204,6 +205,31 @@ pub fn devig_prices(
     prices: &[Price],
     probabilities: &mut [Probability],
 ) -> Result<Devigged, PricingError> {
+    devig_winners(method, prices, 1, probabilities)
+}
+
+/// Probabilities that sum to exactly so many winners, out of prices: the places of a race, or who is
+/// relegated. [`devig_prices`] is the same of one winner.
+///
+/// # Errors
+///
+/// Those of [`devig`], for a target of `winners`. After one all of `probabilities` are zero.
+///
+/// ```
+/// use betring_pricing::{Method, Probability, devig_winners, price};
+///
+/// // Two of four are placed.
+/// let prices = [price!(1.40), price!(1.60), price!(2.00), price!(3.00)];
+/// let mut places = [Probability::ZERO; 4];
+/// devig_winners(Method::Power, &prices, 2, &mut places).unwrap();
+/// assert_eq!(places.map(Probability::ppb).iter().sum::<u32>(), 2_000_000_000);
+/// ```
+pub fn devig_winners(
+    method: Method,
+    prices: &[Price],
+    winners: u16,
+    probabilities: &mut [Probability],
+) -> Result<Devigged, PricingError> {
     probabilities.fill(Probability::ZERO);
     let outcomes = prices.len();
     if probabilities.len() != outcomes {
@@ -217,16 +243,71 @@ pub fn devig_prices(
     for (odds, price) in odds.iter_mut().zip(prices) {
         *odds = f64::from(price.e4()) / 10_000.0;
     }
-    let devigged = devig(method, &odds[..outcomes], 1.0, &mut shares[..outcomes])?;
-    // Weights of 10^18 in all: finer than a float near one, and far from overflowing.
-    let mut weights = [0; OUTCOMES_MAX];
-    for (weight, share) in weights.iter_mut().zip(&shares[..outcomes]) {
-        *weight = (share * 1e18) as u64;
-    }
-    Probability::share_out(&weights[..outcomes], probabilities)
-        .expect("as many shares as weights, which sum to about 10^18");
+    let target = f64::from(winners);
+    let devigged = devig(method, &odds[..outcomes], target, &mut shares[..outcomes])?;
+    probabilities_of_floats(&shares[..outcomes], winners, probabilities)?;
     Ok(devigged)
 }
+
+/// Floats as probabilities that sum to exactly so many winners: rounded to parts per billion by
+/// largest remainder, as [`Probability::share_out`] does for one.
+///
+/// Each float rounded by itself leaves a sum that is off by some parts, which
+/// [`Margin::quote`](crate::Margin::quote) refuses. An outcome of less than a part per billion may get
+/// zero, and one that is nearly certain may get one: no price can be made of either.
+///
+/// # Errors
+///
+/// [`LengthsDiffer`](PricingError::LengthsDiffer) from `probabilities`,
+/// [`TooFewOutcomes`](PricingError::TooFewOutcomes) below two,
+/// [`TooManyOutcomes`](PricingError::TooManyOutcomes) above [`OUTCOMES_MAX`];
+/// [`NotFinite`](PricingError::NotFinite) or
+/// [`ProbabilityOutOfRange`](PricingError::ProbabilityOutOfRange) for the first float that is not
+/// from 0 to 1; [`TargetOutOfReach`](PricingError::TargetOutOfReach) unless there is a winner and
+/// more outcomes than winners; [`SumOffTarget`](PricingError::SumOffTarget) if they do not sum to
+/// `winners` within 1e-9. `probabilities` are unchanged after an error.
+///
+/// ```
+/// use betring_pricing::{Probability, probabilities_of_floats};
+///
+/// // Two of three are placed.
+/// let mut places = [Probability::ZERO; 3];
+/// probabilities_of_floats(&[2.0 / 3.0; 3], 2, &mut places).unwrap();
+/// assert_eq!(places.map(Probability::ppb), [666_666_667, 666_666_667, 666_666_666]);
+/// ```
+pub fn probabilities_of_floats(
+    floats: &[f64],
+    winners: u16,
+    probabilities: &mut [Probability],
+) -> Result<(), PricingError> {
+    let outcomes = floats.len();
+    if probabilities.len() != outcomes {
+        return Err(PricingError::LengthsDiffer);
+    }
+    if outcomes < 2 {
+        return Err(PricingError::TooFewOutcomes);
+    }
+    crate::multiple::check(floats, OUTCOMES_MAX)?;
+    if winners == 0 || outcomes <= usize::from(winners) {
+        return Err(PricingError::TargetOutOfReach);
+    }
+    let target = f64::from(winners);
+    let is_near = (sum(floats) - target).abs() <= PROBABILITIES_ERROR;
+    if !is_near {
+        return Err(PricingError::SumOffTarget);
+    }
+    // Weights of 10^18 in all: finer than a float near one, and far from overflowing.
+    let (mut weights, mut total) = ([0; OUTCOMES_MAX], 0);
+    for (weight, float) in weights.iter_mut().zip(floats) {
+        *weight = (float * (1e18 / target)) as u64;
+        total += *weight;
+    }
+    share_winners(&weights[..outcomes], total, winners, probabilities);
+    Ok(())
+}
+
+/// How far from what they are to sum to probabilities may be, so that those of nine decimals are good.
+pub(crate) const PROBABILITIES_ERROR: f64 = 1e-9;
 
 /// How much a sum may be off for each of its terms.
 pub(crate) const SUM_ERROR: f64 = 1e-13;

@@ -83,7 +83,10 @@ mod decimal;
 pub use bonus::{Bonus, BonusTable};
 pub use cashout::{CashOutError, GreenUp};
 pub use currency::{Amount, Currency, ParseCurrencyError};
-pub use devig::{Devigged, Method, OUTCOMES_MAX, ParseMethodError, devig, devig_prices};
+pub use devig::{
+    Devigged, Method, OUTCOMES_MAX, ParseMethodError, devig, devig_prices, devig_winners,
+    probabilities_of_floats,
+};
 pub use eachway::{PLACE_BANDS_MAX, PlaceTerms, PlaceTermsBand, PlaceTermsError, PlaceTermsTable};
 pub use error::PricingError;
 pub use fraction::{Fraction, FractionalLadder, ParseFractionError};

@@ -8,7 +8,7 @@
 
 use crate::{
     Ladder, Method, OUTCOMES_MAX, Price, PricingError, Probability, Snap,
-    devig::{SUM_ERROR, moved, sum},
+    devig::{PROBABILITIES_ERROR, SUM_ERROR, moved, sum},
     math::{exp, ln},
 };
 
@@ -53,9 +53,6 @@ pub struct Framed {
     pub bounded: usize,
 }
 
-/// How far from what they are to sum to probabilities may be, so that those of nine decimals are good.
-const PROBABILITIES_ERROR: f64 = 1e-9;
-
 /// How often a sum is computed at most: halving the widest range gets to neighbouring floats before.
 const ITERATIONS_MAX: u32 = 200;
 
@@ -94,7 +91,9 @@ impl Margin {
     ///
     /// The bounds are those prices of the ladder that lie within the margin's. Snapping down leaves
     /// the booksum a little above what was asked for, and up a little below; [`Framed`] has what it
-    /// is then. Odds that miss a price by the last bits of a float are that price.
+    /// is then. Odds that miss a price by the last bits of a float are that price. Floats become
+    /// probabilities that sum to the winners by
+    /// [`probabilities_of_floats`](crate::probabilities_of_floats).
     ///
     /// # Errors
     ///

@@ -82,25 +82,41 @@ impl Probability {
             return Err(ShareError::NothingToShare);
         }
 
-        // From here on nothing can fail. (lost by rounding down, outcome), and what is left over.
-        let mut lost = [(0_u64, 0_usize); SHARES_MAX];
-        let lost = &mut lost[..outcomes];
-        let mut left = Probability::ONE.0;
-        for (at, &weight) in weights.iter().enumerate() {
-            let scaled = u128::from(weight) * u128::from(Probability::ONE.0);
-            let share = (scaled / u128::from(total)) as u32;
-            lost[at] = ((scaled % u128::from(total)) as u64, at);
-            shares[at] = Probability(share);
-            left -= share;
-        }
-        // The remainders sum to `left` totals and each is below one total, so more than `left`
-        // outcomes have one, or nothing is left.
-        lost.sort_unstable_by_key(|&(remainder, at)| (u64::MAX - remainder, at));
-        for &(remainder, at) in &lost[..left as usize] {
-            assert!(0 < remainder, "only an outcome that lost by rounding gets a part back");
-            shares[at].0 += 1;
-        }
+        share_winners(weights, total, 1, shares);
         Ok(())
+    }
+}
+
+/// Shares so many winners out in proportion to the weights of that total, by largest remainder. None
+/// gets more than one, nor a weight of zero anything.
+///
+/// There are as many shares as weights, from one to [`SHARES_MAX`], and no fewer of
+/// them above zero than winners.
+pub(crate) fn share_winners(weights: &[u64], total: u64, winners: u16, shares: &mut [Probability]) {
+    // (lost by rounding down, outcome), and what is left over.
+    let mut lost = [(0_u64, 0_usize); SHARES_MAX];
+    let lost = &mut lost[..weights.len()];
+    let parts = u64::from(winners) * u64::from(Probability::ONE.0);
+    let mut left = parts;
+    for (at, &weight) in weights.iter().enumerate() {
+        let scaled = u128::from(weight) * u128::from(parts);
+        let share = (scaled / u128::from(total)).min(u128::from(Probability::ONE.0)) as u32;
+        lost[at] = ((scaled % u128::from(total)) as u64, at);
+        shares[at] = Probability(share);
+        left -= u64::from(share);
+    }
+    // The remainders sum to `left` totals and each is below one total, so more than `left`
+    // outcomes have one, or nothing is left. Only what was cut off at one is given to others.
+    lost.sort_unstable_by_key(|&(remainder, at)| (u64::MAX - remainder, at));
+    let takers = lost.iter().map(|&(_, at)| at).filter(|&at| 0 < weights[at]).cycle();
+    for at in takers {
+        if left == 0 {
+            break;
+        }
+        if shares[at] < Probability::ONE {
+            shares[at].0 += 1;
+            left -= 1;
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use betring_pricing::{
     Devigged, Framed, Ladder, Margin, Method, OUTCOMES_MAX, Price, PricingError, Probability, Snap,
-    devig, devig_prices, price, price_of_odds,
+    devig, devig_prices, devig_winners, price, price_of_odds, probabilities_of_floats,
 };
 use proptest::prelude::*;
 
@@ -247,6 +247,71 @@ fn probabilities_of_prices_sum_to_one_exactly() {
 }
 
 #[test]
+fn places_of_any_number_of_runners_are_quoted_from_floats() {
+    // Three are placed, the favourites more often.
+    let margin = Margin { winners: 3.0, ..Margin::new(Method::Power, 3.3) };
+    let quote = |probabilities: &[Probability]| {
+        let mut prices = vec![Price::MIN; probabilities.len()];
+        margin.quote(probabilities, &Ladder::CLASSIC, Snap::Down, &mut prices)
+    };
+    let mut refused = 0;
+    for runners in 5..63_u16 {
+        let weights: Vec<f64> = (0..runners).map(|at| 1.0 / f64::from(10 + at)).collect();
+        let all = sum(&weights);
+        let floats: Vec<f64> = weights.iter().map(|weight| 3.0 * weight / all).collect();
+        let mut places = vec![Probability::ZERO; floats.len()];
+        probabilities_of_floats(&floats, 3, &mut places).expect("places");
+        let ppb: u64 = places.iter().map(|place| u64::from(place.ppb())).sum();
+        assert_eq!(ppb, 3_000_000_000, "{runners} runners");
+        for (float, place) in floats.iter().zip(&places) {
+            assert!((float * 1e9 - f64::from(place.ppb())).abs() < 1.0, "{runners} runners");
+        }
+        quote(&places).expect("prices");
+        // Rounding each by itself is not enough.
+        let rounded = |float: &f64| Probability::from_ppb((float * 1e9).round() as u32);
+        let rounded: Vec<_> = floats.iter().map(|float| rounded(float).expect("a part")).collect();
+        match quote(&rounded) {
+            Ok(_) => {}
+            Err(PricingError::SumOffTarget) => refused += 1,
+            Err(error) => panic!("{runners} runners: {error}"),
+        }
+    }
+    assert_eq!(refused, 33, "of 58");
+}
+
+#[test]
+fn probabilities_of_many_prices_of_many_winners_sum_to_them_exactly() {
+    let prices = TWENTY.map(|odds| Price::from_e4((odds * 2_500.0) as u32).expect("a price"));
+    let mut places = [Probability::ZERO; 20];
+    for method in [Method::Multiplicative, Method::Power, Method::OddsRatio, Method::Shin] {
+        devig_winners(method, &prices, 4, &mut places).expect("probabilities");
+        assert_eq!(places.iter().map(|p| u64::from(p.ppb())).sum::<u64>(), 4_000_000_000);
+    }
+    let refused = devig_winners(Method::Power, &prices, 20, &mut places);
+    assert_eq!(refused, Err(PricingError::TargetOutOfReach));
+    assert_eq!(places, [Probability::ZERO; 20]);
+}
+
+#[test]
+fn floats_that_are_no_probabilities_of_winners_are_refused_and_change_nothing() {
+    for (floats, winners, refused) in [
+        (vec![1.0], 1, PricingError::TooFewOutcomes),
+        (vec![0.5; OUTCOMES_MAX + 1], 1, PricingError::TooManyOutcomes { most: OUTCOMES_MAX }),
+        (vec![0.5, f64::NAN], 1, PricingError::NotFinite { index: 1 }),
+        (vec![1.1, -0.1], 1, PricingError::ProbabilityOutOfRange { index: 0 }),
+        (vec![1.0, 1.0], 2, PricingError::TargetOutOfReach),
+        (vec![0.0, 0.0], 0, PricingError::TargetOutOfReach),
+        (vec![0.5, 0.4], 1, PricingError::SumOffTarget),
+    ] {
+        let mut probabilities = vec![Probability::ONE; floats.len()];
+        let found = probabilities_of_floats(&floats, winners, &mut probabilities);
+        assert_eq!(found, Err(refused), "{floats:?}");
+        assert!(probabilities.iter().all(|&p| p == Probability::ONE), "{floats:?}");
+    }
+    assert_eq!(probabilities_of_floats(&[1.0], 1, &mut []), Err(PricingError::LengthsDiffer));
+}
+
+#[test]
 fn a_margin_in_proportion_would_push_a_favourite_below_evens_and_stops_at_the_bound() {
     // 0.9 · 1.15 is odds of 0.966. At 1.01 the favourite holds 0.9901, and the others share the rest.
     let margin = Margin { shortest: 1.01, ..Margin::new(Method::Multiplicative, 1.15) };
@@ -413,6 +478,26 @@ fn book() -> impl Strategy<Value = Vec<f64>> {
 }
 
 proptest! {
+    #[test]
+    fn floats_become_probabilities_of_exactly_the_winners(
+        weights in prop::collection::vec(prop_oneof![0.01..1.0_f64, Just(0.0), Just(1.0)], 2..=60),
+        spread in 0.0..1.0_f64,
+    ) {
+        // Between all and a part of each: as many winners as make it whole.
+        let floats: Vec<f64> = weights.iter().map(|weight| weight * spread).collect();
+        let winners = sum(&floats).floor();
+        prop_assume!(1.0 <= winners);
+        let floats: Vec<f64> = floats.iter().map(|float| float * winners / sum(&floats)).collect();
+        let mut probabilities = vec![Probability::ZERO; floats.len()];
+        probabilities_of_floats(&floats, winners as u16, &mut probabilities).expect("a sum");
+        let ppb: u64 = probabilities.iter().map(|p| u64::from(p.ppb())).sum();
+        prop_assert_eq!(ppb, winners as u64 * 1_000_000_000);
+        for (float, probability) in floats.iter().zip(&probabilities) {
+            prop_assert!((float * 1e9 - f64::from(probability.ppb())).abs() < 1.01);
+            prop_assert!(0.0 < *float || *probability == Probability::ZERO);
+        }
+    }
+
     #[test]
     fn probabilities_sum_to_the_target_and_keep_the_order(method in method(), odds in book()) {
         match fair(method, &odds) {
