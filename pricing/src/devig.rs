@@ -155,7 +155,7 @@ pub struct Devigged {
 /// [`TooFewOutcomes`](PricingError::TooFewOutcomes) below two,
 /// [`TooManyOutcomes`](PricingError::TooManyOutcomes) above [`OUTCOMES_MAX`];
 /// [`NotFinite`](PricingError::NotFinite) or [`OddsAtOrBelowOne`](PricingError::OddsAtOrBelowOne)
-/// for the first odds that are; [`TargetOutOfReach`](PricingError::TargetOutOfReach) unless `target`
+/// for the first odds that are; [`WinnersOutOfRange`](PricingError::WinnersOutOfRange) unless `target`
 /// is above 0 (for Shin, not below 1) and below the number of outcomes;
 /// [`BooksumBelowOne`](PricingError::BooksumBelowOne) of a book that has no overround; and
 /// [`NegativeProbability`](PricingError::NegativeProbability) for the first outcome that the method
@@ -263,7 +263,7 @@ pub fn devig_winners(
 /// [`TooManyOutcomes`](PricingError::TooManyOutcomes) above [`OUTCOMES_MAX`];
 /// [`NotFinite`](PricingError::NotFinite) or
 /// [`ProbabilityOutOfRange`](PricingError::ProbabilityOutOfRange) for the first float that is not
-/// from 0 to 1; [`TargetOutOfReach`](PricingError::TargetOutOfReach) unless there is a winner and
+/// from 0 to 1; [`WinnersOutOfRange`](PricingError::WinnersOutOfRange) unless there is a winner and
 /// more outcomes than winners; [`SumOffTarget`](PricingError::SumOffTarget) if they do not sum to
 /// `winners` within 1e-9. `probabilities` are unchanged after an error.
 ///
@@ -289,7 +289,7 @@ pub fn probabilities_of_floats(
     }
     crate::multiple::check(floats, OUTCOMES_MAX)?;
     if winners == 0 || outcomes <= usize::from(winners) {
-        return Err(PricingError::TargetOutOfReach);
+        return Err(PricingError::WinnersOutOfRange { outcomes });
     }
     let target = f64::from(winners);
     let is_near = (sum(floats) - target).abs() <= PROBABILITIES_ERROR;
@@ -338,13 +338,16 @@ fn solve(
         _ => f64::MIN_POSITIVE,
     };
     if !(least <= target && target < outcomes) {
-        return Err(PricingError::TargetOutOfReach);
+        return Err(PricingError::WinnersOutOfRange { outcomes: odds.len() });
     }
     let surplus = booksum - target;
     // What rounding alone may have left.
     let fair = 4.0 * f64::EPSILON * outcomes * target;
     if surplus < -fair {
-        return Err(PricingError::BooksumBelowOne);
+        return Err(PricingError::BooksumBelowOne {
+            booksum_ppb: (booksum * 1e9) as u64,
+            winners_ppb: (target * 1e9).ceil() as u64,
+        });
     }
     let (parameter, iterations) = match method {
         _ if surplus <= fair => {

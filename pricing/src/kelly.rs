@@ -159,6 +159,9 @@ fn check_fraction(fraction: f64) -> Result<(), PricingError> {
     if 0.0 < fraction && fraction <= 1.0 {
         Ok(())
     } else {
-        Err(PricingError::ParameterOutOfRange { name: "fraction" })
+        Err(PricingError::ParameterOutOfRange {
+            name: "fraction",
+            allowed: "above 0 and at most 1",
+        })
     }
 }

@@ -38,7 +38,10 @@ impl Lmsr {
         if 0.0 < liquidity && liquidity.is_finite() {
             Ok(Lmsr { liquidity })
         } else {
-            Err(PricingError::ParameterOutOfRange { name: "liquidity" })
+            Err(PricingError::ParameterOutOfRange {
+                name: "liquidity",
+                allowed: "above 0 and finite",
+            })
         }
     }
 
@@ -73,8 +76,10 @@ impl Lmsr {
     /// [`ParameterOutOfRange`](PricingError::ParameterOutOfRange) for an outcome that is none.
     pub fn price(self, sold: &[f64], outcome: usize) -> Result<f64, PricingError> {
         let (most, sum) = self.sum(sold)?;
-        let sold =
-            sold.get(outcome).ok_or(PricingError::ParameterOutOfRange { name: "outcome" })?;
+        let sold = sold.get(outcome).ok_or(PricingError::ParameterOutOfRange {
+            name: "outcome",
+            allowed: "the place of one, counted from 0",
+        })?;
         Ok(exp((sold - most) / self.liquidity) / sum)
     }
 
@@ -86,7 +91,10 @@ impl Lmsr {
     /// [`ParameterOutOfRange`](PricingError::ParameterOutOfRange) for shares that are not finite.
     pub fn cost(self, sold: &[f64], outcome: usize, shares: f64) -> Result<f64, PricingError> {
         if !shares.is_finite() {
-            return Err(PricingError::ParameterOutOfRange { name: "shares" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "shares",
+                allowed: "a finite number",
+            });
         }
         let price = self.price(sold, outcome)?;
         let moved = shares / self.liquidity;

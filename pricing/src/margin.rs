@@ -76,8 +76,10 @@ impl Margin {
     /// [`NotFinite`](PricingError::NotFinite) or
     /// [`ProbabilityOutOfRange`](PricingError::ProbabilityOutOfRange) for the first probability that
     /// is; [`SumOffTarget`](PricingError::SumOffTarget) if they do not sum to `winners` within 1e-9;
-    /// [`ParameterOutOfRange`](PricingError::ParameterOutOfRange) for bounds that are none; and
-    /// [`TargetOutOfReach`](PricingError::TargetOutOfReach) if `booksum` is below `winners`, or no
+    /// [`ParameterOutOfRange`](PricingError::ParameterOutOfRange) for bounds that are none;
+    /// [`WinnersOutOfRange`](PricingError::WinnersOutOfRange) for Shin's method below one winner;
+    /// [`BooksumOutOfRange`](PricingError::BooksumOutOfRange) unless `booksum` is from `winners` to
+    /// below the number of outcomes; and [`TargetOutOfReach`](PricingError::TargetOutOfReach) if no
     /// odds of that method within the bounds sum to it. After an error all of `odds` are zero.
     pub fn frame(&self, probabilities: &[f64], odds: &mut [f64]) -> Result<Framed, PricingError> {
         let framed = self.solve(probabilities, odds);
@@ -156,10 +158,16 @@ impl Margin {
 
     fn check_bounds(&self) -> Result<(), PricingError> {
         if !(1.0 < self.shortest && self.shortest.is_finite()) {
-            return Err(PricingError::ParameterOutOfRange { name: "shortest" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "shortest",
+                allowed: "above 1 and finite",
+            });
         }
         if !(self.shortest <= self.longest && self.longest.is_finite()) {
-            return Err(PricingError::ParameterOutOfRange { name: "longest" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "longest",
+                allowed: "finite and not below the shortest",
+            });
         }
         Ok(())
     }
@@ -196,9 +204,14 @@ impl Margin {
     fn solve(&self, probabilities: &[f64], odds: &mut [f64]) -> Result<Framed, PricingError> {
         self.check(probabilities, odds)?;
         let outcomes = probabilities.len() as f64;
-        let shin_of_less = self.method == Method::Shin && self.winners < 1.0;
-        if !(self.winners <= self.booksum && self.booksum < outcomes) || shin_of_less {
-            return Err(PricingError::TargetOutOfReach);
+        if self.method == Method::Shin && self.winners < 1.0 {
+            return Err(PricingError::WinnersOutOfRange { outcomes: probabilities.len() });
+        }
+        if !(self.winners <= self.booksum && self.booksum < outcomes) {
+            return Err(PricingError::BooksumOutOfRange {
+                winners_ppb: (self.winners * 1e9).round() as u64,
+                outcomes: probabilities.len(),
+            });
         }
         let mut curve = Curve::new(self, probabilities);
         let (mut low, mut high) = (self.method.neutral_step(), curve.last_step());

@@ -97,7 +97,7 @@ pub fn system_return(shape: Shape, values: &[f64]) -> Result<f64, PricingError> 
     }
     let greatest = f64::from(Price::MAX.e4()) / 10_000.0;
     if !values.iter().all(|value| (0.0..=greatest).contains(value)) {
-        return Err(PricingError::ParameterOutOfRange { name: "values" });
+        return Err(PricingError::ParameterOutOfRange { name: "values", allowed: "0 to 100,000" });
     }
     // At k, the sum over all choices of k legs beside the bankers.
     let mut sums = [0.0; LEGS_MAX + 1];
@@ -261,7 +261,7 @@ mod tests {
         );
         assert_eq!(
             system_return(double, &[2.0, -1.0]),
-            Err(PricingError::ParameterOutOfRange { name: "values" })
+            Err(PricingError::ParameterOutOfRange { name: "values", allowed: "0 to 100,000" })
         );
         assert_eq!(
             expected_return(double, &[0.5, 1.1], &[2.0, 2.0]),

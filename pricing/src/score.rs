@@ -90,6 +90,9 @@ fn check_forecast(probabilities: &[f64], outcome: usize) -> Result<(), PricingEr
     }
     match outcome < probabilities.len() {
         true => Ok(()),
-        false => Err(PricingError::ParameterOutOfRange { name: "outcome" }),
+        false => Err(PricingError::ParameterOutOfRange {
+            name: "outcome",
+            allowed: "the place of one, counted from 0",
+        }),
     }
 }

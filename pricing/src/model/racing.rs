@@ -43,6 +43,16 @@ pub const PLACES_MAX: usize = 4;
 /// weights then stay far from where floats lose digits.
 pub const WIN_MIN: f64 = 1e-12;
 
+/// Who does not run, or is named twice.
+const RUNNER_OUT_OF_RANGE: PricingError = PricingError::ParameterOutOfRange {
+    name: "runner",
+    allowed: "one that runs, counted from 0, and named once",
+};
+
+/// Not one of [`PLACES_MAX`].
+const PLACES_OUT_OF_RANGE: PricingError =
+    PricingError::ParameterOutOfRange { name: "places", allowed: "1 to 4" };
+
 /// How far the probabilities to win may sum from 1, and the places from their number.
 const SUM_SLACK: f64 = 1e-9;
 
@@ -84,7 +94,7 @@ impl Discount {
     /// [`PricingError::ParameterOutOfRange`] ("discount") for any other, NaN included.
     pub fn of_strength(strength: f64) -> Result<Discount, PricingError> {
         if !(-4.0..=4.0).contains(&strength) {
-            return Err(PricingError::ParameterOutOfRange { name: "discount" });
+            return Err(PricingError::ParameterOutOfRange { name: "discount", allowed: "-4 to 4" });
         }
         Discount::new(1.0 - 0.12 * strength, 1.0 - 0.19 * strength, 1.0 - 0.24 * strength)
     }
@@ -99,7 +109,7 @@ impl Discount {
         if [second, third, fourth].iter().all(|power| (0.0..=Discount::MAX).contains(power)) {
             Ok(Discount([1.0, second, third, fourth]))
         } else {
-            Err(PricingError::ParameterOutOfRange { name: "discount" })
+            Err(PricingError::ParameterOutOfRange { name: "discount", allowed: "0 to 4" })
         }
     }
 
@@ -203,7 +213,7 @@ impl Race {
         if self.win().get(runner).is_some_and(|&win| 0.0 < win) {
             Ok(())
         } else {
-            Err(PricingError::ParameterOutOfRange { name: "runner" })
+            Err(RUNNER_OUT_OF_RANGE)
         }
     }
 }

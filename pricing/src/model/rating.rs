@@ -26,16 +26,21 @@ pub const STRENGTH_MAX: f64 = 1e9;
 /// The greatest weight in an update of Elo's, K.
 pub const ELO_K_MAX: f64 = 1_000.0;
 
-fn within(value: f64, least: f64, most: f64, name: &'static str) -> Result<(), PricingError> {
-    if (least..=most).contains(&value) {
+/// A range and how it reads.
+type Allowed = (std::ops::RangeInclusive<f64>, &'static str);
+
+fn within(value: f64, name: &'static str, allowed: Allowed) -> Result<(), PricingError> {
+    let (range, allowed) = allowed;
+    if range.contains(&value) {
         Ok(())
     } else {
-        Err(PricingError::ParameterOutOfRange { name })
+        Err(PricingError::ParameterOutOfRange { name, allowed })
     }
 }
 
 fn check_strengths(strengths: [f64; 2]) -> Result<(), PricingError> {
-    let check = |strength| within(strength, 1.0 / STRENGTH_MAX, STRENGTH_MAX, "strength");
+    let check =
+        |strength| within(strength, "strength", (1.0 / STRENGTH_MAX..=STRENGTH_MAX, "1e-9 to 1e9"));
     strengths.into_iter().try_for_each(check)
 }
 
@@ -75,7 +80,7 @@ fn check_three(probabilities: [f64; 3]) -> Result<(), PricingError> {
 /// ```
 pub fn elo_expected(home: f64, away: f64, advantage: f64) -> Result<f64, PricingError> {
     for rating in [home, away, advantage] {
-        within(rating, -ELO_MAX, ELO_MAX, "rating")?;
+        within(rating, "rating", (-ELO_MAX..=ELO_MAX, "-10,000 to 10,000"))?;
     }
     Ok(1.0 / (1.0 + pow(10.0, (away - home - advantage) / 400.0)))
 }
@@ -95,10 +100,10 @@ pub fn elo_expected(home: f64, away: f64, advantage: f64) -> Result<f64, Pricing
 /// # Ok::<(), betring_pricing::PricingError>(())
 /// ```
 pub fn elo_update(rating: f64, expected: f64, scored: f64, k: f64) -> Result<f64, PricingError> {
-    within(rating, -ELO_MAX, ELO_MAX, "rating")?;
-    within(expected, 0.0, 1.0, "expected")?;
-    within(scored, 0.0, 1.0, "scored")?;
-    within(k, 0.0, ELO_K_MAX, "k")?;
+    within(rating, "rating", (-ELO_MAX..=ELO_MAX, "-10,000 to 10,000"))?;
+    within(expected, "expected", (0.0..=1.0, "0 to 1"))?;
+    within(scored, "scored", (0.0..=1.0, "0 to 1"))?;
+    within(k, "k", (0.0..=ELO_K_MAX, "0 to 1,000"))?;
     Ok(rating + k * (scored - expected))
 }
 
@@ -137,7 +142,7 @@ pub fn bradley_terry(a: f64, b: f64) -> Result<f64, PricingError> {
 /// ```
 pub fn davidson(home: f64, away: f64, draw: f64) -> Result<[f64; 3], PricingError> {
     check_strengths([home, away])?;
-    within(draw, 0.0, STRENGTH_MAX, "draw")?;
+    within(draw, "draw", (0.0..=STRENGTH_MAX, "0 to 1e9"))?;
     let drawn = draw * (home * away).sqrt();
     let all = home + drawn + away;
     Ok([home / all, drawn / all, away / all])
@@ -179,7 +184,7 @@ pub fn davidson_from(probabilities: [f64; 3]) -> Result<(f64, f64), PricingError
 /// ```
 pub fn rao_kupper(home: f64, away: f64, threshold: f64) -> Result<[f64; 3], PricingError> {
     check_strengths([home, away])?;
-    within(threshold, 1.0, STRENGTH_MAX, "threshold")?;
+    within(threshold, "threshold", (1.0..=STRENGTH_MAX, "1 to 1e9"))?;
     let (by_home, by_away) = (home + threshold * away, away + threshold * home);
     // Not 1 less both: between very unequal sides no digit would be left of it.
     let draw = (threshold * threshold - 1.0) * (home / by_home) * (away / by_away);
@@ -222,9 +227,9 @@ pub fn rao_kupper_from(probabilities: [f64; 3]) -> Result<(f64, f64), PricingErr
 /// # Ok::<(), betring_pricing::PricingError>(())
 /// ```
 pub fn margin_over(expected: f64, scale: f64, line: f64) -> Result<f64, PricingError> {
-    within(expected, -MARGIN_MAX, MARGIN_MAX, "margin")?;
-    within(line, -MARGIN_MAX, MARGIN_MAX, "margin")?;
-    within(scale, SCALE_MIN, MARGIN_MAX, "scale")?;
+    within(expected, "margin", (-MARGIN_MAX..=MARGIN_MAX, "-10,000 to 10,000"))?;
+    within(line, "margin", (-MARGIN_MAX..=MARGIN_MAX, "-10,000 to 10,000"))?;
+    within(scale, "scale", (SCALE_MIN..=MARGIN_MAX, "0.001 to 10,000"))?;
     Ok(1.0 / (1.0 + exp((line - expected) / scale)))
 }
 
@@ -252,7 +257,7 @@ const SCALE_MIN: f64 = 0.001;
 pub fn margin_from(lines: [(f64, f64); 2]) -> Result<(f64, f64), PricingError> {
     let mut logits = [0.0; 2];
     for (index, (line, probability)) in lines.into_iter().enumerate() {
-        within(line, -MARGIN_MAX, MARGIN_MAX, "margin")?;
+        within(line, "margin", (-MARGIN_MAX..=MARGIN_MAX, "-10,000 to 10,000"))?;
         if !(0.0 < probability && probability < 1.0) {
             return Err(PricingError::ProbabilityOutOfRange { index });
         }

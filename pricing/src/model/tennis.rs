@@ -59,7 +59,7 @@ pub fn game(p: f64) -> Result<f64, PricingError> {
 pub fn tie_break(serve: [f64; 2], first: Player, to: u8) -> Result<f64, PricingError> {
     serve.into_iter().try_for_each(check_serve)?;
     if to != 7 && to != 10 {
-        return Err(PricingError::ParameterOutOfRange { name: "to" });
+        return Err(PricingError::ParameterOutOfRange { name: "to", allowed: "7 or 10" });
     }
     Ok(tie_break_from(serve, first, to, [0, 0]))
 }
@@ -69,7 +69,7 @@ fn check_serve(p: f64) -> Result<(), PricingError> {
     if (SERVE_MIN..=1.0 - SERVE_MIN).contains(&p) {
         Ok(())
     } else {
-        Err(PricingError::ParameterOutOfRange { name: "serve" })
+        Err(PricingError::ParameterOutOfRange { name: "serve", allowed: "0.001 to 0.999" })
     }
 }
 

@@ -70,7 +70,10 @@ fn nil_one_gets_the_mean_of_the_home_side_and_one_nil_that_of_the_away_side() {
 
 #[test]
 fn a_rho_that_would_make_a_score_less_than_impossible_is_refused() {
-    let refused = Err(PricingError::ParameterOutOfRange { name: "rho" });
+    let refused = Err(PricingError::ParameterOutOfRange {
+        name: "rho",
+        allowed: "max(-1/λ, -1/μ) to min(1/(λμ), 1)",
+    });
     let rho = |rho| GoalModel::dixon_coles(2.0, 0.5, rho).map(|_| ());
     // From -1/2 to 1/(2 * 0.5).
     assert_eq!([rho(-0.5), rho(1.0)], [Ok(()), Ok(())]);
@@ -79,7 +82,8 @@ fn a_rho_that_would_make_a_score_less_than_impossible_is_refused() {
     assert!(GoalModel::dixon_coles(0.0, 0.0, -3.0).is_ok());
     assert!(GoalModel::dixon_coles(0.0, 0.0, f64::NEG_INFINITY).is_err());
     for mean in [-0.1, 6.1, f64::NAN, f64::INFINITY] {
-        let refused = Err(PricingError::ParameterOutOfRange { name: "away mean" });
+        let refused =
+            Err(PricingError::ParameterOutOfRange { name: "away mean", allowed: "0 to 6" });
         assert_eq!(GoalModel::poisson(1.0, mean), refused);
         assert_eq!(GoalModel::bivariate(1.0, mean, 0.1), refused);
     }

@@ -78,7 +78,8 @@ fn a_book_without_overround_is_refused_and_never_summed_wrongly() {
     // A solver that does not end answers these with sums of 0.891 and 0.916, after 1,001 steps.
     for odds in [&[3.1, 3.1, 3.1][..], &[2.9, 3.1, 3.2], &[2.1, 2.1], &[1.9, 2.2]] {
         for method in Method::ALL {
-            assert_eq!(fair(method, odds), Err(PricingError::BooksumBelowOne), "{method} {odds:?}");
+            let refused = fair(method, odds).map_err(PricingError::name);
+            assert_eq!(refused, Err("booksum_below_one"), "{method} {odds:?}");
         }
     }
 }
@@ -212,7 +213,8 @@ fn as_many_winners_as_outcomes_is_no_book() {
     for method in Method::ALL {
         for target in [3.0, 4.0, f64::INFINITY, 0.0, -1.0, f64::NAN] {
             let refused = of_winners(method, &odds, target);
-            assert_eq!(refused, Err(PricingError::TargetOutOfReach), "{method} {target}");
+            let winners = PricingError::WinnersOutOfRange { outcomes: 3 };
+            assert_eq!(refused, Err(winners), "{method} {target}");
         }
         let (probabilities, _) = of_winners(method, &odds, 2.0).expect("two of three");
         assert!((sum(&probabilities) - 2.0).abs() < 1e-13, "{method}");
@@ -242,7 +244,9 @@ fn probabilities_of_prices_sum_to_one_exactly() {
     devig_prices(Method::Shin, &prices, &mut probabilities).expect("probabilities");
     assert_eq!(probabilities.map(Probability::ppb), [372_994_060, 404_779_411, 222_226_529]);
     let refused = devig_prices(Method::Shin, &[price!(3.10); 3], &mut probabilities);
-    assert_eq!(refused, Err(PricingError::BooksumBelowOne));
+    // 3 / 3.10.
+    let (booksum_ppb, winners_ppb) = (967_741_935, 1_000_000_000);
+    assert_eq!(refused, Err(PricingError::BooksumBelowOne { booksum_ppb, winners_ppb }));
     assert_eq!(probabilities, [Probability::ZERO; 3]);
 }
 
@@ -288,7 +292,7 @@ fn probabilities_of_many_prices_of_many_winners_sum_to_them_exactly() {
         assert_eq!(places.iter().map(|p| u64::from(p.ppb())).sum::<u64>(), 4_000_000_000);
     }
     let refused = devig_winners(Method::Power, &prices, 20, &mut places);
-    assert_eq!(refused, Err(PricingError::TargetOutOfReach));
+    assert_eq!(refused, Err(PricingError::WinnersOutOfRange { outcomes: 20 }));
     assert_eq!(places, [Probability::ZERO; 20]);
 }
 
@@ -299,8 +303,8 @@ fn floats_that_are_no_probabilities_of_winners_are_refused_and_change_nothing() 
         (vec![0.5; OUTCOMES_MAX + 1], 1, PricingError::TooManyOutcomes { most: OUTCOMES_MAX }),
         (vec![0.5, f64::NAN], 1, PricingError::NotFinite { index: 1 }),
         (vec![1.1, -0.1], 1, PricingError::ProbabilityOutOfRange { index: 0 }),
-        (vec![1.0, 1.0], 2, PricingError::TargetOutOfReach),
-        (vec![0.0, 0.0], 0, PricingError::TargetOutOfReach),
+        (vec![1.0, 1.0], 2, PricingError::WinnersOutOfRange { outcomes: 2 }),
+        (vec![0.0, 0.0], 0, PricingError::WinnersOutOfRange { outcomes: 2 }),
         (vec![0.5, 0.4], 1, PricingError::SumOffTarget),
     ] {
         let mut probabilities = vec![Probability::ONE; floats.len()];
@@ -333,9 +337,14 @@ fn every_method_meets_the_booksum_within_the_bounds_or_refuses() {
         assert!(odds.iter().all(|odds| (1.3..=50.0).contains(odds)), "{method} {odds:?}");
         assert_eq!(set.bounded, odds.iter().filter(|&&o| o == 1.3 || o == 50.0).count());
         // The bound of the longshots alone holds more than this.
-        for booksum in [1.005, 0.99, 6.0, 4.7] {
+        for booksum in [1.005, 4.7] {
             let refused = framed(&Margin { booksum, ..margin }, &probabilities);
             assert_eq!(refused, Err(PricingError::TargetOutOfReach), "{method} {booksum}");
+        }
+        let none = PricingError::BooksumOutOfRange { winners_ppb: 1_000_000_000, outcomes: 6 };
+        for booksum in [0.99, 6.0] {
+            let refused = framed(&Margin { booksum, ..margin }, &probabilities);
+            assert_eq!(refused, Err(none), "{method} {booksum}");
         }
     }
 }
@@ -367,17 +376,21 @@ fn what_is_no_forecast_or_no_bound_is_refused() {
         assert_eq!(framed(&margin, &probabilities), Err(refused), "{probabilities:?}");
     }
     let half = [0.5, 0.5];
-    for (margin, name) in [
-        (Margin { shortest: 1.0, ..margin }, "shortest"),
-        (Margin { shortest: nan, ..margin }, "shortest"),
-        (Margin { longest: 1.00005, ..margin }, "longest"),
-        (Margin { longest: f64::INFINITY, ..margin }, "longest"),
+    let above_one = ("shortest", "above 1 and finite");
+    let longer = ("longest", "finite and not below the shortest");
+    for (margin, (name, allowed)) in [
+        (Margin { shortest: 1.0, ..margin }, above_one),
+        (Margin { shortest: nan, ..margin }, above_one),
+        (Margin { longest: 1.00005, ..margin }, longer),
+        (Margin { longest: f64::INFINITY, ..margin }, longer),
     ] {
-        assert_eq!(framed(&margin, &half), Err(PricingError::ParameterOutOfRange { name }));
+        let refused = Err(PricingError::ParameterOutOfRange { name, allowed });
+        assert_eq!(framed(&margin, &half), refused);
     }
     for booksum in [nan, f64::INFINITY, 0.0] {
         let refused = framed(&Margin { booksum, ..margin }, &half);
-        assert_eq!(refused, Err(PricingError::TargetOutOfReach));
+        let none = PricingError::BooksumOutOfRange { winners_ppb: 1_000_000_000, outcomes: 2 };
+        assert_eq!(refused, Err(none));
     }
     let mut odds = [9.0; 2];
     assert!(margin.frame(&[0.45, 0.28], &mut odds).is_err());
@@ -512,7 +525,7 @@ proptest! {
                 prop_assert!(taken.iterations <= 30, "{:?}", taken);
             }
             // Only a book that was cut at the shortest odds has no margin left.
-            Err(PricingError::BooksumBelowOne) => prop_assert!(booksum(&odds) < 1.0),
+            Err(PricingError::BooksumBelowOne { .. }) => prop_assert!(booksum(&odds) < 1.0),
             Err(PricingError::NegativeProbability { .. }) => prop_assert!(matches!(
                 method,
                 Method::Additive | Method::BalancedBook | Method::Goto | Method::JensenShannon

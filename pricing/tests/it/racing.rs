@@ -114,7 +114,10 @@ fn who_does_not_run_has_no_rank_and_changes_nothing() {
     assert_eq!(with_ranks.rank(4), [0.0; 5]);
     assert_eq!(
         with.exacta(0, 1),
-        Err(PricingError::ParameterOutOfRange { name: "runner" }),
+        Err(PricingError::ParameterOutOfRange {
+            name: "runner",
+            allowed: "one that runs, counted from 0, and named once"
+        }),
         "nobody may bet on who does not run"
     );
     let last = RaceLeg::Top { runner: 4, places: 4 };
@@ -157,9 +160,15 @@ fn what_is_no_race_is_named() {
     assert_eq!(race(&[1.0, 1e-13]), Err(PricingError::ProbabilityOutOfRange { index: 1 }));
     assert_eq!(race(&[0.5, 0.4]), Err(PricingError::SumOffTarget));
     let three = Race::new(&[0.5, 0.3, 0.2], Discount::HARVILLE).expect("a race");
-    let runner = PricingError::ParameterOutOfRange { name: "runner" };
-    let places = PricingError::ParameterOutOfRange { name: "places" };
-    let legs = PricingError::ParameterOutOfRange { name: "legs" };
+    let runner = PricingError::ParameterOutOfRange {
+        name: "runner",
+        allowed: "one that runs, counted from 0, and named once",
+    };
+    let places = PricingError::ParameterOutOfRange { name: "places", allowed: "1 to 4" };
+    let legs = PricingError::ParameterOutOfRange {
+        name: "legs",
+        allowed: "8 at most, with 8 runners at most where one beats another",
+    };
     assert_eq!(three.ranks(5), Err(places));
     assert_eq!(three.ranks(0), Err(places));
     assert_eq!(three.exacta(1, 1), Err(runner));
@@ -429,7 +438,10 @@ fn what_no_discount_explains_is_said() {
     assert_eq!(places(&[0.5; 4], 3), Err(PricingError::SumOffTarget));
     assert_eq!(
         places(&[0.5; 4], 4),
-        Err(PricingError::ParameterOutOfRange { name: "places" }),
+        Err(PricingError::ParameterOutOfRange {
+            name: "places",
+            allowed: "2 to 4 and fewer than run",
+        }),
         "four of four are always placed"
     );
     assert_eq!(

@@ -44,7 +44,7 @@ fn four_hundred_points_are_ten_to_one() {
 #[test]
 fn what_is_out_of_range_is_named() {
     let name = |error: PricingError| match error {
-        PricingError::ParameterOutOfRange { name } => name,
+        PricingError::ParameterOutOfRange { name, .. } => name,
         other => other.name(),
     };
     assert_eq!(elo_expected(f64::NAN, 0.0, 0.0).map_err(name), Err("rating"));
@@ -72,10 +72,13 @@ fn a_side_that_took_all_has_no_likeliest_strength() {
     // Nobody knows of the third.
     assert_eq!(fit(&[met(0, 1, [3.0, 0.0, 1.0])], 3), Err(PricingError::NoSolution));
     assert_eq!(fit(&[], 1), Err(PricingError::TooFewOutcomes));
-    let meetings = PricingError::ParameterOutOfRange { name: "meetings" };
+    let meetings = PricingError::ParameterOutOfRange {
+        name: "meetings",
+        allowed: "between two different sides, counted from 0",
+    };
     assert_eq!(fit(&[met(0, 2, [1.0; 3])], 2), Err(meetings));
     assert_eq!(fit(&[met(1, 1, [1.0; 3])], 2), Err(meetings));
-    let results = PricingError::ParameterOutOfRange { name: "results" };
+    let results = PricingError::ParameterOutOfRange { name: "results", allowed: "0 to 1e9" };
     assert_eq!(fit(&[met(0, 1, [1.0, f64::NAN, 1.0])], 2), Err(results));
 }
 

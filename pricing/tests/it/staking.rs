@@ -74,9 +74,12 @@ fn where_every_result_pays_nothing_is_kept() {
 
 #[test]
 fn what_is_no_bet_is_refused() {
-    let range = |name| Err(PricingError::ParameterOutOfRange { name });
-    assert_eq!(kelly::single(2.0, 0.6, 0.0), range("fraction"));
-    assert_eq!(kelly::single(2.0, 0.6, f64::NAN), range("fraction"));
+    let fraction = Err(PricingError::ParameterOutOfRange {
+        name: "fraction",
+        allowed: "above 0 and at most 1",
+    });
+    assert_eq!(kelly::single(2.0, 0.6, 0.0), fraction);
+    assert_eq!(kelly::single(2.0, 0.6, f64::NAN), fraction);
     assert_eq!(kelly::single(1.0, 0.6, 1.0), Err(PricingError::OddsAtOrBelowOne { index: 0 }));
     assert_eq!(kelly::single(2.0, 1.0, 1.0), Err(PricingError::ProbabilityOutOfRange { index: 0 }));
     let exclusive = |p: &[f64]| kelly::exclusive(&[2.0, 3.0], p, 1.0, &mut [0.0; 2]);
@@ -122,14 +125,17 @@ fn far_up_a_share_costs_what_it_pays() {
 #[test]
 fn a_market_maker_refuses_what_has_no_price() {
     let maker = Lmsr::new(10.0).expect("a liquidity");
-    let range = |name| PricingError::ParameterOutOfRange { name };
+    let range = |name, allowed| PricingError::ParameterOutOfRange { name, allowed };
     for liquidity in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(Lmsr::new(liquidity), Err(range("liquidity")));
+        assert_eq!(Lmsr::new(liquidity), Err(range("liquidity", "above 0 and finite")));
     }
     assert_eq!(maker.price(&[0.0], 0), Err(PricingError::TooFewOutcomes));
-    assert_eq!(maker.price(&[0.0, 0.0], 2), Err(range("outcome")));
+    assert_eq!(
+        maker.price(&[0.0, 0.0], 2),
+        Err(range("outcome", "the place of one, counted from 0"))
+    );
     assert_eq!(maker.price(&[0.0, f64::NAN], 0), Err(PricingError::NotFinite { index: 1 }));
-    assert_eq!(maker.cost(&[0.0, 0.0], 0, f64::INFINITY), Err(range("shares")));
+    assert_eq!(maker.cost(&[0.0, 0.0], 0, f64::INFINITY), Err(range("shares", "a finite number")));
     assert_eq!(maker.prices(&[0.0, 0.0], &mut [0.0; 3]), Err(PricingError::LengthsDiffer));
 }
 
@@ -155,7 +161,10 @@ fn what_is_no_forecast_is_not_scored() {
         assert_eq!(score(&[0.5, 0.4], 0), Err(PricingError::SumOffTarget));
         assert_eq!(score(&[0.5, f64::NAN], 0), Err(PricingError::NotFinite { index: 1 }));
         assert_eq!(score(&[1.5, -0.5], 0), Err(PricingError::ProbabilityOutOfRange { index: 0 }));
-        let refused = Err(PricingError::ParameterOutOfRange { name: "outcome" });
+        let refused = Err(PricingError::ParameterOutOfRange {
+            name: "outcome",
+            allowed: "the place of one, counted from 0",
+        });
         assert_eq!(score(&[0.5, 0.5], 2), refused);
     }
     let ruled_out = score::ignorance(&[0.0, 1.0], 0);

@@ -247,7 +247,7 @@ fn what_cannot_be_a_score_is_refused() {
         Score::new(format, sets, games, points, Player::A).map(|_| ()).map_err(PricingError::name)
     };
     let named = |sets, games, points| match Score::new(format, sets, games, points, Player::A) {
-        Err(PricingError::ParameterOutOfRange { name }) => name,
+        Err(PricingError::ParameterOutOfRange { name, .. }) => name,
         other => panic!("{other:?}"),
     };
     // Won already.
@@ -267,13 +267,19 @@ fn what_cannot_be_a_score_is_refused() {
     // Another format is another match.
     let tennis = Tennis::new([0.6, 0.6], format).expect("a serve");
     let other = Score::start(Format::best_of_5(LastSet::Advantage), Player::A);
-    assert_eq!(tennis.wins(&other), Err(PricingError::ParameterOutOfRange { name: "score" }));
-    let serve = PricingError::ParameterOutOfRange { name: "serve" };
+    assert_eq!(
+        tennis.wins(&other),
+        Err(PricingError::ParameterOutOfRange {
+            name: "score",
+            allowed: "one of the format of the match"
+        })
+    );
+    let serve = PricingError::ParameterOutOfRange { name: "serve", allowed: "0.001 to 0.999" };
     assert_eq!(Tennis::new([0.6, 1.0], format).map(|_| ()), Err(serve));
     assert_eq!(game(f64::NAN), Err(serve));
     assert_eq!(
         tie_break([0.6, 0.6], Player::A, 8),
-        Err(PricingError::ParameterOutOfRange { name: "to" })
+        Err(PricingError::ParameterOutOfRange { name: "to", allowed: "7 or 10" })
     );
 }
 

@@ -87,7 +87,10 @@ pub(super) fn checked(margin: f64) -> Result<f64, PricingError> {
     if (0.0..=1.0).contains(&margin) {
         Ok(margin + 0.0)
     } else {
-        Err(PricingError::ParameterOutOfRange { name: "margin" })
+        Err(PricingError::ParameterOutOfRange {
+            name: "margin",
+            allowed: "0 to 1, where 0.05 is 5 %",
+        })
     }
 }
 

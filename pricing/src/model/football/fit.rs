@@ -83,7 +83,7 @@ pub fn from_result(
 ) -> Result<Fit, PricingError> {
     let [home, draw, away] = checked(fair)?;
     if !rho.is_finite() {
-        return Err(PricingError::ParameterOutOfRange { name: "rho" });
+        return Err(PricingError::ParameterOutOfRange { name: "rho", allowed: "a finite number" });
     }
     solve(start([home, draw, away], rho, near), &Target { home, away, at_most: None })
 }
@@ -187,7 +187,7 @@ fn check_probability(probability: f64, index: usize) -> Result<(), PricingError>
 
 fn check_total(total: AtMost, index: usize) -> Result<(), PricingError> {
     if SIZE <= usize::from(total.goals) + 1 {
-        return Err(PricingError::ParameterOutOfRange { name: "total" });
+        return Err(PricingError::ParameterOutOfRange { name: "total", allowed: "0 to 14 goals" });
     }
     check_probability(total.probability, index)
 }

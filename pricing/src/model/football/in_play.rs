@@ -72,7 +72,10 @@ impl CardEffect {
     pub fn new(own: f64, other: f64) -> Result<CardEffect, PricingError> {
         for factor in [own, other] {
             if !(0.0..=10.0).contains(&factor) {
-                return Err(PricingError::ParameterOutOfRange { name: "card effect" });
+                return Err(PricingError::ParameterOutOfRange {
+                    name: "card effect",
+                    allowed: "0 to 10",
+                });
             }
         }
         Ok(CardEffect { own, other })
@@ -123,7 +126,10 @@ impl GoalModel {
     /// a mean or ρ leaves its range.
     pub fn with(&self, cards: RedCards, effect: CardEffect) -> Result<GoalModel, PricingError> {
         if RedCards::MAX < cards.home || RedCards::MAX < cards.away {
-            return Err(PricingError::ParameterOutOfRange { name: "red cards" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "red cards",
+                allowed: "0 to 4 a side",
+            });
         }
         let (mut home, mut away) = (self.home, self.away);
         for _ in 0..cards.home {

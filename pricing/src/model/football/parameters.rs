@@ -64,7 +64,10 @@ impl GoalModel {
         let away = mean(away_mean, "away mean")?;
         let model = GoalModel { home, away, bond: Bond::DixonColes { rho: rho + 0.0 } };
         if !rho.is_finite() || tau(home, away, rho).into_iter().any(|factor| factor < 0.0) {
-            return Err(PricingError::ParameterOutOfRange { name: "rho" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "rho",
+                allowed: "max(-1/λ, -1/μ) to min(1/(λμ), 1)",
+            });
         }
         Ok(model)
     }
@@ -80,8 +83,9 @@ impl GoalModel {
         let shared = mean(shared, "shared mean")?;
         let home = mean(home, "home mean")?;
         let away = mean(away, "away mean")?;
-        mean(home + shared, "home mean")?;
-        mean(away + shared, "away mean")?;
+        let allowed = "0 to 6 with the shared one";
+        within(home + shared, "home mean", allowed)?;
+        within(away + shared, "away mean", allowed)?;
         Ok(GoalModel { home, away, bond: Bond::Bivariate { shared } })
     }
 
@@ -157,11 +161,15 @@ pub(super) fn tau(home: f64, away: f64, rho: f64) -> [f64; 4] {
 }
 
 fn mean(mean: f64, name: &'static str) -> Result<f64, PricingError> {
+    within(mean, name, "0 to 6")
+}
+
+fn within(mean: f64, name: &'static str, allowed: &'static str) -> Result<f64, PricingError> {
     // No NaN lies in the range. A negative zero becomes a positive one.
     if (0.0..=MEAN_MAX).contains(&mean) {
         Ok(mean + 0.0)
     } else {
-        Err(PricingError::ParameterOutOfRange { name })
+        Err(PricingError::ParameterOutOfRange { name, allowed })
     }
 }
 

@@ -125,7 +125,10 @@ impl<'a> Search<'a> {
             return Err(PricingError::LengthsDiffer);
         }
         if !(2..=PLACES_MAX).contains(&places) || live <= places {
-            return Err(PricingError::ParameterOutOfRange { name: "places" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "places",
+                allowed: "2 to 4 and fewer than run",
+            });
         }
         for (index, (&place, &win)) in place.iter().zip(win).enumerate() {
             if !place.is_finite() {

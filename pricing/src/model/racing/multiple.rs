@@ -6,7 +6,9 @@
 
 #![allow(clippy::float_arithmetic, reason = "what proposes prices computes in floats")]
 
-use super::{PLACES_MAX, RUNNERS_MAX, Race, all_but_each, sum};
+use super::{
+    PLACES_MAX, PLACES_OUT_OF_RANGE, RUNNER_OUT_OF_RANGE, RUNNERS_MAX, Race, all_but_each, sum,
+};
 use crate::PricingError;
 
 /// The most legs of a multiple within one race.
@@ -120,10 +122,16 @@ struct Front {
     back: [f64; 1 << BEATING_MAX],
 }
 
+/// More than there is room for.
+const LEGS_OUT_OF_RANGE: PricingError = PricingError::ParameterOutOfRange {
+    name: "legs",
+    allowed: "8 at most, with 8 runners at most where one beats another",
+};
+
 impl Front {
     fn new(race: &Race, legs: &[RaceLeg]) -> Result<Front, PricingError> {
         if RACE_LEGS_MAX < legs.len() {
-            return Err(PricingError::ParameterOutOfRange { name: "legs" });
+            return Err(LEGS_OUT_OF_RANGE);
         }
         let mut front = Front {
             depth: 0,
@@ -163,7 +171,7 @@ impl Front {
         match leg {
             RaceLeg::Top { runner, places: rank } | RaceLeg::Exact { runner, rank } => {
                 if !(1..=PLACES_MAX).contains(&rank) {
-                    return Err(PricingError::ParameterOutOfRange { name: "places" });
+                    return Err(PLACES_OUT_OF_RANGE);
                 }
                 let top = matches!(leg, RaceLeg::Top { .. });
                 let at = self.name(race, runner)?;
@@ -172,14 +180,14 @@ impl Front {
             }
             RaceLeg::Beats { winner, loser } => {
                 if winner == loser {
-                    return Err(PricingError::ParameterOutOfRange { name: "runner" });
+                    return Err(RUNNER_OUT_OF_RANGE);
                 }
                 let [winner, loser] = [self.name(race, winner)?, self.name(race, loser)?];
                 self.named[loser].behind |= 1 << winner;
                 for at in [winner, loser] {
                     if self.named[at].beating == 0 {
                         if BEATING_MAX as u32 <= *beating {
-                            return Err(PricingError::ParameterOutOfRange { name: "legs" });
+                            return Err(LEGS_OUT_OF_RANGE);
                         }
                         self.named[at].beating = 1 << *beating;
                         *beating += 1;

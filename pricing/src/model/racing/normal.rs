@@ -8,7 +8,7 @@
 #![allow(clippy::float_arithmetic, reason = "what proposes prices computes in floats")]
 
 use super::{
-    RUNNERS_MAX,
+    RUNNER_OUT_OF_RANGE, RUNNERS_MAX,
     linear::{Matrix, UNKNOWNS_MAX, solve},
 };
 use crate::{
@@ -89,7 +89,10 @@ fn check_abilities(abilities: &[f64]) -> Result<(), PricingError> {
             return Err(PricingError::NotFinite { index });
         }
         if ABILITY_MAX < ability.abs() {
-            return Err(PricingError::ParameterOutOfRange { name: "abilities" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "abilities",
+                allowed: "-8 to 8",
+            });
         }
     }
     Ok(())
@@ -137,7 +140,7 @@ pub fn win(abilities: &[f64], win: &mut [f64]) -> Result<(), PricingError> {
 pub fn exacta(abilities: &[f64], first: usize, second: usize) -> Result<f64, PricingError> {
     check_abilities(abilities)?;
     if abilities.len() <= first.max(second) || first == second {
-        return Err(PricingError::ParameterOutOfRange { name: "runner" });
+        return Err(RUNNER_OUT_OF_RANGE);
     }
     let mut probability = 0.0;
     lattice(abilities, |moment| {

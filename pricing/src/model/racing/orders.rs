@@ -2,7 +2,7 @@
 
 #![allow(clippy::float_arithmetic, reason = "what proposes prices computes in floats")]
 
-use super::{PLACES_MAX, Race};
+use super::{PLACES_MAX, PLACES_OUT_OF_RANGE, RUNNER_OUT_OF_RANGE, Race};
 use crate::PricingError;
 
 impl Race {
@@ -89,12 +89,12 @@ impl Race {
 
     fn check_front(&self, runners: &[usize]) -> Result<(), PricingError> {
         if !(1..=PLACES_MAX).contains(&runners.len()) {
-            return Err(PricingError::ParameterOutOfRange { name: "places" });
+            return Err(PLACES_OUT_OF_RANGE);
         }
         for (at, &runner) in runners.iter().enumerate() {
             self.check_runner(runner)?;
             if runners[..at].contains(&runner) {
-                return Err(PricingError::ParameterOutOfRange { name: "runner" });
+                return Err(RUNNER_OUT_OF_RANGE);
             }
         }
         Ok(())

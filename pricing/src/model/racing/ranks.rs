@@ -4,7 +4,7 @@
 
 use std::mem;
 
-use super::{PLACES_MAX, RUNNERS_MAX, Race, all_but_each};
+use super::{PLACES_MAX, PLACES_OUT_OF_RANGE, RUNNERS_MAX, Race, all_but_each};
 use crate::{PricingError, math::sum_lanes};
 
 /// The probability of each runner to finish exactly first, second, third and fourth, as far as asked.
@@ -60,7 +60,7 @@ impl Race {
     /// ```
     pub fn ranks(&self, places: usize) -> Result<Ranks, PricingError> {
         if !(1..=PLACES_MAX).contains(&places) {
-            return Err(PricingError::ParameterOutOfRange { name: "places" });
+            return Err(PLACES_OUT_OF_RANGE);
         }
         let mut ranks =
             Ranks { runners: self.runners, places, of: [[0.0; RUNNERS_MAX]; PLACES_MAX] };

@@ -131,10 +131,13 @@ fn check(meetings: &[Meeting], strengths: &[f64], work: &[f64]) -> Result<(), Pr
     }
     for meeting in meetings {
         if strengths.len() <= meeting.home.max(meeting.away) || meeting.home == meeting.away {
-            return Err(PricingError::ParameterOutOfRange { name: "meetings" });
+            return Err(PricingError::ParameterOutOfRange {
+                name: "meetings",
+                allowed: "between two different sides, counted from 0",
+            });
         }
         if meeting.results.iter().any(|results| !(0.0..=RESULTS_MAX).contains(results)) {
-            return Err(PricingError::ParameterOutOfRange { name: "results" });
+            return Err(PricingError::ParameterOutOfRange { name: "results", allowed: "0 to 1e9" });
         }
     }
     Ok(())

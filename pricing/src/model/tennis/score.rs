@@ -183,19 +183,19 @@ impl Score {
         points: [u8; 2],
         server: Player,
     ) -> Result<Score, PricingError> {
-        let wrong = |name| Err(PricingError::ParameterOutOfRange { name });
+        let wrong = |name, allowed| Err(PricingError::ParameterOutOfRange { name, allowed });
         if sets.iter().any(|&sets| format.sets_to_win <= sets) {
-            return wrong("sets");
+            return wrong("sets", "fewer than win the match");
         }
         let kind = format.kind(sets);
         if !kind.allows(games) {
-            return wrong("games");
+            return wrong("games", "those of a set that is not won yet");
         }
         let last = kind.tie_break_at(games).map_or(3, |to| to - 1);
         let [more, less] = [points[0].max(points[1]), points[0].min(points[1])];
         // Nobody has won the last point, or both are there and at most one ahead.
         if last < more && (COUNT_MAX < more || less < last || less + 1 < more) {
-            return wrong("points");
+            return wrong("points", "those of a game or tie-break that is not won yet");
         }
         Ok(Score { format, sets, games, points, server })
     }

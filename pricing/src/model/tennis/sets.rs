@@ -162,7 +162,10 @@ impl Tennis {
         if score.format() == self.format {
             Ok(())
         } else {
-            Err(PricingError::ParameterOutOfRange { name: "score" })
+            Err(PricingError::ParameterOutOfRange {
+                name: "score",
+                allowed: "one of the format of the match",
+            })
         }
     }
 
