@@ -3,6 +3,16 @@
 //! The inverse of [`devig`](mod@crate::devig), with the same [`Method`]s: the higher the margin, the shorter
 //! every price. Where a price would pass a bound it stops there, and the others are moved until the
 //! inverse odds still sum to what was asked for.
+//!
+//! A margin of 5 % where one outcome wins is written in three ways:
+//!
+//! | where | unit | 5 % |
+//! |---|---|---|
+//! | [`Margin::booksum`], [`Framed::booksum`], [`Devigged::booksum`](crate::Devigged::booksum) | what the inverse odds sum to | 1.05 |
+//! | [`Margins`](crate::derive::football::Margins), [`Joint::price`](crate::derive::football::Joint::price) | what they sum to above one | 0.05 |
+//! | [`cashout::value`](crate::cashout::value) | parts per million withheld of the value | 50,000 |
+//!
+//! Where `k` outcomes win, the booksum is `k` times 1.05, and the others stay.
 
 #![allow(clippy::float_arithmetic, reason = "what proposes prices computes in floats")]
 

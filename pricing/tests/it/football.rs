@@ -391,3 +391,33 @@ fn late_in_a_match_no_market_is_one_sided_with_a_shortest_price() {
     assert_eq!(one_sided(&margins), 51);
     assert_eq!(one_sided(&margins.shortest(price!(1.0001))), 0);
 }
+
+#[test]
+fn the_result_alone_tells_neither_rho_nor_the_total() {
+    // The same result under four beliefs, and the fair probability of over 2.5 that follows.
+    let over_by_rho = [-0.15, -0.1, 0.0, 0.1].map(|rho| {
+        let fit = fit::from_result([0.45, 0.28, 0.27], rho, None).unwrap();
+        fair_of(fit.model).probability(over(10)).unwrap()
+    });
+    assert_eq!(over_by_rho.map(|p| format!("{p:.3}")), ["0.539", "0.492", "0.395", "0.312"]);
+    // A total that does not go with the result is explained by a rho that no league shows.
+    let under = AtMost { goals: 2, probability: 0.9 };
+    let fit = fit::from_result_and_total([0.45, 0.28, 0.27], under, None).unwrap();
+    assert_eq!(format!("{:.2}", fit.rho()), "0.81");
+}
+
+#[test]
+fn a_negative_rho_holds_the_score_as_it_is_in_play() {
+    // A quarter of an hour to go at 1-0: a draw becomes less likely, since no goal becomes likelier.
+    let at = |rho| {
+        let model = GoalModel::dixon_coles(1.6, 1.1, rho).unwrap();
+        let left = model.remaining(Clock::new(75 * 60, Clock::FULL_TIME_S));
+        let fair = Fair::of(&ScoreGrid::new(&left), Score::new(1, 0));
+        [Outcome::NextGoal(None), Outcome::Result(Winner::Home), Outcome::Result(Winner::Draw)]
+            .map(|outcome| fair.probability(outcome).unwrap())
+    };
+    let (with, without) = (at(-0.1), at(0.0));
+    assert!(without[0] < with[0] && without[1] < with[1] && with[2] < without[2]);
+    assert_eq!(with.map(|p| format!("{p:.4}")), ["0.6407", "0.8718", "0.1167"]);
+    assert_eq!(without.map(|p| format!("{p:.4}")), ["0.6376", "0.8686", "0.1198"]);
+}

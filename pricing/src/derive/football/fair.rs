@@ -7,7 +7,7 @@ use crate::model::football::{Distribution, ScoreGrid};
 
 /// The fair probability of every outcome of [`Outcome::ALL`], at its index.
 ///
-/// Each is one over the fair odds: where a stake may be returned, what is won (of half-won, half)
+/// Each is one over the fair odds, also those of draw no bet and of whole and quarter lines: where a stake may be returned, what is won (of half-won, half)
 /// over what is won and lost. It is 0 if the bet cannot be won, and 1 if it cannot be lost; a bet
 /// that is sure to be returned has 0.
 ///

@@ -137,6 +137,9 @@ pub enum Outcome {
     /// So many or more to the good; if negative, so many or fewer.
     MarginFrom(i8),
     /// Who scores next, or that nobody does.
+    ///
+    /// After every goal this place means another goal: close the market of the one that was scored, and
+    /// price the next one as a new market.
     NextGoal(Option<Team>),
     /// That side wins and lets in no goal, or not so.
     ToNil(Team, bool),

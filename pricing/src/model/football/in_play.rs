@@ -84,8 +84,12 @@ impl CardEffect {
 
 impl GoalModel {
     /// The model of the goals that are still to come, of this as the model of a whole match: every
-    /// mean times the share of it that is left. A ρ stays as it is; who no longer wants one makes
-    /// the model of the remaining means.
+    /// mean times the share of it that is left.
+    ///
+    /// A ρ stays as it is, and acts on the goals still to come: a negative one makes it likelier that
+    /// none comes, so that the score stays as it is. Only while it is level does that favour the draw: at
+    /// 1-0 it favours the side that leads. Who no longer wants a ρ makes the model of the remaining
+    /// means.
     ///
     /// ```
     /// use betring_pricing::model::football::{Clock, GoalModel};
