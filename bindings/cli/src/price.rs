@@ -307,7 +307,13 @@ fn percent(probability: f64) -> String {
 }
 
 fn odds(probability: f64) -> String {
-    if probability <= 0.0 { "-".to_owned() } else { format!("{:.3}", 1.0 / probability) }
+    const SHOWN_MAX: f64 = 100_000.0;
+    let fair = 1.0 / probability;
+    match probability {
+        p if p <= 0.0 => "-".to_owned(),
+        _ if SHOWN_MAX < fair => ">100,000".to_owned(),
+        _ => format!("{fair:.3}"),
+    }
 }
 
 fn shown_price(price: Option<Price>) -> String {

@@ -133,3 +133,10 @@ fn odds_are_given_with_commas_or_as_fractions_and_a_negative_one_is_out_of_range
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("what to do"), "{}", said.err);
 }
+
+#[test]
+fn fair_odds_beyond_all_sense_are_not_shown_in_full() {
+    let low = ["--home", "0.1", "--away", "0.1"];
+    let said = betring(["price", "football"].iter().chain(&low));
+    assert_eq!((said.code, said.out.contains(">100,000")), (Some(0), true), "{}", said.out);
+}
