@@ -30,7 +30,8 @@ pub struct Exclusive {
 
 /// The stake on one outcome: `(p·o − 1)/(o − 1)` of the bankroll, times `fraction`. (Kelly 1956)
 ///
-/// `probability` is what the outcome is believed to have, from 0 to below 1; `fraction` is above 0
+/// `probability` is what the outcome is believed to have, from 0 to 1: what is certain is staked on in
+/// full, as by [`exclusive`], of which this is one outcome; `fraction` is above 0
 /// and at most 1: half of it gives three quarters of the growth for half of the swing.
 ///
 /// # Errors
@@ -50,16 +51,17 @@ pub struct Exclusive {
 pub fn single(odds: f64, probability: f64, fraction: f64) -> Result<Kelly, PricingError> {
     check_odds(&[odds])?;
     check(&[probability], 1)?;
-    if probability == 1.0 {
-        return Err(PricingError::ProbabilityOutOfRange { index: 0 });
-    }
     check_fraction(fraction)?;
     let edge = probability * odds - 1.0;
     if edge <= 0.0 {
         return Ok(Kelly { stake: 0.0, edge, growth: 0.0 });
     }
     let stake = fraction * edge / (odds - 1.0);
-    let growth = probability * ln_1p(stake * (odds - 1.0)) + (1.0 - probability) * ln_1p(-stake);
+    let mut growth = probability * ln_1p(stake * (odds - 1.0));
+    // What is certain cannot lose, and the whole may be staked on it.
+    if probability < 1.0 {
+        growth += (1.0 - probability) * ln_1p(-stake);
+    }
     Ok(Kelly { stake, edge, growth })
 }
 
@@ -75,7 +77,7 @@ pub fn single(odds: f64, probability: f64, fraction: f64) -> Result<Kelly, Prici
 /// [`LengthsDiffer`](PricingError::LengthsDiffer);
 /// [`TooFewOutcomes`](PricingError::TooFewOutcomes) without any,
 /// [`TooManyOutcomes`](PricingError::TooManyOutcomes) above [`OUTCOMES_MAX`]; those of [`single`] for
-/// the first outcome that has one (a probability may be 1);
+/// the first outcome that has one;
 /// [`SumOffTarget`](PricingError::SumOffTarget) for probabilities of more than 1 in all. After an
 /// error all of `stakes` are zero.
 ///

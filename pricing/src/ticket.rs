@@ -135,9 +135,25 @@ impl Shape {
     }
 
     /// The shape that has that name, win only: single, double, treble, trixie, patent, yankee,
-    /// lucky15, canadian (or super-yankee), lucky31, heinz, lucky63, super-heinz, goliath.
+    /// lucky15, canadian (or super-yankee), lucky31, heinz, lucky63, super-heinz, goliath; fourfold to
+    /// eightfold for one line of all legs.
+    ///
+    /// Capitals, spaces, hyphens and underscores make no difference.
+    ///
+    /// ```
+    /// use betring_pricing::Shape;
+    ///
+    /// assert_eq!(Shape::named("Lucky 15"), Shape::named("lucky15"));
+    /// assert_eq!(Shape::named("four-fold").unwrap().lines(), 1);
+    /// assert_eq!(Shape::named("lucky"), None);
+    /// ```
     pub fn named(name: &str) -> Option<Shape> {
-        let &(_, legs, folds) = NAMED.iter().find(|(known, _, _)| *known == name)?;
+        let letters = |name: &'static str| name.bytes().filter(|byte| *byte != b'-');
+        let is_named = |known| {
+            let said = name.bytes().filter(|byte| !matches!(byte, b' ' | b'-' | b'_'));
+            said.map(|byte| byte.to_ascii_lowercase()).eq(letters(known))
+        };
+        let &(_, legs, folds) = NAMED.iter().chain(&FOLDS).find(|(known, _, _)| is_named(known))?;
         Some(Shape { legs, folds, bankers: 0, each_way: EachWay::No })
     }
 
@@ -298,6 +314,15 @@ const NAMED: [(&str, u8, u32); 14] = [
     ("lucky63", 6, 0b11_1111),
     ("super-heinz", 7, 0b111_1110),
     ("goliath", 8, 0b1111_1110),
+];
+
+/// Names that are read and not written: a shape of all its legs is as often called an accumulator.
+const FOLDS: [(&str, u8, u32); 5] = [
+    ("fourfold", 4, 0b1000),
+    ("fivefold", 5, 0b1_0000),
+    ("sixfold", 6, 0b10_0000),
+    ("sevenfold", 7, 0b100_0000),
+    ("eightfold", 8, 0b1000_0000),
 ];
 
 /// How many ways there are to choose `k` of `n`, `n` being at most [`LEGS_MAX`].
@@ -1088,7 +1113,7 @@ mod tests {
             let known = if name == "super-yankee" { "canadian" } else { name };
             assert_eq!(shape.name(), Some(known));
         }
-        assert_eq!(Shape::named("Yankee"), None);
+        assert_eq!(Shape::named("Yankee"), Shape::named("yankee"));
         assert_eq!(Shape::named("single"), Some(Shape::single()));
     }
 

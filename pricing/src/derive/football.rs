@@ -30,6 +30,7 @@ mod split;
 
 pub use fair::Fair;
 pub use multiple::{Joint, multiple};
+pub use names::ParseLineError;
 pub use outcome::{Line, Market, OUTCOMES, Outcome, Score, Team, Winner};
 pub use prices::{Margins, Prices};
 pub use split::Split;

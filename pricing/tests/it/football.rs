@@ -421,3 +421,29 @@ fn a_negative_rho_holds_the_score_as_it_is_in_play() {
     assert_eq!(with.map(|p| format!("{p:.4}")), ["0.6407", "0.8718", "0.1167"]);
     assert_eq!(without.map(|p| format!("{p:.4}")), ["0.6376", "0.8686", "0.1198"]);
 }
+
+#[test]
+fn a_line_is_read_as_it_is_written() {
+    for quarters in -127..=127 {
+        assert_eq!(line(quarters).to_string().parse(), Ok(line(quarters)));
+    }
+    assert_eq!("+1.50".parse(), Ok(line(6)));
+    assert_eq!(Line::from_halves(-5), Some(line(-10)));
+    assert_eq!(Line::from_halves(64), None);
+    for text in ["", "+", "-", "+-1", "2.3", "2.125", "32", "1e1", "two"] {
+        let refused = text.parse::<Line>().map_err(|error| error.to_string());
+        let sentence =
+            "not a line: write goals in quarters from -31.75 to 31.75, like 2.5 or -0.25";
+        assert_eq!(refused, Err(sentence.to_string()), "{text}");
+    }
+}
+
+#[test]
+fn a_market_that_is_not_priced_has_no_margin_and_no_leg_is_certain() {
+    let refused = Margins::NONE.with(Market::Total(line(30)), 0.05).unwrap_err();
+    assert_eq!(refused.to_string(), "market must be one of those that are always priced");
+    let grid = ScoreGrid::new(&GoalModel::poisson(1.45, 1.15).unwrap());
+    let none = multiple(&grid, Score::NIL_NIL, &[]).unwrap();
+    assert_eq!((none.won, none.returned, none.lost), (1.0, 0.0, 0.0));
+    assert_eq!(none.price(0.0), Ok(None));
+}

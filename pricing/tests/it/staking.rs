@@ -73,6 +73,18 @@ fn where_every_result_pays_nothing_is_kept() {
 }
 
 #[test]
+fn what_is_certain_is_staked_on_in_full() {
+    for (odds, fraction) in [(2.0, 1.0), (1.01, 1.0), (3.0, 0.5)] {
+        let bet = kelly::single(odds, 1.0, fraction).expect("a bet");
+        let mut stakes = [0.0];
+        let bets = kelly::exclusive(&[odds], &[1.0], fraction, &mut stakes).expect("a bet");
+        assert_eq!((bet.stake, stakes[0]), (fraction, fraction));
+        assert!(near(bet.growth, (1.0 + fraction * (odds - 1.0)).ln()));
+        assert!(near(bet.growth, bets.growth));
+    }
+}
+
+#[test]
 fn what_is_no_bet_is_refused() {
     let fraction = Err(PricingError::ParameterOutOfRange {
         name: "fraction",
@@ -81,7 +93,7 @@ fn what_is_no_bet_is_refused() {
     assert_eq!(kelly::single(2.0, 0.6, 0.0), fraction);
     assert_eq!(kelly::single(2.0, 0.6, f64::NAN), fraction);
     assert_eq!(kelly::single(1.0, 0.6, 1.0), Err(PricingError::OddsAtOrBelowOne { index: 0 }));
-    assert_eq!(kelly::single(2.0, 1.0, 1.0), Err(PricingError::ProbabilityOutOfRange { index: 0 }));
+    assert_eq!(kelly::single(2.0, 1.1, 1.0), Err(PricingError::ProbabilityOutOfRange { index: 0 }));
     let exclusive = |p: &[f64]| kelly::exclusive(&[2.0, 3.0], p, 1.0, &mut [0.0; 2]);
     assert_eq!(exclusive(&[0.6, 0.5]), Err(PricingError::SumOffTarget));
     assert_eq!(exclusive(&[0.6]), Err(PricingError::LengthsDiffer));

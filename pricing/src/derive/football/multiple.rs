@@ -24,7 +24,8 @@ pub struct Joint {
 /// product of prices that hang together.
 ///
 /// A leg on a quarter line is half of the stake on each of its neighbours, and a leg that is void
-/// returns that part of the stake unless another leg is lost. No leg at all is won for certain.
+/// returns that part of the stake unless another leg is lost. No leg at all is won for certain:
+/// exactly 1, at which there is no price.
 /// Time is in proportion to the number of legs: 256 scores are settled for each.
 ///
 /// # Errors
@@ -48,6 +49,9 @@ pub struct Joint {
 pub fn multiple(grid: &ScoreGrid, score: Score, legs: &[Outcome]) -> Result<Joint, PricingError> {
     if let Some(index) = legs.iter().position(|leg| matches!(leg, Outcome::NextGoal(_))) {
         return Err(PricingError::NotOfTheScore { index });
+    }
+    if legs.is_empty() {
+        return Ok(Joint { won: 1.0, returned: 0.0, lost: 0.0 });
     }
     let mut joint = Joint { won: 0.0, returned: 0.0, lost: 0.0 };
     for (home, away, probability) in grid.iter() {

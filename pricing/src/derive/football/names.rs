@@ -1,8 +1,9 @@
 //! What people call the outcomes and markets of a football match.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use super::outcome::{Line, Market, Outcome, Score, Team, Winner};
+use crate::decimal;
 
 impl fmt::Display for Line {
     /// In goals: 2.5, 2.25, -1, 0.
@@ -13,6 +14,34 @@ impl fmt::Display for Line {
         write!(f, "{sign}{}{part}", quarters / 4)
     }
 }
+
+impl FromStr for Line {
+    type Err = ParseLineError;
+
+    /// Reads goals as they are displayed, with a plus and with more noughts too: 2.5, -0.25, +1.50.
+    fn from_str(text: &str) -> Result<Line, ParseLineError> {
+        let unsigned = text.strip_prefix('+');
+        let decimal = decimal::parse(unsigned.unwrap_or(text).as_bytes(), 2);
+        let decimal = decimal.map_err(|_| ParseLineError)?;
+        if decimal.magnitude % 25 != 0 || (unsigned.is_some() && decimal.negative) {
+            return Err(ParseLineError);
+        }
+        let quarters = i8::try_from(decimal.magnitude / 25).map_err(|_| ParseLineError)?;
+        Ok(Line::from_quarters(if decimal.negative { -quarters } else { quarters }))
+    }
+}
+
+/// A text that is no line in quarter goals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ParseLineError;
+
+impl fmt::Display for ParseLineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a line: write goals in quarters from -31.75 to 31.75, like 2.5 or -0.25")
+    }
+}
+
+impl std::error::Error for ParseLineError {}
 
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

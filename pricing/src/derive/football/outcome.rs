@@ -50,6 +50,14 @@ impl Winner {
 }
 
 /// A line of a handicap or a total in quarter goals: 2.5 is 10, -0.25 is -1.
+///
+/// ```
+/// use betring_pricing::derive::football::Line;
+///
+/// assert_eq!("2.5".parse(), Ok(Line::from_quarters(10)));
+/// assert_eq!("-0.25".parse(), Ok(Line::from_quarters(-1)));
+/// assert_eq!(Line::from_halves(5), Some(Line::from_quarters(10)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Line(i8);
@@ -58,6 +66,14 @@ impl Line {
     /// So many quarter goals.
     pub const fn from_quarters(quarters: i8) -> Line {
         Line(quarters)
+    }
+
+    /// So many half goals: 2.5 is 5. `None` beyond 31.5.
+    pub const fn from_halves(halves: i8) -> Option<Line> {
+        match halves.checked_mul(2) {
+            Some(quarters) => Some(Line(quarters)),
+            None => None,
+        }
     }
 
     /// How many quarter goals.

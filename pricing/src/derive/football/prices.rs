@@ -36,19 +36,27 @@ impl Margins {
         Ok(Margins { factors: [1.0 + checked(margin)?; OUTCOMES], shortest: None })
     }
 
-    /// The same, but for one market: nothing changes if that market is not in [`Outcome::ALL`].
+    /// The same, but for one market.
     ///
     /// # Errors
     ///
-    /// [`PricingError::ParameterOutOfRange`] if the margin is not from 0 to 1.
+    /// [`PricingError::ParameterOutOfRange`] if the margin is not from 0 to 1, or if that market is not
+    /// in [`Market::all`].
     pub fn with(mut self, market: Market, margin: f64) -> Result<Margins, PricingError> {
         let margin = checked(margin)?;
+        let mut is_priced = false;
         for (outcome, factor) in Outcome::ALL.into_iter().zip(&mut self.factors) {
             if outcome.market() == market {
                 *factor = 1.0 + margin;
+                is_priced = true;
             }
         }
-        Ok(self)
+        if is_priced {
+            Ok(self)
+        } else {
+            let allowed = "one of those that are always priced";
+            Err(PricingError::ParameterOutOfRange { name: "market", allowed })
+        }
     }
 
     /// The same, but what would be shorter than that price, or too short for any, is offered at it;
