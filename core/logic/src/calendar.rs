@@ -22,6 +22,11 @@ pub(crate) fn window(at: Timestamp, period: Period) -> i64 {
     }
 }
 
+/// The numbers of the day, the week and the month that a moment is in.
+pub(crate) fn windows(at: Timestamp) -> [i64; 3] {
+    [Period::Day, Period::Week, Period::Month].map(|period| window(at, period))
+}
+
 /// The number of a day's month: twelve times its year, and from 0 for January.
 ///
 /// Years are counted from March, so that a leap day is the last of its year; from there on the months

@@ -3,8 +3,8 @@
 //! Slow and obvious on purpose: called by tests, simulators and tools, never by the loop.
 
 use crate::bet::{Bet, BetState, NONE};
-use crate::calendar::window;
-use crate::command::{EachWayKind, Period};
+use crate::calendar::windows;
+use crate::command::EachWayKind;
 use crate::digest::{Digest, Digester};
 use crate::event::{HouseAccount, MarketStatus};
 use crate::id::{ActorId, GroupId};
@@ -160,7 +160,7 @@ impl<R: Rules> State<R> {
             let [deposited, staked, _] = limited.used;
             let counted = deposited.iter().chain(&staked).all(|sum| 0 <= *sum);
             rule(counted, || format!("deposits and stakes at {at} are not below zero"))?;
-            let now = Period::ALL.iter().map(|period| window(self.now, *period));
+            let now = windows(self.now);
             let begun = limited.windows.iter().zip(now).all(|(of, now)| *of <= now);
             rule(begun, || format!("what counts at {at} is of a window that has begun"))?;
         }
@@ -336,6 +336,9 @@ impl<R: Rules> State<R> {
         }
         rule(staked == self.risk.staked(book, index), || {
             format!("what is staked on {id} is the sum of its open bets")
+        })?;
+        rule(self.risk.is_weighed(self.market_bets(book, index)), || {
+            format!("what {id} pays in its worst outcome is that of its selections")
         })
     }
 

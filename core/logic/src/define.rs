@@ -467,7 +467,7 @@ impl<R: Rules> State<R> {
             selection.withdrawn = withdrawn;
             self.risk.withdraw(index, place, withdrawn);
             for book in 0..self.ledger.books.len() as u8 {
-                self.weigh_event(book, index);
+                self.weigh(book, index);
             }
         }
         let market = &mut self.markets[index as usize];

@@ -162,6 +162,10 @@ impl<R: Rules> State<R> {
 
 /// A stake times all factors, at most what may be a stake.
 fn scaled(most: Minor, factors: [u32; FACTORS as usize]) -> Minor {
+    // Nearly every stake is scaled by nothing.
+    if factors == [WHOLE; FACTORS as usize] {
+        return most.min(Stake::MAX.into());
+    }
     let product = factors.iter().fold(i128::from(most.0), |product, f| product * i128::from(*f));
     let whole = i128::from(WHOLE).pow(FACTORS);
     let stake = pricing::div_round(product, whole, RoundingMode::Down);
@@ -185,5 +189,7 @@ mod tests {
         let most = Stake::MAX.money().minor();
         assert_eq!(scaled(Minor(most), [10_000; 6]), Minor(most));
         assert_eq!(scaled(Minor(1), [1; 6]), Minor(0));
+        assert_eq!(scaled(Minor(99), [100; 6]), Minor(99));
+        assert_eq!(scaled(Minor(i64::MAX), [100; 6]), Minor(most));
     }
 }

@@ -237,5 +237,8 @@ impl<R: Rules> State<R> {
 
 /// A limit as far as a trader may stretch it.
 pub(crate) fn referable(limit: i128, percent: u32) -> i128 {
-    pricing::div_round(limit * i128::from(percent.max(100)), 100, RoundingMode::Down)
+    if percent <= 100 {
+        return limit;
+    }
+    pricing::div_round(limit * i128::from(percent), 100, RoundingMode::Down)
 }

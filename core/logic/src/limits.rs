@@ -9,7 +9,7 @@
 
 use crate::answer::Answer;
 use crate::bet::{BetState, NONE};
-use crate::calendar::window;
+use crate::calendar::{window, windows};
 use crate::command::{
     ExcludeAccount, ExcludeSelf, LimitKind, Period, SetAccountLimit, SetOwnLimit,
 };
@@ -82,17 +82,18 @@ impl Limited {
     /// Counts what moved. `once` is when the stake counted that goes back, or comes again after it went back,
     /// or when what is taken back was paid: a window in which that did not count is left alone.
     fn count(&mut self, now: Timestamp, moved: Moved, once: Option<Timestamp>) {
+        let now = windows(now);
+        let once = once.map_or(now, windows);
         for period in Period::ALL {
-            let number = window(now, *period);
-            if once.is_none_or(|once| window(once, *period) == number) {
-                self.count_in(now, *period, moved);
+            if once[place(*period)] == now[place(*period)] {
+                self.count_in(now[place(*period)], *period, moved);
             }
         }
     }
 
-    /// Counts what moved in the window of a moment.
-    fn count_in(&mut self, now: Timestamp, period: Period, moved: Moved) {
-        let (at, number) = (place(period), window(now, period));
+    /// Counts what moved in a window.
+    fn count_in(&mut self, number: i64, period: Period, moved: Moved) {
+        let at = place(period);
         if self.windows[at] != number {
             self.windows[at] = number;
             self.used.iter_mut().for_each(|kind| kind[at] = 0);
@@ -235,9 +236,12 @@ impl<R: Rules> State<R> {
         let account = &self.ledger.accounts[account as usize];
         let limited = self.limited.get(account.limited as usize)?;
         let limit = limited.limit(kind, period).at(self.now);
+        if limit == 0 {
+            return None;
+        }
         let held = if kind == LimitKind::Deposit { 0 } else { account.held };
         let used = limited.used(self.now, kind, period) + held;
-        (limit != 0).then_some((limit, i128::from(limit) - used))
+        Some((limit, i128::from(limit) - used))
     }
 
     /// The limits that an account has or will have, with what is left of each.
@@ -305,9 +309,10 @@ impl<R: Rules> State<R> {
         let at = self.ledger.accounts[kept.account as usize].limited;
         let Some(limited) = self.limited.get_mut(at as usize) else { return };
         let nothing = Moved::default();
+        let (then, now) = (windows(kept.counted_at), windows(self.now));
         for period in Period::ALL {
             let counted = &mut kept.counted[place(*period)];
-            if window(kept.counted_at, *period) != window(self.now, *period) {
+            if then[place(*period)] != now[place(*period)] {
                 *counted = 0;
             }
             let back = |counted: &mut i64, amount: i64| {
@@ -335,7 +340,7 @@ impl<R: Rules> State<R> {
                     Moved { lost: -back(counted, -net.min(0)) - i128::from(fee), ..nothing }
                 }
             };
-            limited.count_in(self.now, *period, moved);
+            limited.count_in(now[place(*period)], *period, moved);
         }
         kept.counted_at = self.now;
     }

@@ -242,8 +242,8 @@ impl<R: Rules> State<R> {
         if held {
             return Ok(self.request_hold(id, passed, events));
         }
-        let bet = self.bets[id.index() as usize];
-        let (from, escrow) = (stake_side(&bet), Side::House(HouseAccount::Escrow));
+        let bet = &self.bets[id.index() as usize];
+        let (from, escrow) = (stake_side(bet), Side::House(HouseAccount::Escrow));
         self.transfer(account, from, escrow, bet.stake, TransferWhy::Stake, id, events);
         Ok(self.go_on(id, passed, Basis::InForce, events))
     }
@@ -256,8 +256,8 @@ impl<R: Rules> State<R> {
         basis: Basis,
         events: &mut Events,
     ) -> Answer {
-        let bet = self.bets[id.index() as usize];
-        let set = &self.rulesets[usize::from(bet.ruleset)];
+        let bet = &self.bets[id.index() as usize];
+        let (key, set) = (bet.key, &self.rulesets[usize::from(bet.ruleset)]);
         let (refer_ttl, offer_ttl) = (set.refer_ttl, set.offer_ttl);
         if passed.refer {
             let until = self.now.plus(refer_ttl);
@@ -269,7 +269,7 @@ impl<R: Rules> State<R> {
             self.bets[id.index() as usize].state = BetState::Offered;
             self.offer(id, self.now.plus(offer_ttl), events)
         } else {
-            self.open_bet(bet.key, id, basis, events)
+            self.open_bet(key, id, basis, events)
         }
     }
 
@@ -284,7 +284,7 @@ impl<R: Rules> State<R> {
     ) -> Result<Passed, Answer> {
         // 2 account
         self.may_bet(account_index)?;
-        let account = self.ledger.accounts[account_index as usize];
+        let account = &self.ledger.accounts[account_index as usize];
         if slip.synthetic != account.synthetic {
             return Err(self.no(Reject::AccountKind));
         }
@@ -590,9 +590,9 @@ impl<R: Rules> State<R> {
     }
 
     /// The limits in force: the market's own in this currency, else the currency's.
-    pub(crate) fn limits(&self, book: u8, market: u32) -> Limits {
-        let own = *self.own_limits.at(book, market);
-        own.unwrap_or(self.currency_limits[usize::from(book)])
+    pub(crate) fn limits(&self, book: u8, market: u32) -> &Limits {
+        let own = self.own_limits.at(book, market).as_ref();
+        own.unwrap_or(&self.currency_limits[usize::from(book)])
     }
 
     /// Of several markets the tightest of each limit on a bet; the largest stakes are scaled.
@@ -600,7 +600,7 @@ impl<R: Rules> State<R> {
         let of = |leg: &Found| {
             let limits = self.limits(book, leg.market);
             let max_stake = self.largest_allowed(account, leg.market, limits.max_stake);
-            Limits { max_stake, ..limits }
+            Limits { max_stake, ..*limits }
         };
         let mut limits = of(&found[0]);
         for leg in &found[1..] {
@@ -735,6 +735,7 @@ impl<R: Rules> State<R> {
                 let place = &self.bets[index as usize];
                 self.free_bet = place.first;
                 bet.generation = place.generation + 1;
+                self.bets[index as usize] = bet;
                 index
             }
         };
@@ -742,8 +743,7 @@ impl<R: Rules> State<R> {
         for (wanted, leg) in scratch.wanted.iter().zip(&scratch.found).rev() {
             sibling = self.write_leg(index, sibling, wanted, leg);
         }
-        bet.first = sibling;
-        self.bets[index as usize] = bet;
+        self.bets[index as usize].first = sibling;
         // In the order of the ticket.
         let mut at = sibling;
         while at != NONE {
@@ -897,9 +897,9 @@ impl<R: Rules> State<R> {
         let from = bet.state;
         bet.state = bet.state.after(BetStep::Accept).expect("only what waits becomes a bet");
         bet.basis = basis as u8;
-        let bet = *bet;
         self.count_bet(id.index());
-        let first = self.legs[bet.first as usize];
+        let bet = &self.bets[id.index() as usize];
+        let first = &self.legs[bet.first as usize];
         if bet.single {
             let worst = self.risk.worst(self.market_bets(bet.book, first.market));
             events.push(&BetOpened {
@@ -917,7 +917,7 @@ impl<R: Rules> State<R> {
                 placed_seq: bet.placed_seq,
                 feed: first.feed,
                 selection: first.selection,
-                currency: self.currency_of(&bet),
+                currency: self.currency_of(bet),
                 slippage: bet.slippage,
                 policy: bet.policy,
                 basis: bet.basis,
@@ -930,13 +930,15 @@ impl<R: Rules> State<R> {
                 key,
             });
         } else {
-            self.tell_ticket(key, id, &bet, from, events);
+            self.tell_ticket(key, id, bet, from, events);
         }
         self.act_on_bet(id.index(), events);
+        let bet = &self.bets[id.index() as usize];
+        let first = &self.legs[bet.first as usize];
         let plain = bet.legs == 1;
         let price = if plain { first.price } else { WirePrice::NONE };
         let version = if plain { first.version } else { PriceVersion(0) };
-        let ages = self.legs_of(&bet).map(|at| self.legs[at as usize].price_age);
+        let ages = self.legs_of(bet).map(|at| self.legs[at as usize].price_age);
         let age = ages.max().unwrap_or(Nanos::ZERO);
         Answer {
             id: id.raw(),

@@ -619,7 +619,7 @@ impl<R: Rules> State<R> {
     /// The limits in force for a market in a currency in use.
     pub fn limits_of(&self, market: MarketId, currency: Currency) -> Option<Limits> {
         let (index, _) = self.find_market(market)?;
-        Some(self.limits(self.ledger.book_of(currency.numeric())?, index))
+        Some(*self.limits(self.ledger.book_of(currency.numeric())?, index))
     }
 
     /// What a market stands to lose or win in a currency in use.

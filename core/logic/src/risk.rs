@@ -30,7 +30,22 @@ pub(crate) struct Risk {
     parts: Grid<i128>,
     /// The sum of these, by fixture.
     events: Grid<i128>,
+    /// What follows from all that by market, so that no bet looks at every selection again.
+    worst: Grid<Worst>,
     currencies: u8,
+}
+
+/// What a market pays in its worst outcome.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Worst {
+    /// The returns of as many selections as win, those with the largest.
+    returns: i128,
+    /// The largest reach of a ticket's legs beside them.
+    reach: i128,
+}
+
+impl Worst {
+    const NOTHING: Worst = Worst { returns: 0, reach: 0 };
 }
 
 /// What one bet stakes and would return, and where.
@@ -54,6 +69,7 @@ impl Risk {
             reach: Grid::new(),
             parts: Grid::new(),
             events: Grid::new(),
+            worst: Grid::new(),
             currencies: 0,
         }
     }
@@ -61,6 +77,7 @@ impl Risk {
     pub(crate) fn grow(&mut self, markets: u32, selections: u32, fixtures: u32, currencies: u32) {
         self.staked.grow(currencies, markets, 0);
         self.parts.grow(currencies, markets, 0);
+        self.worst.grow(currencies, markets, Worst::NOTHING);
         self.events.grow(currencies, fixtures, 0);
         for grid in [&mut self.stakes, &mut self.returns, &mut self.parked, &mut self.reach] {
             grid.grow(currencies, selections, 0);
@@ -113,11 +130,29 @@ impl Risk {
 
     /// The largest of these.
     pub(crate) fn largest_reach(&self, view: MarketBets) -> i128 {
-        self.reaches(view).iter().copied().max().unwrap_or(0)
+        self.worst.at(view.book, view.market).reach
+    }
+
+    /// Bets of a market count, or count no more: what it pays in its worst outcome is found anew.
+    pub(crate) fn weigh(&mut self, view: MarketBets) {
+        *self.worst.at_mut(view.book, view.market) = self.found_worst(view);
+    }
+
+    fn found_worst(&self, view: MarketBets) -> Worst {
+        let returns = self.returns(view.book, view.first, view.selections);
+        Worst {
+            returns: largest_sum(returns.iter().copied(), view.winners),
+            reach: self.reaches(view).iter().copied().max().unwrap_or(0),
+        }
+    }
+
+    /// Whether what is kept of a market's worst outcome is what its selections say.
+    pub(crate) fn is_weighed(&self, view: MarketBets) -> bool {
+        *self.worst.at(view.book, view.market) == self.found_worst(view)
     }
 
     /// What a market may cost has changed: so does what its event may.
-    pub(crate) fn weigh(&mut self, view: MarketBets, fixture: u32) {
+    pub(crate) fn weigh_event(&mut self, view: MarketBets, fixture: u32) {
         let cost = (self.worst(view) + self.largest_reach(view)).max(0);
         let before = std::mem::replace(self.parts.at_mut(view.book, view.market), cost);
         let event = self.events.at_mut(view.book, fixture);
@@ -155,14 +190,19 @@ impl Risk {
     ) -> i128 {
         let returns = self.returns(view.book, view.first, view.selections);
         let own = returns[selection] + i128::from(more);
+        let staked = self.staked(view.book, view.market) + i128::from(stake);
+        // More on one selection: either that is the worst outcome now, or what was it still is.
+        if view.winners == 1 && 0 <= more {
+            return own.max(self.worst.at(view.book, view.market).returns) - staked;
+        }
         let others = returns.iter().enumerate().filter(|(s, _)| *s != selection).map(|(_, r)| *r);
         let largest = largest_sum(others.chain([own]), view.winners);
-        largest - (self.staked(view.book, view.market) + i128::from(stake))
+        largest - staked
     }
 
     /// What the market loses in its worst outcome; below zero it wins in every outcome.
     pub(crate) fn worst(&self, view: MarketBets) -> i128 {
-        self.worst_with(view, 0, 0, 0)
+        self.worst.at(view.book, view.market).returns - self.staked(view.book, view.market)
     }
 }
 

@@ -477,7 +477,7 @@ impl<R: Rules> State<R> {
                     } else {
                         self.risk.count_reach(bet.book, place, sign * i128::from(leg.reach));
                     }
-                    self.weigh_event(bet.book, leg.market);
+                    self.weigh(bet.book, leg.market);
                 }
             }
             at = leg.sibling;
@@ -488,10 +488,12 @@ impl<R: Rules> State<R> {
         }
     }
 
-    /// What a market may cost has changed: so does what its event may.
-    pub(crate) fn weigh_event(&mut self, book: u8, market: u32) {
+    /// Bets of a market count, or count no more: what it may cost is found anew, and with it what its event may.
+    pub(crate) fn weigh(&mut self, book: u8, market: u32) {
+        let view = self.market_bets(book, market);
+        self.risk.weigh(view);
         if let Some(fixture) = self.fixture_of(market) {
-            self.risk.weigh(self.market_bets(book, market), fixture);
+            self.risk.weigh_event(view, fixture);
         }
     }
 
@@ -508,7 +510,7 @@ impl<R: Rules> State<R> {
             let (book, synthetic) = (bet.book, bet.synthetic);
             if !synthetic {
                 self.risk.count_reach(book, place, -i128::from(leg.reach));
-                self.weigh_event(book, leg.market);
+                self.weigh(book, leg.market);
             }
         }
         self.legs[at as usize] = Leg { present: false, counted: false, auto_listed: false, ..leg };

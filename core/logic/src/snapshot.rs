@@ -650,7 +650,7 @@ impl<R: Rules> State<R> {
                 }
             }
             for book in 0..state.ledger.books.len() as u8 {
-                state.weigh_event(book, index);
+                state.weigh(book, index);
             }
         }
         for bucket in &image.keys {

@@ -684,12 +684,10 @@ impl<R: Rules> State<R> {
 
     pub(crate) fn key_hash(&self, account: u64, key: RequestKey) -> u64 {
         let (k0, k1) = self.secret();
-        let mut hasher = SipHasher13::new_with_keys(k0, k1);
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&account.to_le_bytes());
         bytes[8..].copy_from_slice(&key.0.to_le_bytes());
-        hasher.write(&bytes);
-        hasher.finish()
+        SipHasher13::new_with_keys(k0, k1).hash(&bytes)
     }
 
     pub(crate) fn name_hash(&self, name: &Name) -> u64 {
@@ -714,6 +712,9 @@ impl<R: Rules> State<R> {
         asked[16..24].copy_from_slice(&bytes[HEADER..HEADER + 8]);
         asked[24..].copy_from_slice(&bytes[HEADER + 16..SLOT]);
         let mut hasher = SipHasher13::new_with_keys(k0, !k1);
+        if bytes.len() == SLOT {
+            return hasher.hash(&asked);
+        }
         hasher.write(&asked);
         hasher.write(&bytes[SLOT..]);
         hasher.finish()
