@@ -3,6 +3,7 @@
 
 mod acks;
 mod audit;
+mod config;
 mod describe;
 mod diff;
 mod dlq;
@@ -42,6 +43,7 @@ Examples:
   betring audit ./betring-run-1 --bet B7      one bet's whole life in plain words
   betring journal tail ./betring-run-1 -f     what is being decided, a line each
   betring dlq list ./betring-run-1            commands that could not be read
+  betring config check engine.toml            does a set-up hold what will come, and fit?
   betring drill all                           bad moments of a live night, PASS or FAIL each
   betring drill kill                          kill -9, over and over: nothing told is lost
   betring drill restore                       backup, wipe, restore: the same state as before
@@ -62,6 +64,8 @@ enum Cmd {
     Journal(journal::Args),
     /// Look at commands that could not be read and were put aside, and ask them again.
     Dlq(dlq::Args),
+    /// Check a set-up before an engine opens with it: keys, memory, disk, the longest wait.
+    Config(config::Args),
     /// Practise what has to work on a bad day.
     Drill(drill::Args),
     /// Read feed recordings.
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
         Cmd::Audit(args) => audit::run(args),
         Cmd::Journal(args) => journal::run(args),
         Cmd::Dlq(args) => dlq::run(args),
+        Cmd::Config(args) => config::run(args),
         Cmd::Drill(args) => drill::run(args),
         Cmd::Feed(args) => feed::run(args),
         Cmd::Exchange(args) => exchange::run(args),

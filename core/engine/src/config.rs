@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use betring_core::answer::Reply;
 use betring_core::command::{Capacities, Limits, PriceFailure, WINDOW_MAX};
 use betring_core::time::Nanos;
-use betring_core::wire::Minor;
+use betring_core::wire::{Minor, SLOT};
+use betring_journal::FRAME_BYTES_MAX;
 use betring_pricing::{Money, RoundingMode, Stake};
 
 use crate::admission::Intake;
@@ -13,6 +15,7 @@ use crate::clock::Clock;
 use crate::dead_letters::FILE_MAX;
 use crate::decide::{BETS_MAX, CONTROL_MAX};
 use crate::error::Error;
+use crate::output::EVENT_BYTES;
 
 /// Which threads there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -394,8 +397,49 @@ impl Config {
         )
     }
 
-    /// Everything that has to hold before anything is touched.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// How much may be kept.
+    pub fn room(&self) -> &Capacities {
+        &self.capacities
+    }
+
+    /// The keys that have to be kept at so many requests a second, retries not counted: each stays until a window after
+    /// its time limit, which may be a window ahead; and a sixteenth of them is kept from customers.
+    ///
+    /// ```
+    /// use betring::{Config, Nanos};
+    ///
+    /// // Two windows of five minutes, at 1,000 a second.
+    /// let config = Config::at("book").window(Nanos::from_secs(300));
+    /// assert_eq!(config.keys_for(1_000), 640_000);
+    /// ```
+    pub fn keys_for(&self, requests_per_second: u32) -> u64 {
+        let kept = i128::from(requests_per_second) * 2 * i128::from(self.window.0.max(0));
+        let kept = u64::try_from(kept / 1_000_000_000).unwrap_or(u64::MAX);
+        kept.saturating_mul(16).div_ceil(15)
+    }
+
+    /// The bytes of memory that an engine set up like this takes when it opens, about, by what takes them: what may be
+    /// kept, by the names of [`Capacities`]; `rings`, `replies` and `events` wait between threads; `segments` are the
+    /// journal's files that are mapped. Nothing of it grows while the engine runs. A snapshot needs what may be kept
+    /// once more while it is made, and its image beside it.
+    pub fn memory(&self) -> Vec<(&'static str, u64)> {
+        let take = |count: usize, each: usize| (count as u64).saturating_mul(each as u64);
+        let slots = self.control_ring.saturating_add(self.bet_ring);
+        let waiting = [
+            ("rings", take(slots, SLOT).saturating_add(FRAME_BYTES_MAX)),
+            ("replies", take(self.clients.into(), size_of::<Reply>() * self.credit_max)),
+            ("events", take(self.events, EVENT_BYTES)),
+            ("segments", self.segment_bytes.saturating_mul(self.segments_ahead as u64 + 1)),
+        ];
+        self.capacities.bytes().into_iter().chain(waiting).collect()
+    }
+
+    /// Every requirement that opening an engine has of its set-up, asked before anything is touched.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for the first that is not met: what was asked for, and what to give instead. Whether there is
+    /// memory and space for it is not asked here.
+    pub fn check(&self) -> Result<(), Error> {
         let must = |good: bool, what: &str, instead: &str| {
             if good {
                 Ok(())

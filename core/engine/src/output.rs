@@ -87,6 +87,8 @@ const EVENT_WORDS: usize = event_bytes_max() / 8;
 /// In front of it: sequence, time, epoch and index with the end mark, bytes.
 const HEAD_WORDS: usize = 4;
 const ENTRY_WORDS: usize = HEAD_WORDS + EVENT_WORDS;
+/// What a place of the event ring takes.
+pub(crate) const EVENT_BYTES: usize = size_of::<Cell<ENTRY_WORDS>>();
 /// In the word of the index: this is the record's last event.
 const LAST: u64 = 1 << 31;
 

@@ -37,7 +37,7 @@ pub(crate) struct Risk {
 
 /// What a market pays in its worst outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Worst {
+pub(crate) struct Worst {
     /// The returns of as many selections as win, those with the largest.
     returns: i128,
     /// The largest reach of a ticket's legs beside them.

@@ -10,6 +10,7 @@ use crate::idempotency::Entry;
 use crate::ledger::Account;
 use crate::limits::Limited;
 use crate::market::{Market, Selection};
+use crate::risk::Worst;
 use crate::wire::Name;
 
 impl Capacities {
@@ -21,7 +22,8 @@ impl Capacities {
         let found = 16;
         let currencies = self.currencies as usize;
         let market = size_of::<Market>() + size_of::<Name>() + 8 + found;
-        let market = market + currencies * (size_of::<Option<Limits>>() + 2 * size_of::<i128>());
+        let of_currency = size_of::<Option<Limits>>() + 2 * size_of::<i128>() + size_of::<Worst>();
+        let market = market + currencies * of_currency;
         let fixture = size_of::<Name>() + found + currencies * size_of::<i128>();
         let selection = size_of::<Selection>() + size_of::<Name>() + 4;
         [

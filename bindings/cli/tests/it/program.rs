@@ -289,3 +289,31 @@ fn every_command_has_help_with_an_example() {
         assert!(widest <= Some(95), "{command:?} fits a terminal");
     }
 }
+
+#[test]
+fn a_set_up_is_checked_against_what_will_come_and_says_what_to_change() {
+    let book = Book::of("account A7");
+    let example = betring(["config", "example"]);
+    assert_eq!((example.code, example.err.as_str()), (Some(0), ""));
+    let file = book.file("engine.toml", &example.out);
+    let check = |more: &[&str]| {
+        let args = ["config", "check"].iter().chain(more).map(OsString::from);
+        betring(args.chain([file.clone().into_os_string()]))
+    };
+    let here = book.path().display().to_string();
+    let said = check(&["--dir", &here]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+
+    let said = check(&["--dir", &here, "--requests", "20000", "--memory", "64MiB", "--json"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(1), ""));
+    let told: Value = serde_json::from_str(&said.out).expect("JSON");
+    let failed = told["checks"].as_array().expect("checks").iter();
+    let failed: Vec<_> = failed.filter(|line| line["passed"] == false).collect();
+    assert_eq!((&failed[0]["name"], &failed[1]["name"]), (&"keys".into(), &"memory".into()));
+    assert_eq!(failed[0]["instead"], "give keys = 12800000, or a shorter window");
+
+    let wrong = book.file("wrong.toml", "[capacities]\nmarket = 5\n");
+    let said = betring_on(&["config", "check"], &wrong);
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(said.err.contains("unknown field `market`"), "{}", said.err);
+}
