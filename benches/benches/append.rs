@@ -1,5 +1,5 @@
 //! How long does it take to write a record into the journal's mapped, prepared pages, its checksum
-//! included? Without syncs: those are the device's, and `matchday` and `price_at_commit` show them.
+//! included? Without syncs: those are the device's, and `betring bench latency` shows them.
 
 #[path = "shared/written.rs"]
 mod written;

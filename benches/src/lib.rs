@@ -2,9 +2,12 @@
 //!
 //! In the order of a measurement: [`load`] says when every request is to be sent and never waits for
 //! an answer, [`recorder`] keeps what the answers took, counted from those intended times, and
-//! [`machine`] says what it was measured on. A figure without the third is not a figure.
+//! [`machine`] says what it was measured on. A figure without the third is not a figure. [`latency`] is the
+//! measurement of an engine that both the benches and the program `betring bench` make.
 #![forbid(unsafe_code)]
 
+pub mod error;
+pub mod latency;
 pub mod load;
 pub mod machine;
 pub mod recorder;

@@ -1,9 +1,10 @@
 //! What a figure was measured on: processor, scheduler, file system, and what they cost by themselves.
 //!
-//! Everything is measured within about a second, and nothing that cannot be read is an error: it is
+//! Everything is measured within about a second and a half, and nothing that cannot be read is an error: it is
 //! left out of the line. Latencies of an engine are to be read beside these, from the same run: a
 //! durable bet cannot be quicker than a bare sync, nor a hop between threads than one between cores.
 
+use crate::load::{OpenLoop, Profile};
 use crate::recorder::{Quantiles, Recorder, Span};
 use std::fmt;
 use std::fs::{self, File};
@@ -19,6 +20,8 @@ const PAGE: usize = 4_096;
 const PAGES: usize = 64;
 /// Syncs at most; two hundred make a p99.
 const SYNCS_MAX: u64 = 200;
+/// Requests a second of the control that does nothing.
+const CONTROL_RATE: u64 = 100_000;
 /// No part of the measuring takes longer than this, give or take one sync.
 const PART_MAX: Duration = Duration::from_millis(300);
 
@@ -33,6 +36,10 @@ pub struct Machine {
     pub affinity: String,
     /// Of those, how many were idle for the most part just before measuring.
     pub free_cores: usize,
+    /// Of all cores those that the kernel gives nothing to by itself, as it writes them; empty for none.
+    pub isolated: String,
+    /// Whether a hypervisor runs below: then it may hold the cores whenever it likes.
+    pub is_virtual: bool,
     /// The frequency governor; containers and virtual machines often do not say.
     pub governor: Option<String>,
     /// The kernel's name and release.
@@ -48,8 +55,13 @@ pub struct Machine {
     /// A cache line from one core to another: half of a round trip, the median; none where fewer
     /// than two cores are free, because then it would measure the scheduler.
     pub hop_ns: Option<u64>,
+    /// A cache line from one core to another and back, the median; none where there is no [`Machine::hop_ns`].
+    pub round_trip_ns: Option<u64>,
     /// Gaps that a thread sees which does nothing but read the clock.
     pub hiccup: Hiccup,
+    /// The control: how late a thread, pinned where the system permits it, sees the moments of an open schedule
+    /// of 100,000 a second when it has nothing else to do.
+    pub control: Quantiles,
 }
 
 /// How a thread that only reads the clock is held up: what no engine can be blamed for.
@@ -65,15 +77,18 @@ pub struct Hiccup {
 
 impl Machine {
     /// Measures the machine, and the file system of `dir`, in which a file of 256 KiB is made and
-    /// removed again. Takes about a second.
+    /// removed again. Takes about a second and a half.
     pub fn measure(dir: &Path) -> Machine {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let free_cores = free_cores(cores);
+        let round_trip_ns = if 2 <= free_cores { round_trip_ns() } else { None };
         Machine {
             cpu: cpu_name(),
             cores,
             affinity: status_of_self("Cpus_allowed_list").unwrap_or_default(),
             free_cores,
+            isolated: read("/sys/devices/system/cpu/isolated").unwrap_or_default(),
+            is_virtual: is_virtual(),
             governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             kernel: read("/proc/sys/kernel/osrelease").map_or_else(
                 || std::env::consts::OS.to_owned(),
@@ -83,9 +98,66 @@ impl Machine {
             filesystem: filesystem(dir),
             clock_ns: clock_ns(),
             sync: sync(dir).ok(),
-            hop_ns: if 2 <= free_cores { hop_ns() } else { None },
+            hop_ns: round_trip_ns.map(|trip| trip / 2),
+            round_trip_ns,
             hiccup: hiccup(),
+            control: control(PART_MAX),
         }
+    }
+}
+
+/// How long the hypervisor had the cores of this machine to itself, so far, in nanoseconds; 0 where it does not
+/// say. By proc_stat(5), in hundredths of a second over all cores.
+pub fn stolen_ns() -> u64 {
+    let stat = read("/proc/stat").unwrap_or_default();
+    let all = stat.lines().find_map(|line| line.strip_prefix("cpu "));
+    let ticks = all.and_then(|rest| rest.split_whitespace().nth(7)?.parse::<u64>().ok());
+    ticks.unwrap_or(0) * 10_000_000
+}
+
+/// Bytes that this process has had written to devices so far; none where the kernel does not count them.
+/// By proc_pid_io(5): pages of a mapped file count when they become dirty.
+pub fn device_bytes() -> Option<u64> {
+    let io = read("/proc/self/io")?;
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:")?.trim().parse().ok())
+}
+
+/// Memory of this process now, in KiB; 0 where the kernel does not say.
+pub fn resident_kib() -> u64 {
+    let resident = status_of_self("VmRSS");
+    let kib = resident.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(0)
+}
+
+/// The control for so long: how late an idle loop, pinned where the system permits it, sees the moments of an
+/// open schedule of 100,000 a second.
+pub fn control(span: Duration) -> Quantiles {
+    let span_ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let times = Profile::steady(CONTROL_RATE, span_ns).times().map(|at_ns| (at_ns, ()));
+    let mut load = OpenLoop::new(times);
+    let mut late = Recorder::new();
+    std::thread::scope(|scope| {
+        // A thread of its own: whoever measures next is not to stay on this core.
+        scope.spawn(|| {
+            pin(0);
+            let start = Instant::now();
+            while load.next_ns().is_some() {
+                let now = start.elapsed();
+                while let Some((at_ns, ())) = load.due(u64::try_from(now.as_nanos()).unwrap_or(0)) {
+                    late.record(nanos(now).saturating_sub_unsigned(at_ns));
+                }
+            }
+        });
+    });
+    late.quantiles()
+}
+
+/// Pins this thread to one of the cores that it may use, counted from the last; the first ones serve the
+/// interrupts of most machines. Where there is none of this number, or the system refuses, it stays free.
+fn pin(from_last: usize) {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    if let Some(core) = cores.iter().rev().nth(from_last) {
+        core_affinity::set_for_current(*core);
     }
 }
 
@@ -97,6 +169,12 @@ impl fmt::Display for Machine {
         match self.affinity.as_str() {
             "" => write!(f, " ({} free)", self.free_cores)?,
             these => write!(f, " ({these}; {} free)", self.free_cores)?,
+        }
+        if !self.isolated.is_empty() {
+            write!(f, ", {} isolated", self.isolated)?;
+        }
+        if self.is_virtual {
+            write!(f, ", virtual")?;
         }
         if let Some(governor) = &self.governor {
             write!(f, ", governor {governor}")?;
@@ -117,8 +195,12 @@ impl fmt::Display for Machine {
         }
         write!(
             f,
-            " · clock {} · idle hiccup p99.9 {} max {}, {}.{:02} % of time lost",
+            " · clock {} · idle pinned loop p50 {} p99.9 {} max {} · idle hiccup p99.9 {} max {}, {}.{:02} % of \
+             time lost",
             Span(self.clock_ns),
+            Span(self.control.p50),
+            Span(self.control.p999),
+            Span(self.control.max),
             Span(self.hiccup.p999),
             Span(self.hiccup.max),
             self.hiccup.lost_ppm / 10_000,
@@ -147,6 +229,13 @@ fn cpu_name() -> String {
         (field.trim() == "model name").then(|| value.trim().to_owned())
     };
     info.lines().find_map(named).unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
+/// Whether the processor says that a hypervisor runs below.
+fn is_virtual() -> bool {
+    let info = read("/proc/cpuinfo").unwrap_or_default();
+    let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    flags.split_whitespace().any(|flag| flag == "hypervisor")
 }
 
 /// The policy of this thread: the 41st field of its line in /proc, proc_pid_stat(5).
@@ -258,8 +347,8 @@ fn sync_on(path: &Path) -> io::Result<Quantiles> {
     Ok(recorder.quantiles())
 }
 
-/// Half the median round trip of a number between two threads on two cores.
-fn hop_ns() -> Option<u64> {
+/// The median round trip of a number between two threads on two cores.
+fn round_trip_ns() -> Option<u64> {
     #[repr(align(128))]
     struct Line(AtomicU64);
     const TRIPS: u64 = 20_000;
@@ -268,6 +357,7 @@ fn hop_ns() -> Option<u64> {
     let mut recorder = Recorder::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            pin(0);
             let mut seen = 0;
             while seen != STOP {
                 let now = there.0.load(Ordering::Acquire);
@@ -278,23 +368,26 @@ fn hop_ns() -> Option<u64> {
                 std::hint::spin_loop();
             }
         });
-        let start = Instant::now();
-        for trip in 1..=TRIPS {
-            let before = Instant::now();
-            there.0.store(trip, Ordering::Release);
-            while back.0.load(Ordering::Acquire) != trip {
-                std::hint::spin_loop();
+        scope.spawn(|| {
+            pin(1);
+            let start = Instant::now();
+            for trip in 1..=TRIPS {
+                let before = Instant::now();
+                there.0.store(trip, Ordering::Release);
+                while back.0.load(Ordering::Acquire) != trip {
+                    std::hint::spin_loop();
+                }
+                recorder.record(nanos(before.elapsed()));
+                if PART_MAX <= start.elapsed() {
+                    break;
+                }
             }
-            recorder.record(nanos(before.elapsed()));
-            if PART_MAX <= start.elapsed() {
-                break;
-            }
-        }
-        there.0.store(STOP, Ordering::Release);
+            there.0.store(STOP, Ordering::Release);
+        });
     });
     // The clock was read twice within each trip, and one reading lies inside of the span.
     let trip = recorder.at(0.5).saturating_sub(clock_ns());
-    (0 < recorder.count()).then_some(trip / 2)
+    (0 < recorder.count()).then_some(trip)
 }
 
 fn hiccup() -> Hiccup {
@@ -325,12 +418,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_machine_tells_itself_in_one_line_within_a_second_and_a_half_of_quiet() {
+    fn the_machine_tells_itself_in_one_line_within_two_seconds_of_quiet() {
         let dir = tempfile::tempdir().expect("a directory for the test");
         let machine = Machine::measure(dir.path());
         let line = machine.to_string();
         assert!(!line.contains('\n') && line.contains("fdatasync"), "{line}");
         assert!(1 <= machine.cores && 0 < machine.clock_ns, "{line}");
+        assert_eq!(machine.control.count, 30_000, "the control saw every moment of its schedule");
+        assert!(0 < resident_kib());
         assert!(machine.sync.is_some_and(|sync| 0 < sync.count && sync.p50 <= sync.p99));
         let left = fs::read_dir(dir.path()).expect("it is still there").count();
         assert_eq!(left, 0, "the file that was measured on is removed");

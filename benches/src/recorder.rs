@@ -58,8 +58,45 @@ impl Recorder {
             p95: self.at(0.95),
             p99: self.at(0.99),
             p999: self.at(0.999),
+            p9999: self.at(0.9999),
             max: self.histogram.max(),
         }
+    }
+
+    /// Forgets everything.
+    pub fn reset(&mut self) {
+        self.histogram.reset();
+    }
+
+    /// All percentiles as text, in nanoseconds, in the format that plotters of HdrHistogram read (`.hgrm`).
+    pub fn to_hgrm(&self) -> String {
+        use std::fmt::Write;
+        let mut text = format!(
+            "{:>12} {:>14} {:>10} {:>14}\n\n",
+            "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
+        );
+        let mut seen = 0;
+        for step in self.histogram.iter_quantiles(5) {
+            seen += step.count_since_last_iteration();
+            let (value, share) = (step.value_iterated_to() as f64, step.quantile_iterated_to());
+            // Writing into a String cannot fail.
+            let _ = if share < 1.0 {
+                writeln!(
+                    text,
+                    "{value:>12.3} {share:>2.12} {seen:>10} {:>14.2}",
+                    1.0 / (1.0 - share)
+                )
+            } else {
+                writeln!(text, "{value:>12.3} {share:>2.12} {seen:>10}")
+            };
+        }
+        let (mean, spread) = (self.histogram.mean(), self.histogram.stdev());
+        let _ = writeln!(text, "#[Mean    = {mean:>12.3}, StdDeviation   = {spread:>12.3}]");
+        let (max, count) = (self.histogram.max() as f64, self.count());
+        let _ = writeln!(text, "#[Max     = {max:>12.3}, Total count    = {count:>12}]");
+        let buckets = self.histogram.buckets();
+        let _ = writeln!(text, "#[Buckets = {buckets:>12}, SubBuckets     = {:>12}]", 2_048);
+        text
     }
 
     /// Points of the percentile curve: (share of samples that took longer, nanoseconds), for a plot
@@ -94,6 +131,8 @@ pub struct Quantiles {
     pub p99: u64,
     /// 999 of a thousand are not longer.
     pub p999: u64,
+    /// 9,999 of ten thousand are not longer.
+    pub p9999: u64,
     /// The longest.
     pub max: u64,
 }
@@ -255,6 +294,23 @@ mod tests {
         let tail = fast.tail();
         assert!(tail.windows(2).all(|pair| pair[0].1 <= pair[1].1), "latency rises along the tail");
         assert_eq!(tail.last().map(|last| last.1), Some(q.max));
+    }
+
+    #[test]
+    fn the_text_of_all_percentiles_ends_with_the_maximum_and_the_count() {
+        let mut recorder = Recorder::new();
+        (1..=1_000).for_each(|ns| recorder.record(ns));
+        let text = recorder.to_hgrm();
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .skip(2)
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(rows.last(), Some(&vec!["1000.000", "1.000000000000", "1000"]));
+        let half = rows.iter().find(|row| row[1] == "0.500000000000").expect("the median");
+        assert_eq!(half[..], ["500.000", "0.500000000000", "500", "2.00"]);
+        assert!(text.contains("Max     =     1000.000, Total count    =         1000"), "{text}");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The program `betring`: plays a matchday, audits and shows journals, checks feeds, runs scripts.
+//! The program `betring`: plays a matchday, audits and shows journals, measures, checks feeds, runs scripts.
 #![forbid(unsafe_code)]
 
 mod acks;
 mod audit;
 mod config;
+mod bench;
 mod describe;
 mod diff;
 mod dlq;
@@ -47,6 +48,7 @@ Examples:
   betring drill all                           bad moments of a live night, PASS or FAIL each
   betring drill kill                          kill -9, over and over: nothing told is lost
   betring drill restore                       backup, wipe, restore: the same state as before
+  betring bench latency                       what the library does on this machine
   betring feed check recording.bz2            what a stream recording holds
   betring exchange replay recording.bz2       its books rebuilt from orders
   betring price football --prices 2,3.5,4     a whole match
@@ -68,6 +70,8 @@ enum Cmd {
     Config(config::Args),
     /// Practise what has to work on a bad day.
     Drill(drill::Args),
+    /// Measure what the library does on this machine, beside what the machine does by itself.
+    Bench(bench::Args),
     /// Read feed recordings.
     Feed(feed::Args),
     /// Rebuild an exchange's books from recordings, and let orders meet them.
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
         Cmd::Dlq(args) => dlq::run(args),
         Cmd::Config(args) => config::run(args),
         Cmd::Drill(args) => drill::run(args),
+        Cmd::Bench(args) => bench::run(args),
         Cmd::Feed(args) => feed::run(args),
         Cmd::Exchange(args) => exchange::run(args),
         Cmd::Price(args) => price::run(args),

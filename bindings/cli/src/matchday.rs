@@ -12,7 +12,7 @@ pub(crate) mod power;
 mod results;
 pub(crate) mod rounds;
 mod scan;
-mod space;
+pub(crate) mod space;
 mod tally;
 mod time;
 
@@ -38,7 +38,6 @@ use gateway::{Day, Diary, Gateway, Keys, Live, Names};
 use play::{Progress, Stage};
 use results::Results;
 use scan::{Range, Scan};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -260,7 +259,7 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode, CliError> {
         return kill::run(&args, &dir, &mut out);
     }
     // A report that cannot be written is known before the day, not after it.
-    let report = args.report.as_ref().map(|path| Page::open(path)).transpose()?;
+    let report = args.report.as_ref().map(|path| report::Page::open(path)).transpose()?;
     let Some(results) = play(&args, &dir, &mut out)? else { return Ok(ExitCode::SUCCESS) };
     if args.json {
         out.line(results.to_json())?;
@@ -275,29 +274,6 @@ pub(crate) fn run(mut args: Args) -> Result<ExitCode, CliError> {
         report.write(&results.report().to_html())?;
     }
     Ok(if results.all_passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The file of a report, open before the day so that it can be written after it.
-struct Page<'a> {
-    path: &'a Path,
-    file: std::fs::File,
-}
-
-impl Page<'_> {
-    const WRONG: &'static str = "cannot write the report";
-
-    /// What stands in the file stays there until there is a report.
-    fn open(path: &Path) -> Result<Page<'_>, CliError> {
-        let file = std::fs::File::options().create(true).append(true).open(path);
-        let file = file.map_err(|e| CliError::write(Self::WRONG, path, &e))?;
-        Ok(Page { path, file })
-    }
-
-    fn write(mut self, html: &str) -> Result<(), CliError> {
-        let wrong = |e| CliError::write(Self::WRONG, self.path, &e);
-        self.file.set_len(0).map_err(wrong)?;
-        self.file.write_all(html.as_bytes()).map_err(wrong)
-    }
 }
 
 fn what_next(args: &Args, results: &Results, out: &mut Out) -> Result<(), CliError> {

@@ -1,8 +1,10 @@
-//! The report of a matchday: one HTML file that needs nothing else, with its plots inside.
+//! Reports of a matchday, of prices, of benches: one HTML file that needs nothing else, with its plots inside.
 
+use crate::error::CliError;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Size of a plot, in its own pixels; the page scales it.
 const SIZE: (u32, u32) = (960, 360);
@@ -20,6 +22,33 @@ const COLOURS: [RGBColor; 7] = [
 /// How every report begins.
 pub(crate) const BEGINNING: &str =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n";
+
+/// The file of a report, open before there is one, so that it can be written afterwards.
+pub(crate) struct Page<'a> {
+    path: &'a Path,
+    file: std::fs::File,
+}
+
+impl Page<'_> {
+    const WRONG: &'static str = "cannot write the report";
+
+    /// What stands in the file stays there until there is a report.
+    pub(crate) fn open(path: &Path) -> Result<Page<'_>, CliError> {
+        let file = std::fs::File::options().create(true).append(true).open(path);
+        let file = file.map_err(|e| CliError::write(Self::WRONG, path, &e))?;
+        Ok(Page { path, file })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.path
+    }
+
+    pub(crate) fn write(mut self, html: &str) -> Result<(), CliError> {
+        let wrong = |e| CliError::write(Self::WRONG, self.path, &e);
+        self.file.set_len(0).map_err(wrong)?;
+        std::io::Write::write_all(&mut self.file, html.as_bytes()).map_err(wrong)
+    }
+}
 
 /// What a report shows.
 pub(crate) struct Report {
@@ -125,10 +154,10 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-type Lines = [(String, Vec<(f64, f64)>)];
+type Series = [(String, Vec<(f64, f64)>)];
 
 /// The bounds of all points; none without any.
-fn bounds(lines: &Lines) -> Option<((f64, f64), (f64, f64))> {
+fn bounds(lines: &Series) -> Option<((f64, f64), (f64, f64))> {
     let mut points = lines.iter().flat_map(|(_, points)| points).copied();
     let (x, y) = points.next()?;
     let wider = |((x0, x1), (y0, y1)): ((f64, f64), (f64, f64)), (x, y): (f64, f64)| {
@@ -138,7 +167,7 @@ fn bounds(lines: &Lines) -> Option<((f64, f64), (f64, f64))> {
 }
 
 /// Values over the time of the day, in seconds or, of a long one, in hours.
-fn time_plot(lines: &Lines, unit: &str) -> Option<String> {
+fn time_plot(lines: &Series, unit: &str) -> Option<String> {
     const LONG: f64 = 3.0 * 3_600.0;
     let ((_, x1), _) = bounds(lines)?;
     let (scale, x_name) = if LONG < x1 { (3_600.0, "hours") } else { (1.0, "seconds") };
@@ -152,6 +181,7 @@ fn time_plot(lines: &Lines, unit: &str) -> Option<String> {
     let short = x1 - x0 < 12.0;
     drawn(&Plot {
         lines: &lines,
+        marks: &[],
         x: (x0, x1.max(x0 + 1.0)),
         y,
         names: (&format!("{x_name} of the day"), unit),
@@ -164,7 +194,7 @@ fn time_plot(lines: &Lines, unit: &str) -> Option<String> {
 }
 
 /// The upper corner in which fewer points lie: there the legend hides less.
-fn emptiest(lines: &Lines, x: (f64, f64), y: (f64, f64)) -> SeriesLabelPosition {
+fn emptiest(lines: &Series, x: (f64, f64), y: (f64, f64)) -> SeriesLabelPosition {
     let points = lines.iter().flat_map(|(_, points)| points);
     let (mut left, mut right) = (0.0, 0.0);
     for (at, _) in points.filter(|(_, value)| y.0 + (y.1 - y.0) * 0.5 < *value) {
@@ -192,13 +222,13 @@ fn percentile_plot(curves: &[(String, Vec<(f64, u64)>)]) -> Option<String> {
         let quicker = 100.0 - 10f64.powf(-*x) * 100.0;
         if *x == 0.0 { "0 %".to_owned() } else { format!("{quicker:.digits$} %") }
     };
-    let span = |y: &f64| betring_benches::recorder::Span(10f64.powf(*y).round() as u64).to_string();
     drawn(&Plot {
         lines: &lines,
+        marks: &[],
         x: (0.0, x1),
         y: (y0, y1),
         names: ("share of bets that were quicker", ""),
-        labels: (&share, &span),
+        labels: (&share, &|y| span_at(*y)),
         ticks: (x1 as usize + 1, (y1 - y0) as usize + 1),
         legend: SeriesLabelPosition::LowerRight,
     })
@@ -213,7 +243,9 @@ type Label<'a> = &'a dyn Fn(&f64) -> String;
 
 /// Lines over two axes.
 struct Plot<'a> {
-    lines: &'a Lines,
+    lines: &'a Series,
+    /// Upright lines: names, and where they stand.
+    marks: &'a [(String, Vec<f64>)],
     x: (f64, f64),
     y: (f64, f64),
     names: (&'a str, &'a str),
@@ -269,6 +301,15 @@ impl Plot<'_> {
                 .label(name.as_str())
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
         }
+        let colours = COLOURS.iter().cycle().skip(self.lines.len());
+        for ((name, places), colour) in self.marks.iter().zip(colours) {
+            let style = colour.mix(0.7).stroke_width(1);
+            let upright = |x: &f64| PathElement::new([(*x, self.y.0), (*x, self.y.1)], style);
+            chart
+                .draw_series(places.iter().map(upright))?
+                .label(name.as_str())
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        }
         chart
             .configure_series_labels()
             .position(self.legend.clone())
@@ -278,6 +319,76 @@ impl Plot<'_> {
             .label_font(("sans-serif", 14))
             .draw()
     }
+}
+
+/// Lines over two axes, the upper one in nanoseconds by powers of ten, with upright marks.
+pub(crate) struct Lines {
+    pub(crate) heading: &'static str,
+    pub(crate) text: String,
+    /// Nanoseconds, for each place on the axis below.
+    pub(crate) lines: Vec<(String, Vec<(f64, u64)>)>,
+    pub(crate) marks: Vec<(String, Vec<f64>)>,
+    /// What the axis below counts.
+    pub(crate) below: &'static str,
+}
+
+/// The head of a page: its title, and what there is to know first, a line each.
+pub(crate) fn facts_part(title: &str, facts: &[String]) -> String {
+    let facts = facts.iter().map(|fact| format!("<p class=\"fact\">{}</p>\n", escaped(fact)));
+    format!("<h1>{}</h1>\n{}", escaped(title), facts.collect::<String>())
+}
+
+/// A table or a text as the terminal shows it.
+pub(crate) fn text_part(heading: &str, text: &str) -> String {
+    let (heading, text) = (escaped(heading), escaped(text.trim_end()));
+    format!("<h2>{heading}</h2>\n<pre>{text}</pre>\n")
+}
+
+/// Percentile curves: (share of samples that took longer, nanoseconds).
+pub(crate) fn percentiles_part(
+    heading: &str,
+    text: &str,
+    curves: &[(String, Vec<(f64, u64)>)],
+) -> String {
+    figure_part(heading, text, percentile_plot(curves))
+}
+
+/// Latencies over time, or over a rate.
+pub(crate) fn lines_part(plot: &Lines) -> String {
+    figure_part(plot.heading, &plot.text, nanos_plot(plot))
+}
+
+fn figure_part(heading: &str, text: &str, plot: Option<String>) -> String {
+    let figure = match plot {
+        Some(svg) => format!("<figure>{svg}</figure>\n"),
+        None => "<p class=\"fact\">Not measured in this run.</p>\n".to_owned(),
+    };
+    format!("<h2>{}</h2>\n<p>{}</p>\n{figure}", escaped(heading), escaped(text))
+}
+
+fn nanos_plot(plot: &Lines) -> Option<String> {
+    let log = |(x, ns): &(f64, u64)| (*x, (*ns as f64).max(1.0).log10());
+    let scaled = |(name, points): &(String, Vec<(f64, u64)>)| {
+        (name.clone(), points.iter().map(log).collect::<Vec<(f64, f64)>>())
+    };
+    let lines: Vec<(String, Vec<(f64, f64)>)> = plot.lines.iter().map(scaled).collect();
+    let ((x0, x1), (y0, y1)) = bounds(&lines)?;
+    let y = (y0.floor(), y1.ceil().max(y0.floor() + 1.0));
+    drawn(&Plot {
+        lines: &lines,
+        marks: &plot.marks,
+        x: (x0, x1.max(x0 + 1.0)),
+        y,
+        names: (plot.below, ""),
+        labels: (&|x| thousands(*x), &|y| span_at(*y)),
+        ticks: (12, (y.1 - y.0) as usize + 1),
+        legend: emptiest(&lines, (x0, x1), y),
+    })
+}
+
+/// The span at a power of ten, in nanoseconds.
+fn span_at(y: f64) -> String {
+    betring_benches::recorder::Span(10f64.powf(y).round() as u64).to_string()
 }
 
 /// A page of such parts.

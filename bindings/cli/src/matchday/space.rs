@@ -1,4 +1,4 @@
-//! Whether the disk has room for a day, before it begins, and what one has taken.
+//! Whether the disk has room for a day or a bench, before it begins, and what one has taken.
 
 use crate::error::CliError;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,21 @@ const BYTES_A_REQUEST: u64 = 1_200;
 /// What a book needs before its first bet: prepared segments.
 const BYTES_AT_LEAST: u64 = 512 << 20;
 
-/// Refuses a directory on a file system without room for `requests`. What comes back is a directory
+/// Refuses a directory on a file system without room for `requests` of a day. What comes back is a directory
 /// on the same file system that exists: it, or the nearest above it.
 pub(crate) fn check(dir: &Path, requests: u64) -> Result<PathBuf, CliError> {
+    check_bytes(dir, needed(requests), "this day")
+}
+
+/// The same for so many bytes of something else.
+pub(crate) fn check_bytes(dir: &Path, bytes: u64, what: &str) -> Result<PathBuf, CliError> {
     let absolute = std::path::absolute(dir)
         .map_err(|e| CliError::io("cannot tell where this directory is", dir, &e))?;
     let there = absolute.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
     let stat = rustix::fs::statvfs(there).map_err(|error| {
         CliError::io("cannot tell how much space is free", there, &std::io::Error::from(error))
     })?;
-    enough(dir, stat.f_bavail.saturating_mul(stat.f_frsize), needed(requests))?;
+    enough(dir, stat.f_bavail.saturating_mul(stat.f_frsize), bytes, what)?;
     Ok(there.to_owned())
 }
 
@@ -41,15 +46,15 @@ fn needed(requests: u64) -> u64 {
     requests.saturating_mul(BYTES_A_REQUEST).saturating_add(BYTES_AT_LEAST)
 }
 
-fn enough(dir: &Path, free: u64, needed: u64) -> Result<(), CliError> {
+fn enough(dir: &Path, free: u64, needed: u64, what: &str) -> Result<(), CliError> {
     if needed <= free {
         return Ok(());
     }
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     Err(CliError::new(
-        format_args!("this day needs {} MiB of space, {} MiB are free", mib(needed), free >> 20),
+        format_args!("{what} needs {} MiB of space, {} MiB are free", mib(needed), free >> 20),
         dir.display(),
-        "free some space, name a directory elsewhere with --dir, or play less: --rate, --seconds",
+        "free some space, name a directory elsewhere with --dir, or ask for less: --rate, --seconds",
     ))
 }
 
@@ -60,13 +65,13 @@ mod tests {
     #[test]
     fn a_day_that_does_not_fit_is_refused_before_it_begins() {
         let dir = Path::new("./book");
-        let error = enough(dir, 100 << 20, needed(1_000_000)).expect_err("too little");
+        let error = enough(dir, 100 << 20, needed(1_000_000), "this day").expect_err("too little");
         assert_eq!(
             error.to_string(),
             "this day needs 1657 MiB of space, 100 MiB are free\n  where: ./book\n  what to do: \
-             free some space, name a directory elsewhere with --dir, or play less: --rate, --seconds"
+             free some space, name a directory elsewhere with --dir, or ask for less: --rate, --seconds"
         );
-        assert!(enough(dir, needed(1_000_000), needed(1_000_000)).is_ok());
+        assert!(enough(dir, needed(1_000_000), needed(1_000_000), "this day").is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the program says, asked as an operator would ask it.
 
 mod audit;
+mod bench;
 mod book;
 mod checklist;
 mod diff;

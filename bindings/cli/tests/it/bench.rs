@@ -1,0 +1,120 @@
+//! Benches at sizes of a test: what is measured holds, is told whole, and leaves nothing behind.
+
+use crate::book::*;
+use serde_json::Value;
+use std::path::Path;
+
+/// What a bench says that measures below this directory.
+fn bench(dir: &Path, words: &str) -> Said {
+    let dir = dir.to_str().expect("text");
+    betring(["bench"].into_iter().chain(words.split(' ')).chain(["--dir", dir]))
+}
+
+fn json(said: &Said) -> Value {
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{}", said.out);
+    serde_json::from_str(&said.out).expect("JSON")
+}
+
+fn left(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).expect("the directory");
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("a file").file_name();
+    entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn latency_has_a_row_for_every_mix_level_and_rate_and_each_names_what_it_is_of() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let words = "latency --json --seconds 1 --rate 500 --level process,durable --mix odds,orders --accounts 20 \
+                 --markets 5 --open-bets 100 --burst 50 --layout one";
+    let said = json(&bench(dir.path(), words));
+    let rows = said["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        assert_eq!(row["sent"], 500);
+        let (answered, refused) = (row["answered"].as_u64(), row["refused"].as_u64());
+        assert_eq!(answered.zip(refused).map(|(a, r)| a + r), Some(500));
+        let latency = &row["latency"];
+        assert!(latency["p50_ns"].as_u64() <= latency["p9999_ns"].as_u64());
+        assert!(0 < latency["max_ns"].as_u64().unwrap_or(0));
+        assert_eq!(
+            (&row["window_ns"], &row["accounts"]),
+            (&300_000_000_000_u64.into(), &20.into())
+        );
+        assert!(100 < row["live_keys"].as_u64().unwrap_or(0));
+        assert!(row["journal_bytes_per_bet"].is_u64() && row["scheduler"].is_string());
+        assert_eq!(row["layout"], "one-thread");
+        let is_odds = row["mix"] == "odds";
+        assert_eq!(row["odds_to_effect"]["n"], if is_odds { 50.into() } else { Value::Null });
+    }
+    assert_eq!(said["checked"].as_array().map(Vec::len), Some(4));
+    assert!(said["machine"]["control"]["n"].as_u64() == Some(30_000));
+    assert_eq!(left(dir.path()), [""; 0], "what was measured in is removed");
+}
+
+#[test]
+fn latency_tells_people_writes_percentiles_and_a_page() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (page, hgrm) = (dir.path().join("night.html"), dir.path().join("all"));
+    let files = format!("--report {} --hgrm {}", page.display(), hgrm.display());
+    let words = format!("latency --seconds 1 --rate 500 --level applied --accounts 20 {files}");
+    let said = bench(dir.path(), &words);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    for text in [
+        "p50 / round trip",
+        "journaled/bet",
+        "t5-t6",
+        "age p50",
+        "PASS  singles at applied, 500/s: ",
+    ] {
+        assert!(said.out.contains(text), "{text}: {}", said.out);
+    }
+    assert!(said.err.contains("1 of 1: singles at applied, 500/s"), "{}", said.err);
+    let html = std::fs::read_to_string(&page).expect("written");
+    assert!(html.contains("<svg") && html.contains("p50 / fdatasync"));
+    let text = std::fs::read_to_string(hgrm.join("singles-applied-500.hgrm")).expect("written");
+    assert!(text.contains("Total count    =          450"), "{text}");
+}
+
+#[test]
+fn the_knee_is_looked_for_up_to_a_rate_and_every_try_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let words = "latency --find-knee --up-to 2_000 --bound 60_000_000 --json --seconds 1 --level process \
+                 --accounts 20 --layout one";
+    let said = json(&bench(dir.path(), words));
+    let knee = &said["rows"][0];
+    let tried: Vec<u64> = knee["tried"]
+        .as_array()
+        .expect("tries")
+        .iter()
+        .filter_map(|row| row["rate"].as_u64())
+        .collect();
+    assert!(tried.contains(&1_000) && tried.is_sorted(), "{tried:?}");
+    let found = knee["knee"].as_u64();
+    assert!(found.is_none_or(|rate| tried.contains(&rate) && rate <= 2_000), "{knee}");
+}
+
+#[test]
+fn what_cannot_be_measured_is_told_before_with_a_remedy() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let said = bench(dir.path(), "latency --rate 10_000_000 --seconds 600");
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(
+        said.err.contains("more than the 1073741824 bets") && said.err.contains("ask for less")
+    );
+    let said = bench(dir.path(), "latency --mix orders --accounts 1 --markets 1 --open-bets 1000");
+    assert!(said.err.contains("at most 100 orders that rest, not 1000"), "{}", said.err);
+    for (wrong, why) in [
+        ("latency --rate 0", "0 is too few"),
+        ("latency --layout three", "write auto, one or two"),
+        ("latency --mix bets", "write singles, accumulators, orders or odds"),
+        ("latency --seconds 601", "601 is not in 1..=600"),
+    ] {
+        let said = bench(dir.path(), wrong);
+        assert!(said.code == Some(2) && said.err.contains(why), "{wrong}: {}", said.err);
+    }
+    let nowhere = dir.path().join("not/there");
+    let said = bench(&nowhere, "latency --rate 500");
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("cannot make a directory to measure in"), "{}", said.err);
+    assert_eq!(left(dir.path()), [""; 0]);
+}
