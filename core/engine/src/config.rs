@@ -175,6 +175,7 @@ pub struct Config {
     pub(crate) archive: bool,
     pub(crate) intake: Intake,
     pub(crate) dead_letters: u64,
+    pub(crate) counters_every: Nanos,
 }
 
 impl Config {
@@ -234,6 +235,7 @@ impl Config {
             archive: false,
             intake: Intake::default(),
             dead_letters: 16 << 20,
+            counters_every: Nanos::from_millis(250),
         }
     }
 
@@ -385,6 +387,13 @@ impl Config {
         Config { dead_letters: bytes, ..self }
     }
 
+    /// How often a thread of its own writes what the engine counts into the file `counters` of its directory, for
+    /// `betring top` and whoever else reads it ([`crate::counters`]): from 10 ms to 10 s, or [`Nanos::ZERO`] for
+    /// never. Not with [`Layout::Inline`], which has no threads. Default 250 ms.
+    pub fn counters_every(self, every: Nanos) -> Config {
+        Config { counters_every: every, ..self }
+    }
+
     /// The longest that a bet waits in its ring before it is decided, on a machine that decides so many
     /// commands a second (as a bench of it says), if the journal keeps up: the ring is full, and every
     /// turn takes as many control commands and as much long work as it may.
@@ -523,6 +532,13 @@ impl Config {
             self.dead_letters <= FILE_MAX,
             &format!("{} bytes of dead letters", self.dead_letters),
             "keep at most 1 GiB of them",
+        )?;
+        let every = self.counters_every;
+        must(
+            every == Nanos::ZERO
+                || (Nanos::from_millis(10) <= every && every <= Nanos::from_secs(10)),
+            &format!("counters every {every}"),
+            "give counters_every from 10 ms to 10 s, or Nanos::ZERO to write none",
         )?;
         self.intake.check()?;
         let all = self.capacities.all();

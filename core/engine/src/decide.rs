@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::ingress::{Inlet, Ring};
 use crate::poison;
 use crate::record::{Journaler, RecordOutlet};
-use crate::shared::{Idle, Shared};
+use crate::shared::{Idle, LoopCounts, Shared};
 use crate::snapshot::{AtStop, Snapshot};
 
 /// Control commands of a turn.
@@ -258,9 +258,42 @@ pub(crate) fn meta(stamp: Stamp, kind: u8) -> RecordMeta {
     RecordMeta { kind: u16::from(kind), ver: 1, flags: 0, seq: stamp.seq.0, ts: stamp.at.0 }
 }
 
+/// How long there is something to do: told by stamps that are taken anyway, and by one look at the clock
+/// when there is nothing more.
+#[derive(Default)]
+struct Busy {
+    since: Timestamp,
+    turned: Timestamp,
+}
+
+impl Busy {
+    /// A turn did something, and was stamped last at this moment. What lies between two of these is the length of
+    /// a turn, with what was done between them.
+    #[inline]
+    fn turned(&mut self, now: Timestamp, counts: &LoopCounts) {
+        if self.since == Timestamp(0) {
+            self.since = now;
+            counts.busy_since.store(now.0, Ordering::Relaxed);
+        } else {
+            counts.took(now.since(self.turned));
+        }
+        self.turned = now;
+        counts.turned.store(now.0, Ordering::Relaxed);
+    }
+
+    /// There is nothing to do, as of this moment.
+    fn rests(&mut self, now: Timestamp, counts: &LoopCounts) {
+        counts.took(now.since(self.turned));
+        counts.busy.add(now.since(self.since).or_zero().0.unsigned_abs());
+        self.since = Timestamp(0);
+        counts.busy_since.store(0, Ordering::Relaxed);
+    }
+}
+
 /// The loop of one engine.
 pub(crate) struct Core<R: Rules, S: Store> {
     logic: Logic<R>,
+    busy: Busy,
     control: Inlet,
     bets: Inlet,
     records: Option<Records<S>>,
@@ -296,6 +329,7 @@ impl<R: Rules, S: Store> Core<R, S> {
                 doing: Doing::Nothing,
                 sequencing: Seq(0),
             },
+            busy: Busy::default(),
             control,
             bets,
             records: Some(records),
@@ -357,6 +391,7 @@ impl<R: Rules, S: Store> Core<R, S> {
         if !turn.is_idle() {
             logic.shared.loop_counts.turns.add(1);
             logic.shared.decided.store(logic.state.seq().0, Ordering::Release);
+            self.busy.turned(logic.now, &logic.shared.loop_counts);
         }
         Ok(turn)
     }
@@ -376,6 +411,10 @@ impl<R: Rules, S: Store> Core<R, S> {
         }
         if let Some(Records::Here(journaler)) = &mut self.records {
             if sum.is_idle() { journaler.idle()? } else { journaler.commit()? }
+        }
+        if sum.is_idle() && self.busy.since != Timestamp(0) {
+            self.logic.stamp();
+            self.busy.rests(self.logic.now, &self.logic.shared.loop_counts);
         }
         self.answer_questions();
         Ok(sum)

@@ -7,11 +7,12 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
-use betring_core::command::{Capacities, Drives, FactorScope, Kind, Level, Owner, decode};
+use betring_core::command::{Capacities, Command, Drives, FactorScope, Kind, Level, Owner, decode};
 use betring_core::event::{EVENT_HEADER, Event, EventReader, FeedStatus, FeedWhy, MarketStatus};
 use betring_core::id::{ActorId, FeedId, GroupId, MarketId};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
+use betring_core::wire::NAME;
 use betring_core::{Rules, State};
 
 use crate::shared::Count;
@@ -64,6 +65,8 @@ struct MarketDial {
     received: AtomicI64,
     /// Less 100, so that nothing has to be stored for one that was never set.
     factor: AtomicU32,
+    /// Its name, for people.
+    name: [AtomicU64; NAME / 8],
 }
 
 macro_rules! refusals {
@@ -160,9 +163,39 @@ fn upper(bucket: usize) -> Nanos {
     Nanos((1 << octave) + ((quarter + 1) << (octave - 2)))
 }
 
-/// How long the customers of one market waited for their answers, as their clients saw it.
+/// How long something took, how often: the waits of one market's customers, as their clients saw them, or
+/// those of one stage.
 #[derive(Debug)]
-struct Pulse([AtomicU32; BUCKETS]);
+pub(crate) struct Pulse([AtomicU32; BUCKETS]);
+
+impl Default for Pulse {
+    fn default() -> Pulse {
+        Pulse::new()
+    }
+}
+
+impl Pulse {
+    pub(crate) const fn new() -> Pulse {
+        Pulse([const { AtomicU32::new(0) }; BUCKETS])
+    }
+
+    /// One more, where several threads tell.
+    #[inline]
+    fn beat(&self, took: Nanos) {
+        self.0[bucket_of(took)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same where only one thread does.
+    #[inline]
+    pub(crate) fn beat_alone(&self, took: Nanos) {
+        let count = &self.0[bucket_of(took)];
+        count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> Beats {
+        Beats(std::array::from_fn(|at| self.0[at].load(Ordering::Relaxed)))
+    }
+}
 
 /// The counts of a pulse at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,23 +204,71 @@ pub(crate) struct Beats([u32; BUCKETS]);
 impl Beats {
     pub(crate) const NONE: Beats = Beats([0; BUCKETS]);
 
+    /// What came after an earlier moment.
+    pub(crate) fn after(&self, earlier: &Beats) -> Spread {
+        Spread(std::array::from_fn(|at| u64::from(self.0[at].wrapping_sub(earlier.0[at]))))
+    }
+
     /// What came after an earlier moment: how many, and the 99th percentile, from above.
     pub(crate) fn since(&self, earlier: &Beats) -> (u32, Nanos) {
-        let each = |at: usize| self.0[at].wrapping_sub(earlier.0[at]);
-        let count = (0..BUCKETS).map(each).fold(0_u32, u32::wrapping_add);
-        // The largest wait but of one in a hundred.
+        let spread = self.after(earlier);
+        (spread.count() as u32, spread.at(990))
+    }
+
+    /// Several pulses as one.
+    pub(crate) fn plus(&self, other: &Beats) -> Beats {
+        Beats(std::array::from_fn(|at| self.0[at].wrapping_add(other.0[at])))
+    }
+}
+
+/// How many of each length there were, or how much they weigh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spread([u64; BUCKETS]);
+
+impl Spread {
+    pub(crate) const NONE: Spread = Spread([0; BUCKETS]);
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The longest but of so many in a thousand, from above; nothing of none.
+    pub(crate) fn at(&self, per_mille: u64) -> Nanos {
+        let count = self.count();
         let (mut above, mut at) = (0, BUCKETS);
         while 0 < at {
-            above += u64::from(each(at - 1));
-            if u64::from(count) < above * 100 {
-                break;
+            above += self.0[at - 1];
+            if count * (1_000 - per_mille) < above * 1_000 {
+                return upper(at - 1);
             }
             at -= 1;
         }
-        let p99 = if at == 0 { Nanos::ZERO } else { upper(at - 1) };
-        (count, if count == 0 { Nanos::ZERO } else { p99 })
+        Nanos::ZERO
+    }
+
+    pub(crate) fn longest(&self) -> Nanos {
+        self.0.iter().rposition(|count| *count != 0).map_or(Nanos::ZERO, upper)
+    }
+
+    pub(crate) fn add(&mut self, other: &Spread) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// How many a sum of capped ones counts as.
+    pub(crate) fn capped_count(&self) -> u64 {
+        self.count().div_ceil(SHARE)
+    }
+
+    /// Adds another one that weighs as if it had `most` at most: a bucket has its share of those.
+    pub(crate) fn add_capped(&mut self, other: &Spread, most: u64) {
+        let of = other.count().max(most).max(1);
+        let weigh = |count: u64| u128::from(count) * u128::from(most * SHARE) / u128::from(of);
+        self.0.iter_mut().zip(other.0).for_each(|(sum, more)| *sum += weigh(more) as u64);
     }
 }
+
+/// What one of a capped spread weighs: shares of it are exact enough.
+const SHARE: u64 = 1 << 16;
 
 fn is_of_governor(owners: u8) -> bool {
     owners & 1 << Owner::Governor as u8 != 0
@@ -275,10 +356,7 @@ impl Dials {
             factor: AtomicU32::new(0),
             frozen: AtomicU8::new(0),
             markets: markets.clone().map(|_| MarketDial::default()).collect(),
-            pulses: markets
-                .clone()
-                .map(|_| Pulse([const { AtomicU32::new(0) }; BUCKETS]))
-                .collect(),
+            pulses: markets.clone().map(|_| Pulse::new()).collect(),
             refused: [const { Count::new() }; 256],
             refused_of: markets.map(|_| [const { AtomicU32::new(0) }; GROUPS]).collect(),
         }
@@ -310,7 +388,7 @@ impl Dials {
             }
         }
         for market in state.markets() {
-            self.define(market.id, market.feed, market.group);
+            self.define(market.id, market.feed, market.group, market.name);
             if let Some(dial) = self.markets.get(market.id.index() as usize) {
                 let scope = FactorScope::Market;
                 let factor = state.stake_factor(scope, market.id.raw()).unwrap_or(WHOLE);
@@ -326,8 +404,13 @@ impl Dials {
         self.factor.store(factor.wrapping_sub(WHOLE), Ordering::Relaxed);
     }
 
-    fn define(&self, market: MarketId, feed: FeedId, group: GroupId) {
+    fn define(&self, market: MarketId, feed: FeedId, group: GroupId, name: &str) {
         if let Some(dial) = self.markets.get(market.index() as usize) {
+            let mut bytes = [0; NAME];
+            bytes.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
+            for (word, from) in dial.name.iter().zip(bytes.chunks_exact(8)) {
+                word.store(from.try_into().map_or(0, u64::from_le_bytes), Ordering::Relaxed);
+            }
             dial.feed.store(feed.0, Ordering::Relaxed);
             dial.group.store(group.0, Ordering::Relaxed);
             dial.state.store(0, Ordering::Relaxed);
@@ -391,7 +474,13 @@ impl Dials {
                     dial.drives.store(by << SWITCHED_BY | u64::from(e.to), Ordering::Relaxed);
                 }
             }
-            Event::MarketDefined(e) => self.define(e.market, e.feed, e.group),
+            Event::MarketDefined(e) => {
+                let name = match decode(command) {
+                    Ok((_, Command::DefineMarket(_, names))) => names.first(),
+                    _ => "",
+                };
+                self.define(e.market, e.feed, e.group, name);
+            }
             Event::MarketChanged(e) => {
                 if let Some(dial) = self.markets.get(e.market.index() as usize) {
                     self.mark(dial, OPEN, e.status == MarketStatus::Open as u8);
@@ -484,12 +573,14 @@ impl Dials {
         }
     }
 
-    /// A customer of this market has its answer.
+    /// A customer of this market has its answer; false if there is no such place.
     #[inline]
-    pub(crate) fn answered(&self, market: u32, took: Nanos) {
-        if let Some(pulse) = self.pulses.get(market as usize) {
-            pulse.0[bucket_of(took)].fetch_add(1, Ordering::Relaxed);
-        }
+    pub(crate) fn answered(&self, market: u32, took: Nanos) -> bool {
+        let pulse = self.pulses.get(market as usize);
+        pulse.is_some_and(|pulse| {
+            pulse.beat(took);
+            true
+        })
     }
 
     pub(crate) fn refusals(&self) -> impl Iterator<Item = (Reject, u64)> {
@@ -505,10 +596,18 @@ impl Dials {
     }
 
     pub(crate) fn beats(&self, market: u32) -> Beats {
-        let pulse = self.pulses.get(market as usize);
-        pulse.map_or(Beats::NONE, |pulse| {
-            Beats(std::array::from_fn(|at| pulse.0[at].load(Ordering::Relaxed)))
-        })
+        self.pulses.get(market as usize).map_or(Beats::NONE, Pulse::now)
+    }
+
+    /// The name of the market at a place, zero-padded; that of an earlier one while it is being defined.
+    pub(crate) fn name(&self, market: u32) -> [u8; NAME] {
+        let mut name = [0; NAME];
+        if let Some(dial) = self.markets.get(market as usize) {
+            for (to, word) in name.chunks_exact_mut(8).zip(&dial.name) {
+                to.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+            }
+        }
+        name
     }
 
     /// A feed, if it is defined.
@@ -594,5 +693,54 @@ impl Dials {
             received: Timestamp(dial.received.load(Ordering::Relaxed)),
             factor: dial.factor.load(Ordering::Relaxed).wrapping_add(WHOLE),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spread(waits: impl IntoIterator<Item = (i64, u64)>) -> Spread {
+        let mut spread = Spread::NONE;
+        waits.into_iter().for_each(|(ns, count)| spread.0[bucket_of(Nanos(ns))] += count);
+        spread
+    }
+
+    const FAST: i64 = 50_000;
+    const SLOW: i64 = 40_000_000;
+
+    #[test]
+    fn percentiles_are_told_from_above_and_by_less_than_a_quarter_of_an_octave() {
+        let all = spread((1..=1_000).map(|us| (us * 1_000, 1)));
+        for (per_mille, us) in [(500, 500), (900, 900), (990, 990)] {
+            let told = all.at(per_mille).0;
+            assert!(us * 1_000 <= told && told <= us * 1_250, "{per_mille}: {told}");
+        }
+        assert_eq!(all.count(), 1_000);
+        assert!(1_000_000 <= all.longest().0);
+        assert_eq!(Spread::NONE.at(500), Nanos::ZERO);
+    }
+
+    #[test]
+    fn one_hot_market_hides_no_other() {
+        let hot = spread([(FAST, 1_000_000)]);
+        let slow = spread([(SLOW, 10)]);
+        let (mut all, mut capped) = (hot, Spread::NONE);
+        capped.add_capped(&hot, 100);
+        for _ in 0..5 {
+            all.add(&slow);
+            capped.add_capped(&slow, 100);
+        }
+        assert!(all.at(990).0 < 2 * FAST, "counted one by one nobody sees them");
+        assert!(SLOW <= capped.at(900).0, "a third of what is counted is theirs");
+        assert!(capped.at(500).0 < 2 * FAST);
+        assert_eq!(capped.capped_count(), 150);
+    }
+
+    #[test]
+    fn a_capped_market_keeps_the_shape_of_its_waits() {
+        let mut capped = Spread::NONE;
+        capped.add_capped(&spread([(FAST, 980_000), (SLOW, 20_000)]), 100);
+        assert!(capped.at(900).0 < 2 * FAST && SLOW <= capped.at(990).0);
     }
 }

@@ -31,6 +31,7 @@ use zerocopy::IntoBytes;
 
 use crate::admission::{Session, first_market};
 use crate::config::Level;
+use crate::dials::{Beats, Pulse};
 use crate::engine::Driver;
 use crate::error::{Error, NotTaken};
 use crate::ingress::{Mark, Outlet, Ring, shape};
@@ -59,6 +60,16 @@ pub(crate) struct Seat {
     owed: usize,
     next_token: u64,
     published: Arc<CachePadded<AtomicU64>>,
+    waits: Arc<Waits>,
+}
+
+/// How long the bets of whoever sits on a seat took, as that client saw it. Told by one thread at a time.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    /// From published to stamped (t1 to t2).
+    pub(crate) queued: Pulse,
+    /// From stamped to seen (t2 to t6).
+    pub(crate) decided: Pulse,
 }
 
 impl Seat {
@@ -76,6 +87,7 @@ pub(crate) struct Seats {
     places: usize,
     /// How many slots each seat has seen its rings take, to tell the depth of the rings.
     published: Vec<Arc<CachePadded<AtomicU64>>>,
+    waits: Vec<Arc<Waits>>,
     /// How many slots of the bet ring the loop has taken, and how many there are.
     bets: (Arc<CachePadded<AtomicU64>>, usize),
 }
@@ -95,16 +107,26 @@ pub(crate) fn seats(
     let mut outlets = Vec::with_capacity(usize::from(clients));
     let mut free = VecDeque::with_capacity(usize::from(clients));
     let mut published = Vec::with_capacity(usize::from(clients));
+    let mut waits = Vec::with_capacity(usize::from(clients));
     for id in 0..clients {
         let builder = build_single_producer(places, Reply::default, BusySpin);
         let (poller, builder) = builder.new_event_poller();
         outlets.push(ReplyOutlet(builder.build()));
         let seen = Arc::new(CachePadded::new(AtomicU64::new(0)));
         published.push(seen.clone());
-        free.push_back(Seat { id: ClientId(id), poller, owed: 0, next_token: 1, published: seen });
+        let told = Arc::new(Waits { queued: Pulse::new(), decided: Pulse::new() });
+        waits.push(told.clone());
+        free.push_back(Seat {
+            id: ClientId(id),
+            poller,
+            owed: 0,
+            next_token: 1,
+            published: seen,
+            waits: told,
+        });
     }
     let all = usize::from(clients);
-    (outlets, Seats { free: Mutex::new(free), all, places, published, bets })
+    (outlets, Seats { free: Mutex::new(free), all, places, published, waits, bets })
 }
 
 impl Seats {
@@ -136,6 +158,13 @@ impl Seats {
         let (taken, slots) = &self.bets;
         let taken = taken.load(Ordering::Relaxed);
         (self.published(Ring::Bets).saturating_sub(taken), *slots as u64)
+    }
+
+    /// How long the bets of all seats took: from published to stamped, and from then to seen.
+    pub(crate) fn waits(&self) -> (Beats, Beats) {
+        self.waits.iter().fold((Beats::NONE, Beats::NONE), |(queued, decided), waits| {
+            (queued.plus(&waits.queued.now()), decided.plus(&waits.decided.now()))
+        })
     }
 
     /// How many slots the rings have seen, at least.
@@ -435,7 +464,7 @@ impl Line {
             if let Some(reply) = self.arrived.pop_front() {
                 if let Some(asked) = self.asked.pop_front() {
                     let now = *now.get_or_insert_with(|| self.shared.clock.now());
-                    self.shared.dials.answered(asked.market, now.since(asked.received));
+                    self.tell(&asked, &reply, now);
                 }
                 out[count] = reply;
                 count += 1;
@@ -460,11 +489,12 @@ impl Line {
             if let Some(reply) = self.arrived.get(at)
                 && reply.as_of.0 <= self.shared.released(self.level)
             {
-                if let Some(asked) = self.asked.remove(at) {
-                    let took = self.now().since(asked.received);
-                    self.shared.dials.answered(asked.market, took);
+                let asked = self.asked.remove(at);
+                let reply = self.arrived.remove(at);
+                if let (Some(asked), Some(reply)) = (asked, &reply) {
+                    self.tell(&asked, reply, self.now());
                 }
-                return self.arrived.remove(at);
+                return reply;
             }
             if ended || !self.wait_a_little(&mut patience) {
                 if at < self.arrived.len() {
@@ -475,6 +505,16 @@ impl Line {
                 }
                 return None;
             }
+        }
+    }
+
+    /// Says how long a bet took.
+    #[inline]
+    fn tell(&self, asked: &Asked, reply: &Reply, now: Timestamp) {
+        let is_bet = self.shared.dials.answered(asked.market, now.since(asked.received));
+        if is_bet && let Some(seat) = &self.seat {
+            seat.waits.queued.beat_alone(reply.stamped.since(asked.received));
+            seat.waits.decided.beat_alone(now.since(reply.stamped));
         }
     }
 

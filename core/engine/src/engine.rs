@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -15,7 +15,6 @@ use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Body, Header};
 use betring_core::{Digest, HouseRules, LOGIC_VERSION, Rules, Stamp, State};
 use betring_journal::{DirStore, EpochInfo, Journal, Options, SnapshotHeader, Store, Writer};
-use crossbeam_utils::CachePadded;
 use zerocopy::IntoBytes;
 
 use crate::admission::Admission;
@@ -23,22 +22,23 @@ use crate::client::{Client, Keys};
 use crate::clock::Clock;
 use crate::config::{Config, Level};
 use crate::control::Control;
+use crate::counters::gauge::{Gauge, Sources};
 use crate::dead_letters::LetterBox;
 use crate::decide::{Closed, Core, Drive, Inline, Questions, Records, Turn, meta};
 use crate::dials::Dials;
-use crate::egress::{Line, Seats, seats};
+use crate::egress::{Line, seats};
 use crate::error::Error;
 use crate::feed::{Desk, Feed};
 use crate::governor::{self, GovernorTask, Instruments};
 use crate::health::{
-    BUSIEST, Counts, FeedHealth, GroupHealth, Health, IntakeHealth, MarketHealth, RingHealth,
+    BUSIEST, Counts, FeedHealth, GroupHealth, Health, IntakeHealth, MarketHealth, Rings,
 };
 use crate::ingress::{Inlet, Outlet, Ring, ring};
 use crate::order_updates::OrderReader;
 use crate::output::{EventStream, Exposures, Outputs, Prices, Readers};
 use crate::pin::{self, Plan};
 use crate::poison::{self, Pill};
-use crate::record::{self, Journaler, RecordDepth};
+use crate::record::{self, Journaler};
 use crate::recover::{Cut, Progress, REPORT_EVERY, Recovered, Replayer, Stage};
 use crate::shared::{Idle, Shared, Watch};
 use crate::snapshot::{self, AtStop, Snapshot, SnapshotHealth, Snapshots};
@@ -80,12 +80,9 @@ const fn schema_hash() -> u64 {
 /// The engine. It serves from when it is open; dropped, it shuts down.
 pub struct Engine {
     shared: Arc<Shared>,
-    seats: Arc<Seats>,
     control: Mutex<Outlet>,
     bets: Mutex<Outlet>,
-    taken: [Arc<CachePadded<AtomicU64>>; 2],
-    slots: [usize; 2],
-    record_depth: Option<RecordDepth>,
+    rings: Rings,
     readers: Readers,
     driver: Option<Driver>,
     thread: Option<JoinHandle<Option<Closed>>>,
@@ -100,6 +97,13 @@ pub struct Engine {
     within: Duration,
     snapshots: Arc<Snapshots>,
     snapshotter: Option<JoinHandle<()>>,
+    counters: Option<Teller>,
+}
+
+/// The thread that writes the counters.
+struct Teller {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -257,6 +261,18 @@ impl Engine {
             let body = move || snapshots.run(&shared, every);
             engine.snapshotter = Some(spawn("betring-snapshot", body)?);
         }
+        if let Some(path) = &engine.path
+            && Nanos::ZERO < config.counters_every
+            && engine.driver.is_none()
+        {
+            let mut gauge = Gauge::new(engine.sources(), path, config.counters_every);
+            // Whoever looks as soon as it is open finds the file.
+            gauge.tell();
+            let stop = Arc::new(AtomicBool::new(false));
+            let stopped = stop.clone();
+            let thread = spawn("betring-counters", move || gauge.run(&stopped))?;
+            engine.counters = Some(Teller { stop, thread });
+        }
         Ok(engine)
     }
 
@@ -303,10 +319,10 @@ impl Engine {
         let journaler = Journaler::new(writer, outputs, shared.clone(), patient);
         let pinned = Arc::new(Mutex::new((None, None)));
 
-        let mut record_depth = None;
+        let mut depth_of_records = None;
         let records = if plan.threads() == 2 {
             let (outlet, inlet, depth) = record::record_ring();
-            record_depth = Some(depth);
+            depth_of_records = Some(depth);
             let (shared, pinned) = (shared.clone(), pinned.clone());
             let (core, idle) = (plan.journal, Idle::new(plan.wait));
             let thread = spawn("betring-journal", move || {
@@ -345,12 +361,14 @@ impl Engine {
         }
         Ok(Engine {
             shared,
-            seats: Arc::new(seats),
             control: Mutex::new(control),
             bets: Mutex::new(bets),
-            taken: [control_taken, bets_taken],
-            slots: [config.control_ring, config.bet_ring],
-            record_depth,
+            rings: Rings {
+                seats: Arc::new(seats),
+                taken: [control_taken, bets_taken],
+                slots: [config.control_ring, config.bet_ring],
+                records: depth_of_records,
+            },
             readers,
             driver,
             thread,
@@ -365,7 +383,20 @@ impl Engine {
             within: config.answer_within,
             snapshots,
             snapshotter: None,
+            counters: None,
         })
+    }
+
+    /// What its counters are read off.
+    fn sources(&self) -> Sources {
+        Sources {
+            shared: self.shared.clone(),
+            rings: self.rings.clone(),
+            readers: self.readers.clone(),
+            snapshots: self.snapshots.clone(),
+            epoch: self.recovered.epoch,
+            layout: self.plan.layout,
+        }
     }
 
     /// What was found when it was opened.
@@ -420,7 +451,7 @@ impl Engine {
             Ring::Control => lock(&self.control).clone(),
             Ring::Bets => lock(&self.bets).clone(),
         };
-        let (seats, shared) = (self.seats.clone(), self.shared.clone());
+        let (seats, shared) = (self.rings.seats.clone(), self.shared.clone());
         Line::new(outlet, seats, shared, self.driver.clone(), level, credit)
     }
 
@@ -499,7 +530,7 @@ impl Engine {
     /// Those of [`Engine::control`].
     pub fn governor(&self, rules: governor::Rules) -> Result<GovernorTask, Error> {
         let control = self.control("governor")?;
-        let (shared, seats) = (self.shared.clone(), self.seats.clone());
+        let (shared, seats) = (self.shared.clone(), self.rings.seats.clone());
         let instruments = Instruments { shared, seats, desks: self.desks.clone() };
         Ok(GovernorTask::new(rules, instruments, control))
     }
@@ -649,24 +680,7 @@ impl Engine {
         let shared = &self.shared;
         let now = self.now();
         let (decided, durable) = (shared.decided.load(Ordering::Acquire), shared.durable.get());
-        let depth = |at: usize, ring| {
-            let taken = self.taken[at].load(Ordering::Relaxed);
-            self.seats.published(ring).saturating_sub(taken)
-        };
-        let mut rings = vec![
-            RingHealth {
-                name: "control",
-                depth: depth(0, Ring::Control),
-                slots: self.slots[0] as u64,
-            },
-            RingHealth { name: "bets", depth: depth(1, Ring::Bets), slots: self.slots[1] as u64 },
-        ];
-        if let Some(records) = &self.record_depth {
-            let (depth, slots) = records.depth();
-            rings.push(RingHealth { name: "records", depth, slots });
-        }
         let (decide_core, journal_core) = *lock(&self.pinned);
-        let (l, j) = (&shared.loop_counts, &shared.journal_counts);
         let clock = shared.clock.health();
         let mut warnings = shared.warnings();
         warnings.extend(clock.warning());
@@ -677,8 +691,8 @@ impl Engine {
             process_seq: Seq(shared.process.get()),
             durable_seq: Seq(durable),
             lag: decided.saturating_sub(durable),
-            rings,
-            seats: self.seats.usage(),
+            rings: self.rings.health().collect(),
+            seats: self.rings.seats.usage(),
             layout: self.plan.layout,
             wait: self.plan.wait,
             decide_core,
@@ -687,23 +701,7 @@ impl Engine {
             journal_thread: shared.threads.journal.load(Ordering::Relaxed),
             warnings,
             clock,
-            counts: Counts {
-                turns: l.turns.get(),
-                commands: l.commands.get(),
-                sequenced: l.sequenced.get(),
-                answered: l.answered.get(),
-                malformed: l.malformed.get(),
-                steps: l.steps.get(),
-                ticks: l.ticks.get(),
-                stalls: l.stalls.get(),
-                records: j.records.get(),
-                frames: j.frames.get(),
-                syncs: j.syncs.get(),
-                journal_bytes: j.bytes.get(),
-                segments: j.segments.get(),
-                no_space: j.no_space.get(),
-                events: j.events_published.get(),
-            },
+            counts: Counts::of(shared),
             intake: IntakeHealth::of(shared, now),
             feeds: FeedHealth::all(shared, &self.desks, now),
             groups: shared.dials.groups().map(GroupHealth::from).collect(),
@@ -739,6 +737,13 @@ impl Engine {
             }),
             (None, None) => None,
         };
+        if let Some(counters) = self.counters.take() {
+            // The last thing that it writes is how this ended.
+            counters.stop.store(true, Ordering::Release);
+            counters.thread.thread().unpark();
+            // One that panicked has written no more, which shows.
+            let _ = counters.thread.join();
+        }
         match closed {
             Some(closed) => Ok(closed),
             None if self.shared.is_poisoned() => Err(Error::Poisoned { why: self.shared.why() }),

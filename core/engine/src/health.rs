@@ -1,20 +1,27 @@
 //! How an engine is, on one page.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use betring_core::command::{Drives, Shed};
 use betring_core::event::FeedStatus;
 use betring_core::id::{Epoch, FeedId, GroupId, MarketId, Seq};
 use betring_core::reject::Reject;
 use betring_core::time::{Nanos, Timestamp};
+use crossbeam_utils::CachePadded;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::admission::{BusyWhy, MarketDoor};
 use crate::clock::ClockHealth;
 use crate::config::{Layout, WaitStrategy};
 use crate::dead_letters::LettersHealth;
 use crate::dials::{FeedNow, GroupNow, RefusedFor};
+use crate::egress::Seats;
 use crate::engine::Desks;
 use crate::feed::FeedCounts;
+use crate::ingress::Ring;
+use crate::record::RecordDepth;
 use crate::shared::Shared;
 pub use crate::shared::Status;
 
@@ -29,8 +36,36 @@ pub struct RingHealth {
     pub slots: u64,
 }
 
+/// The rings in, and the one to the journal thread.
+#[derive(Clone)]
+pub(crate) struct Rings {
+    pub(crate) seats: Arc<Seats>,
+    /// Slots taken so far of the control and the bet ring, and how many there are.
+    pub(crate) taken: [Arc<CachePadded<AtomicU64>>; 2],
+    pub(crate) slots: [usize; 2],
+    pub(crate) records: Option<RecordDepth>,
+}
+
+impl Rings {
+    pub(crate) fn health(&self) -> impl Iterator<Item = RingHealth> {
+        let ring = |at: usize, ring, name| {
+            let taken = self.taken[at].load(Ordering::Relaxed);
+            let depth = self.seats.published(ring).saturating_sub(taken);
+            RingHealth { name, depth, slots: self.slots[at] as u64 }
+        };
+        let records = self.records.as_ref().map(|records| {
+            let (depth, slots) = records.depth();
+            RingHealth { name: "records", depth, slots }
+        });
+        [ring(0, Ring::Control, "control"), ring(1, Ring::Bets, "bets")].into_iter().chain(records)
+    }
+}
+
 /// What has been counted since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
 pub struct Counts {
     /// Turns that did something.
     pub turns: u64,
@@ -62,6 +97,29 @@ pub struct Counts {
     pub no_space: u64,
     /// Events put into the event ring.
     pub events: u64,
+}
+
+impl Counts {
+    pub(crate) fn of(shared: &Shared) -> Counts {
+        let (l, j) = (&shared.loop_counts, &shared.journal_counts);
+        Counts {
+            turns: l.turns.get(),
+            commands: l.commands.get(),
+            sequenced: l.sequenced.get(),
+            answered: l.answered.get(),
+            malformed: l.malformed.get(),
+            steps: l.steps.get(),
+            ticks: l.ticks.get(),
+            stalls: l.stalls.get(),
+            records: j.records.get(),
+            frames: j.frames.get(),
+            syncs: j.syncs.get(),
+            journal_bytes: j.bytes.get(),
+            segments: j.segments.get(),
+            no_space: j.no_space.get(),
+            events: j.events_published.get(),
+        }
+    }
 }
 
 /// A feed, as its instruments show it. They are read off the records before those are durable.

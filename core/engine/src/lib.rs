@@ -55,7 +55,7 @@
 //!
 //! **When there is too much**, or a feed fails, the door sheds the hottest markets first, and a
 //! [`GovernorTask`] closes what is in doubt by sequenced commands ([`governor`]). Raw slots that are no
-//! command are put aside ([`dead_letters`]).
+//! command are put aside ([`dead_letters`]). What the engine counts is in a file for others to read ([`counters`]).
 //!
 //! **An external wallet** is told of stakes to hold by events (`HoldRequested`), and answers with
 //! [`Control::confirm_hold`] or [`Control::release_hold`]; until then a bet is [`Outcome::Pending`].
@@ -134,6 +134,8 @@ mod dials;
 pub mod governor;
 
 mod health;
+
+pub mod counters;
 
 mod view;
 

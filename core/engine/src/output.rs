@@ -21,7 +21,7 @@ use betring_journal::FRAME_BYTES_MAX;
 use crossbeam_utils::CachePadded;
 
 use crate::config::Level;
-use crate::shared::Shared;
+use crate::shared::{Consumer, Reads, Shared};
 
 /// Words under a sequence lock. One thread writes.
 struct Cell<const N: usize> {
@@ -154,7 +154,7 @@ impl std::error::Error for Lapped {}
 #[derive(Clone)]
 pub struct EventStream {
     ring: Arc<EventRing>,
-    _interest: Interest,
+    interest: Interest,
     position: u64,
     /// The last sequence read as a whole.
     after: u64,
@@ -164,6 +164,8 @@ pub struct EventStream {
 struct Interest {
     shared: Arc<Shared>,
     durable: bool,
+    /// How far it is, of readers that have a place.
+    consumer: Option<Arc<Consumer>>,
 }
 
 impl Interest {
@@ -173,7 +175,23 @@ impl Interest {
             shared.durable_readers.fetch_add(1, Ordering::Relaxed);
         }
         shared.wake();
-        Interest { shared, durable }
+        Interest { shared, durable, consumer: None }
+    }
+
+    /// The same of a reader at this place.
+    fn at(shared: Arc<Shared>, level: Level, position: u64) -> Interest {
+        let consumer = shared.consumers.join(Reads::Events, position);
+        let mut interest = Interest::new(shared, level);
+        interest.consumer = Some(consumer);
+        interest
+    }
+
+    /// Its place is this now.
+    #[inline]
+    fn moved(&self, position: u64) {
+        if let Some(consumer) = &self.consumer {
+            consumer.at.store(position, Ordering::Relaxed);
+        }
     }
 }
 
@@ -182,7 +200,11 @@ impl Clone for Interest {
         if self.durable {
             self.shared.durable_readers.fetch_add(1, Ordering::Relaxed);
         }
-        Interest { shared: self.shared.clone(), durable: self.durable }
+        let again = |of: &Arc<Consumer>| {
+            self.shared.consumers.join(of.reads, of.at.load(Ordering::Relaxed))
+        };
+        let consumer = self.consumer.as_ref().map(again);
+        Interest { shared: self.shared.clone(), durable: self.durable, consumer }
     }
 }
 
@@ -208,6 +230,7 @@ impl EventStream {
         match place.try_read() {
             Some((words, found)) if found == version => {
                 self.position += 1;
+                self.interest.moved(self.position);
                 let last = words[2] & LAST != 0;
                 let seq = Seq(words[0]);
                 self.after = if last { seq.0 } else { seq.0 - 1 };
@@ -223,6 +246,12 @@ impl EventStream {
 
     /// Goes on with the oldest record that has some way to go before it is overwritten.
     fn lapped(&mut self) -> Lapped {
+        let lapped = self.go_on();
+        self.interest.moved(self.position);
+        lapped
+    }
+
+    fn go_on(&mut self) -> Lapped {
         let resume_after = Seq(self.after);
         let size = self.ring.places.len() as u64;
         loop {
@@ -259,6 +288,7 @@ impl EventStream {
     pub fn skip(&mut self) {
         self.after = self.ring.complete.load(Ordering::Acquire);
         self.position = self.ring.head.load(Ordering::Acquire);
+        self.interest.moved(self.position);
     }
 }
 
@@ -702,12 +732,31 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn events(&self, shared: &Arc<Shared>) -> EventStream {
-        EventStream {
-            _interest: Interest::new(shared.clone(), self.level),
-            after: self.ring.complete.load(Ordering::Acquire),
-            position: self.ring.head.load(Ordering::Acquire),
-            ring: self.ring.clone(),
-        }
+        let after = self.ring.complete.load(Ordering::Acquire);
+        let position = self.ring.head.load(Ordering::Acquire);
+        let interest = Interest::at(shared.clone(), self.level, position);
+        EventStream { interest, after, position, ring: self.ring.clone() }
+    }
+
+    /// The last sequence whose events, prices and exposures are out.
+    pub(crate) fn complete(&self) -> Seq {
+        Seq(self.ring.complete.load(Ordering::Acquire))
+    }
+
+    /// How many events are in the event ring since the start, and how many it holds.
+    pub(crate) fn event_ring(&self) -> (u64, u64) {
+        (self.ring.head.load(Ordering::Acquire), self.ring.places.len() as u64)
+    }
+
+    /// What a market would lose at worst, of its currencies the one with the most minor units, and that
+    /// currency; nothing waits for it to be durable.
+    pub(crate) fn exposure(&self, market: MarketId) -> Option<(Minor, u16)> {
+        let first = market.index() as usize * self.exposures.currencies;
+        let cells = self.exposures.cells.get(first..first + self.exposures.currencies)?;
+        let all = cells.iter().map(|cell| cell.read().0);
+        let own = all.filter(|[raw, ..]| *raw == market.raw());
+        let worst = own.map(|[_, currency, worst, _]| (Minor(worst as i64), currency as u16));
+        worst.max_by_key(|(worst, _)| *worst)
     }
 
     pub(crate) fn prices(&self, shared: &Arc<Shared>) -> Prices {

@@ -16,6 +16,7 @@ use disruptor::{
     SingleProducerBarrier, build_single_producer,
 };
 
+use crate::ask::nanos;
 use crate::decide::message;
 use crate::output::Outputs;
 use crate::shared::{Idle, Shared};
@@ -90,6 +91,8 @@ impl<S: Store> Journaler<S> {
         self.covered = false;
         if self.since.is_none() {
             self.since = Some(Instant::now());
+            let waited = self.shared.clock.now().since(Timestamp(meta.ts));
+            self.shared.journal_counts.written.beat_alone(waited);
         }
         Ok(())
     }
@@ -109,12 +112,17 @@ impl<S: Store> Journaler<S> {
 
     /// Group commit: everything appended becomes durable, and what waited for that is published.
     pub(crate) fn sync(&mut self) -> Result<(), betring_journal::Error> {
+        let (began, bytes) = (Instant::now(), self.writer.unsynced_bytes());
         self.writer.seal_and_sync()?;
+        let (counts, stats) = (&self.shared.journal_counts, self.writer.stats());
+        let synced = Instant::now();
+        if 0 < bytes {
+            counts.synced(nanos(synced.duration_since(began)), bytes);
+        }
         self.outputs.synced();
         self.since = None;
-        self.last = Instant::now();
+        self.last = synced;
         self.shared.clock.discipline();
-        let (counts, stats) = (&self.shared.journal_counts, self.writer.stats());
         counts.records.set(stats.records);
         counts.frames.set(stats.frames);
         counts.syncs.set(stats.syncs);

@@ -1,7 +1,7 @@
 //! What all threads of an engine see of each other: how far each is, and whether to go on.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::{Level, WaitStrategy};
 use crate::dead_letters::LetterBox;
-use crate::dials::Dials;
+use crate::dials::{Dials, Pulse};
 
 const SERVING: u8 = 0;
 const STOPPING: u8 = 1;
@@ -60,6 +60,29 @@ pub(crate) struct LoopCounts {
     pub(crate) steps: Count,
     pub(crate) ticks: Count,
     pub(crate) stalls: Count,
+    /// Nanoseconds of the times in which there was something to do, as far as those are over.
+    pub(crate) busy: Count,
+    /// When the present one began; 0 while there is nothing to do.
+    pub(crate) busy_since: AtomicI64,
+    /// The stamp of the last turn that did something.
+    pub(crate) turned: AtomicI64,
+    /// The longest turn since [`LoopCounts::take_longest`], in nanoseconds.
+    longest: AtomicI64,
+}
+
+impl LoopCounts {
+    /// A turn was so long: on the deciding thread.
+    #[inline]
+    pub(crate) fn took(&self, turn: Nanos) {
+        if self.longest.load(Ordering::Relaxed) < turn.0 {
+            self.longest.store(turn.0, Ordering::Relaxed);
+        }
+    }
+
+    /// The longest turn since this was asked last, by the one who asks.
+    pub(crate) fn take_longest(&self) -> Nanos {
+        Nanos(self.longest.swap(0, Ordering::Relaxed))
+    }
 }
 
 /// Counts of the thread that writes the journal.
@@ -72,6 +95,67 @@ pub(crate) struct JournalCounts {
     pub(crate) segments: Count,
     pub(crate) no_space: Count,
     pub(crate) events_published: Count,
+    /// From the stamp of a frame's first record until that was in the page cache (t2 to t4).
+    pub(crate) written: Pulse,
+    /// Syncs of frames (t4 to t5).
+    pub(crate) synced: Pulse,
+    pub(crate) last_sync: AtomicI64,
+    longest_sync: AtomicI64,
+    largest_frame: AtomicU64,
+}
+
+impl JournalCounts {
+    /// A frame of so many bytes was synced: on the thread that does it.
+    pub(crate) fn synced(&self, took: Nanos, bytes: u64) {
+        self.synced.beat_alone(took);
+        self.last_sync.store(took.0, Ordering::Relaxed);
+        self.longest_sync.fetch_max(took.0, Ordering::Relaxed);
+        self.largest_frame.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// The longest sync and the bytes of the largest frame since this was asked last, by the one who asks.
+    pub(crate) fn take_longest(&self) -> (Nanos, u64) {
+        let longest = self.longest_sync.swap(0, Ordering::Relaxed);
+        (Nanos(longest), self.largest_frame.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// What a consumer of its own pace reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The journal, by sequences.
+    Journal,
+    /// The event ring, by its places.
+    Events,
+}
+
+/// A reader that somebody has, and how far it is.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) number: u64,
+    pub(crate) reads: Reads,
+    pub(crate) at: AtomicU64,
+}
+
+/// The readers that there are.
+#[derive(Debug, Default)]
+pub(crate) struct Consumers(Mutex<(u64, Vec<Weak<Consumer>>)>);
+
+impl Consumers {
+    /// One more, at this place.
+    pub(crate) fn join(&self, reads: Reads, at: u64) -> Arc<Consumer> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.0 += 1;
+        let consumer = Arc::new(Consumer { number: all.0, reads, at: AtomicU64::new(at) });
+        all.1.retain(|known| known.strong_count() != 0);
+        all.1.push(Arc::downgrade(&consumer));
+        consumer
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Consumer>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.1.iter().filter_map(Weak::upgrade).collect()
+    }
 }
 
 /// Two records more than a thread needs to be found by the system's tools.
@@ -105,6 +189,7 @@ pub(crate) struct Shared {
     pub(crate) loop_counts: CachePadded<LoopCounts>,
     pub(crate) journal_counts: CachePadded<JournalCounts>,
     pub(crate) threads: ThreadIds,
+    pub(crate) consumers: Consumers,
     pub(crate) admission: Admission,
     pub(crate) dials: Dials,
     pub(crate) letters: LetterBox,
@@ -142,6 +227,7 @@ impl Shared {
             loop_counts: CachePadded::default(),
             journal_counts: CachePadded::default(),
             threads: ThreadIds::default(),
+            consumers: Consumers::default(),
             admission,
             dials,
             letters,

@@ -19,7 +19,7 @@ use crate::config::Level;
 use crate::error::Error;
 use crate::outcome::Refusal;
 use crate::recover::Replayer;
-use crate::shared::{Patience, Shared};
+use crate::shared::{Patience, Reads, Shared};
 use crate::snapshot::Replica;
 
 /// Records applied while readers wait: a read never waits longer than these take.
@@ -121,10 +121,14 @@ impl<R: Rules> View<R> {
         let mut reader = Reader::open(store, inner.next_seq(), read)?;
         let follower = {
             let (inner, shared) = (inner.clone(), shared.clone());
+            let reached = move |inner: &Inner<R>| inner.seq.load(Ordering::Relaxed);
+            let consumer = shared.consumers.join(Reads::Journal, reached(&inner));
             move || {
                 while !inner.stop.load(Ordering::Relaxed) {
                     let ended = shared.has_ended();
-                    match inner.follow(&mut reader, shared.released(level)) {
+                    let followed = inner.follow(&mut reader, shared.released(level));
+                    consumer.at.store(reached(&inner), Ordering::Relaxed);
+                    match followed {
                         Ok(true) => std::thread::yield_now(),
                         Ok(false) if ended => {
                             let _ = inner.ended.set("the engine has ended".into());

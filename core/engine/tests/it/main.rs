@@ -8,6 +8,7 @@ mod tickets;
 mod admission;
 mod afternoons;
 mod clients;
+mod counters;
 mod dead_letters;
 mod embed;
 mod errors;
