@@ -16,6 +16,6 @@ grep -v '^#' "$peers/requirements.txt" | while read -r package; do
         fail "pip could not get $package"
 done
 cargo fetch --quiet --locked --manifest-path "$peers/Cargo.toml" || fail "cargo could not get the crate that it names above"
-cargo build --quiet --release --locked --manifest-path "$peers/Cargo.toml" --target-dir "$target" --bin pricing ||
+cargo build --quiet --release --locked --manifest-path "$peers/Cargo.toml" --target-dir "$target" --features pricing --bin pricing ||
     fail "the program did not build"
 "$target/venv/bin/python" "$peers/pricing.py" "$target/release/pricing"

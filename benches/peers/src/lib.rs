@@ -5,6 +5,8 @@
 //! disturbs all alike: processor time, in which a neighbour's turn on the core is not. A report is a
 //! table for people, or JSON for a program that has more peers.
 
+pub mod stream;
+
 use std::{collections::BTreeMap, fmt, fs, hint::black_box};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -39,8 +41,8 @@ impl Way {
     }
 }
 
-/// What this thread has had of a processor.
-fn processor_ns() -> f64 {
+/// What this thread has had of a processor, in nanoseconds.
+pub fn processor_ns() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
@@ -235,7 +237,10 @@ impl fmt::Display for Ns {
 }
 
 /// The version of a package that this was built with.
-fn version(package: &str) -> String {
+///
+/// # Panics
+/// If `package` is not in Cargo.lock.
+pub fn version(package: &str) -> String {
     let lock = include_str!("../Cargo.lock");
     let name = format!("name = \"{package}\"\nversion = \"");
     let (_, from) = lock.split_once(&name).expect("a package of Cargo.lock");
@@ -244,7 +249,7 @@ fn version(package: &str) -> String {
 }
 
 /// The processor, its cores and the kernel.
-fn machine() -> String {
+pub fn machine() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -1,0 +1,259 @@
+//! Our exchange book and its peers on one stream of orders: do they trade the same, and how long does a command take?
+//!
+//! `book stream DIR` writes the streams for a peer in another language; `book table [RESULTS]` measures and prints the
+//! table, with what that peer has written as JSON. Run `benches/peers/book.sh`, which does both.
+
+mod ours;
+mod peers;
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs::{self, File},
+    io::{BufWriter, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use betring_peers::{
+    machine, processor_ns,
+    stream::{Fills, Ours, Stream},
+    version,
+};
+use serde::Deserialize;
+
+use crate::{
+    ours::Risked,
+    peers::{Lobster, Matchcore, OrderbookRs, RustOb},
+};
+
+/// Orders that rest at first.
+const LIVE: [usize; 2] = [1_000, 100_000];
+/// Commands that are measured.
+const COMMANDS: usize = 500_000;
+/// How often a stream is played; odd, so that there is a median.
+const ROUNDS: usize = 5;
+
+/// A book that plays a stream.
+trait Plays: Sized + 'static {
+    /// A command in its own words.
+    type Command;
+
+    /// The whole stream, before the clock runs.
+    fn commands(stream: &Stream) -> Vec<Self::Command>;
+
+    /// An empty book for a stream of so many commands.
+    fn new(commands: usize) -> Self;
+
+    /// Plays a command and reads what was traded.
+    fn play(&mut self, command: &Self::Command, fills: &mut Fills);
+}
+
+/// One way to play a stream: how many nanoseconds the measured part took, and what was traded.
+type Play = Box<dyn FnMut() -> (f64, Fills)>;
+
+fn play<P: Plays>(stream: &Stream) -> Play {
+    let (commands, first) = (P::commands(stream), stream.first.len());
+    Box::new(move || {
+        let (mut book, mut fills) = (P::new(commands.len()), Fills::default());
+        let (first, then) = commands.split_at(first);
+        first.iter().for_each(|command| book.play(command, &mut fills));
+        let start = processor_ns();
+        then.iter().for_each(|command| book.play(command, &mut fills));
+        (processor_ns() - start, fills)
+    })
+}
+
+/// A row of the table.
+struct Row {
+    name: String,
+    remark: String,
+    /// What it did where a limit leaves something to rest.
+    limited: Option<Fills>,
+    /// By how many rest at first.
+    played: BTreeMap<usize, Played>,
+}
+
+/// Nanoseconds of a command in every round, ascending, and what was traded.
+struct Played {
+    spans: Vec<f64>,
+    fills: Fills,
+}
+
+/// What a peer in another language says of one stream.
+#[derive(Deserialize)]
+struct Told {
+    name: String,
+    remark: String,
+    live: usize,
+    ns: Vec<f64>,
+    fills: u64,
+    size: u64,
+    /// In sixteen hexadecimal digits.
+    digest: String,
+}
+
+/// All that are in Rust, ours first, each with what it makes of this stream.
+fn ways(stream: &Stream) -> Vec<(&'static str, &'static str, Play)> {
+    vec![
+        ("ours", "the book alone", play::<Ours>(stream)),
+        (
+            "ours, with risk",
+            "the book, each account's exposure in the market before and after, and the bytes of every event",
+            play::<Risked>(stream),
+        ),
+        (
+            "matchcore",
+            "takes an order's id from its command's sequence number; a map by id; a report of each command. An order that crosses takes any price: no such order of the stream wants more than its limit has",
+            play::<Matchcore>(stream),
+        ),
+        (
+            "lobster",
+            "no replace: a cancel and an add; a cancel looks through its level",
+            play::<Lobster>(stream),
+        ),
+        (
+            "rust_ob",
+            "decimals, which are made beforehand; no replace: a cancel and an add; both sides' cost in its matches",
+            play::<RustOb>(stream),
+        ),
+        (
+            "orderbook-rs",
+            "for many threads at once, here one; its clock stands still; fees, ids of trades and a sequence are in",
+            play::<OrderbookRs>(stream),
+        ),
+    ]
+}
+
+fn measured() -> Vec<Row> {
+    let rows = ways(&Stream::limited()).into_iter().map(|(name, remark, mut play)| {
+        let name = match name.starts_with("ours") {
+            true => name.to_owned(),
+            false => format!("{name} {}", version(name)),
+        };
+        let (_, limited) = play();
+        let (remark, played) = (remark.to_owned(), BTreeMap::new());
+        Row { name, remark, limited: Some(limited), played }
+    });
+    let mut rows: Vec<Row> = rows.collect();
+    for live in LIVE {
+        let stream = Stream::new(live, COMMANDS);
+        let mut ways = ways(&stream);
+        let mut spans = vec![Vec::with_capacity(ROUNDS); ways.len()];
+        let mut fills = vec![Fills::default(); ways.len()];
+        for _ in 0..ROUNDS {
+            for (at, (.., play)) in ways.iter_mut().enumerate() {
+                let (took, traded) = play();
+                spans[at].push(took / COMMANDS as f64);
+                fills[at] = traded;
+            }
+        }
+        for ((row, mut spans), fills) in rows.iter_mut().zip(spans).zip(fills) {
+            spans.sort_by(f64::total_cmp);
+            row.played.insert(live, Played { spans, fills });
+        }
+    }
+    rows
+}
+
+/// The rows of a peer in another language.
+fn told(results: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
+    let text = fs::read_to_string(results).map_err(|e| format!("{}: {e}", results.display()))?;
+    let mut rows: Vec<Row> = Vec::new();
+    for one in serde_json::from_str::<Vec<Told>>(&text)? {
+        let digest = u64::from_str_radix(&one.digest, 16)?;
+        let mut spans = one.ns;
+        if spans.is_empty() {
+            return Err(format!("{} says no time of {} orders", one.name, one.live).into());
+        }
+        spans.sort_by(f64::total_cmp);
+        let played = Played { spans, fills: Fills { count: one.fills, size: one.size, digest } };
+        match rows.iter_mut().find(|row| row.name == one.name) {
+            Some(row) => drop(row.played.insert(one.live, played)),
+            None => rows.push(Row {
+                name: one.name,
+                remark: one.remark,
+                limited: None,
+                played: BTreeMap::from([(one.live, played)]),
+            }),
+        }
+    }
+    Ok(rows)
+}
+
+fn yes(is: bool) -> &'static str {
+    if is { "yes" } else { "**NO**" }
+}
+
+/// The table; whether all traded the same.
+fn show(rows: &[Row]) -> bool {
+    println!("{}\n", machine());
+    print!("| book |");
+    LIVE.iter().for_each(|live| print!(" {live} live: min, median | of ours |"));
+    println!(" trades as ours | holds a limit | what is not alike |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let ours = &rows[0].played;
+    let mut all_alike = true;
+    for row in rows {
+        print!("| {} |", row.name);
+        let mut alike = true;
+        for live in LIVE {
+            let Some(played) = row.played.get(&live) else {
+                print!(" - | - |");
+                continue;
+            };
+            let (min, median) = (played.spans[0], played.spans[played.spans.len() / 2]);
+            print!(" {min:.1} ns, {median:.1} ns | {:.1} |", min / ours[&live].spans[0]);
+            alike &= played.fills == ours[&live].fills;
+        }
+        let limit = row.limited.map(|limited| yes(Some(limited) == rows[0].limited));
+        println!(" {} | {} | {} |", yes(alike), limit.unwrap_or("-"), row.remark);
+        all_alike &= alike;
+    }
+    println!();
+    for (live, Played { fills, .. }) in ours {
+        println!(
+            "- {COMMANDS} commands over {live} orders: {} trades of {} in all, digest {:016x} of who met whom, how much, \
+             at what price, in what order.",
+            fills.count, fills.size, fills.digest
+        );
+    }
+    all_alike
+}
+
+fn write_streams(dir: &Path) -> Result<(), Box<dyn Error>> {
+    for live in LIVE {
+        let path = dir.join(format!("stream-{live}"));
+        let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let mut file = BufWriter::new(file);
+        Stream::new(live, COMMANDS).write(&mut file)?;
+        file.flush()?;
+    }
+    Ok(())
+}
+
+fn run(words: &[String]) -> Result<bool, Box<dyn Error>> {
+    match words {
+        [what, dir] if what == "stream" => write_streams(Path::new(dir)).map(|()| true),
+        [what, results @ ..] if what == "table" && results.len() <= 1 => {
+            let mut rows = measured();
+            if let Some(results) = results.first() {
+                rows.extend(told(Path::new(results))?);
+            }
+            Ok(show(&rows))
+        }
+        _ => Err("say `stream DIR` or `table [RESULTS]`".into()),
+    }
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
