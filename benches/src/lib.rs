@@ -6,8 +6,12 @@
 //! measurement of an engine that both the benches and the program `betring bench` make.
 #![forbid(unsafe_code)]
 
+#[path = "../benches/shared/decide.rs"]
+mod decide;
 pub mod error;
+pub mod growth;
 pub mod latency;
 pub mod load;
 pub mod machine;
 pub mod recorder;
+pub mod warm;

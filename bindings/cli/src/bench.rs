@@ -1,5 +1,6 @@
 //! What the library does on this machine: measured, beside what the machine does by itself.
 
+mod growth;
 mod latency;
 mod sheet;
 
@@ -38,11 +39,14 @@ pub(crate) struct Args {
 enum Cmd {
     /// How long from the moment a request was to be sent to the moment its reply is seen, at fixed rates.
     Latency(Box<latency::Args>),
+    /// What a bet takes with a thousand open bets, markets and accounts, and with ten million.
+    Growth(growth::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Cmd::Latency(args) => latency::run(&args),
+        Cmd::Growth(args) => growth::run(&args),
     }
 }
 

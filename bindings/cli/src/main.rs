@@ -3,8 +3,8 @@
 
 mod acks;
 mod audit;
-mod config;
 mod bench;
+mod config;
 mod describe;
 mod diff;
 mod dlq;

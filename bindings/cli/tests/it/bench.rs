@@ -118,3 +118,23 @@ fn what_cannot_be_measured_is_told_before_with_a_remedy() {
     assert!(said.err.contains("cannot make a directory to measure in"), "{}", said.err);
     assert_eq!(left(dir.path()), [""; 0]);
 }
+
+#[test]
+fn growth_tells_what_a_bet_takes_at_every_size_up_to_the_one_that_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let page = dir.path().join("growth.html");
+    let report = page.display();
+    let told = json(&bench(
+        dir.path(),
+        &format!("growth --up-to 1_000 --bets 500 --json --report {report}"),
+    ));
+    let rows = told["rows"]["rows"].as_array().expect("rows");
+    let of = |row: &Value| ["open_bets", "markets", "accounts"].map(|it| row[it].as_u64());
+    let small = [Some(1_000), Some(10), Some(1_000)];
+    let wide = [Some(1_000), Some(1_000), Some(1_000)];
+    assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), [small, wide]);
+    assert_eq!(rows[0]["to_first"], 1.0);
+    assert!(rows.iter().all(|row| row["bet_p50_ns"].as_f64() > Some(0.0)), "{rows:?}");
+    assert!(std::fs::read_to_string(&page).expect("the report").contains("<svg"));
+    assert_eq!(left(dir.path()), ["growth.html"]);
+}
