@@ -12,7 +12,7 @@ bench=$(cargo bench -p betring-benches --bench big_jobs --no-run --message-forma
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 BIG_JOBS_BETS=$bets valgrind --tool=callgrind --callgrind-out-file="$out/turn" --collect-atstart=no \
-    --toggle-collect='big_jobs::measured_turn' --dump-after='big_jobs::measured_turn' "$bench" 2>/dev/null |
+    --toggle-collect='*settle::measured_turn' --dump-after='*settle::measured_turn' "$bench" 2>/dev/null |
     tee "$out/table"
 # Each dump holds what one turn cost, in the order of the turns; the table says how many each phase has.
 turns=$(find "$out" -name 'turn.*' | wc -l)

@@ -4,7 +4,6 @@
 #[path = "shared/written.rs"]
 mod written;
 
-use betring_journal::record_bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -15,11 +14,6 @@ const PAYLOADS: [usize; 2] = [128, 480];
 /// Records in a frame: the bench seals as the engine does, untimed.
 const FRAME: u64 = 1_000;
 
-/// As the engine asks before every record: near the end of a segment a frame is smaller.
-fn has_room(bench: &Written, bytes: usize) -> bool {
-    !bench.writer.has_open_frame() || record_bytes(bytes) <= bench.writer.room()
-}
-
 fn append(c: &mut Criterion) {
     let above = tempfile::Builder::new()
         .prefix("betring-append-")
@@ -29,7 +23,8 @@ fn append(c: &mut Criterion) {
     for bytes in PAYLOADS {
         let payload: Vec<u8> = (0..bytes).map(|i| i as u8).collect();
         let dir = above.path().join(bytes.to_string());
-        let mut bench = Written::open(&dir);
+        let mut bench = Written::open(&dir).expect("a fresh journal");
+        let mut written = 0;
         group.throughput(Throughput::Bytes(bytes as u64));
         group.bench_function(format!("{bytes} bytes"), |b| {
             b.iter_custom(|iters| {
@@ -37,18 +32,20 @@ fn append(c: &mut Criterion) {
                 while 0 < left {
                     let mut frame = 0;
                     let start = Instant::now();
-                    while frame < left.min(FRAME) && has_room(&bench, bytes) {
-                        bench.append(black_box(&payload));
+                    while frame < left.min(FRAME) && bench.has_room(bytes) {
+                        bench.append(black_box(&payload)).expect("there is room for it");
+                        written += 1;
                         frame += 1;
                     }
                     took += start.elapsed();
-                    bench.writer.seal_and_sync().expect("the device takes it");
+                    bench.sync().expect("the device takes it");
                     left -= frame;
                 }
                 took
             });
         });
-        let read = bench.read_back(&dir, &payload);
+        let read = bench.read_back(&dir, &payload).expect("a sound journal");
+        assert_eq!(read, written, "every record is there, as it was given");
         println!("append: {read} records of {bytes} bytes read back");
     }
     group.finish();

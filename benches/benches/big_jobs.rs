@@ -1,255 +1,37 @@
 //! How long is the longest turn of the loop while a million bets are settled, opened again, voided, or
-//! lapse, and do other markets notice? The real loop and journal, inline, on this thread; the sync is
-//! part of a turn.
+//! lapse in another market, and do other markets notice? What `betring bench settle` measures.
 //!
 //! Times depend on the machine; the count of instructions does not: `benches/longest-turn.sh` runs
 //! this under callgrind and prints the longest turn in instructions. `BIG_JOBS_BETS` sets how many bets.
 
-use betring::{
-    AnswerKind, Capacities, Client, Clock, Config, Control, Cores, Currency, Engine, Error, Layout,
-    Limits, Market, Minor, Nanos, Owner, Place, PricePolicy, Reference, Reply, SelectionOutcome,
-    Slot, Timestamp, key, money, price,
-};
-use betring_core::command::{CancelBets, MarketResult, ResultEntry, RollbackResult, build};
-use betring_core::id::SelectionIndex;
-use betring_core::wire::Header;
-use std::time::{Duration, Instant};
-
-/// Bets in other markets offered before each turn.
-const OTHERS: usize = 8;
-const ACCOUNTS: u64 = 64;
-/// Units of a job in a turn: the default.
-const UNITS: u32 = 32;
-/// Turns beside those that a job needs, and turns of the calm before and after.
-const SPARE: usize = 512;
-/// The delay of the market whose bets all wait when it is suspended.
-const DELAY: Nanos = Nanos::from_secs(600);
-const NAMES: [&str; 3] = ["home", "draw", "away"];
-
-/// One turn of the loop: a function of its own, so that callgrind can count each call.
-#[inline(never)]
-fn measured_turn(engine: &Engine) -> Result<betring::Turn, Error> {
-    engine.turn()
-}
+use betring_benches::error::Error;
+use betring_benches::recorder::Span;
+use betring_benches::settle;
 
 fn main() -> Result<(), Error> {
     let testing = std::env::args().any(|arg| arg == "--test");
     let asked = std::env::var("BIG_JOBS_BETS").ok().and_then(|n| n.parse::<u32>().ok());
     let bets = asked.unwrap_or(if testing { 5_000 } else { 1_000_000 });
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let mut night = Night::open(dir.path(), bets)?;
-
-    println!("placing {bets} bets in one market, and {bets} that wait in another ...");
-    let settled = night.market("settled")?;
-    let waiting = night.market("in play")?;
-    night.trader.in_play(&waiting, DELAY)?;
-    night.fill(&settled, bets, AnswerKind::Accepted)?;
-    night.fill(&waiting, bets, AnswerKind::Pending)?;
+    println!("{bets} bets in one market, and {bets} that wait in another ...");
     println!(
         "phase        seconds  Steps' worth   taken elsewhere  turn: p50         p99         max"
     );
-    night.phase("before", 0, |_| Ok(()))?;
-    let until = night.trader.now().plus(Nanos::from_secs(3_000));
-    let header = Header { account: night.trader.actor().0, ..Header::default() };
-    let asked = |number| Header { key: key(number), ..header };
-
-    night.trader.close_market(&settled)?;
-    let [win, lose] = [SelectionOutcome::Win, SelectionOutcome::Lose];
-    let before = night.paid(&settled)?;
-    assert_eq!(before, (bets, 0), "all bets stand, none is paid");
-    let market = settled.id();
-    let entries = [(0, win), (1, lose), (2, lose)]
-        .map(|(at, outcome)| ResultEntry::new(SelectionIndex(at), outcome));
-    let body = MarketResult { valid_until: until, market, ..MarketResult::default() };
-    let result = build::result(asked(1 << 64), body, &entries).expect("three entries");
-    night.phase("settle", bets, |trader| submit(trader, &result))?;
-    assert_eq!(night.paid(&settled)?, (0, bets.div_ceil(3)), "one in three won");
-    let body = RollbackResult { valid_until: until, market, ..RollbackResult::default() };
-    let rollback = [build::plain(asked(2 << 64), &body)];
-    night.phase("rollback", bets, |trader| submit(trader, &rollback))?;
-    assert_eq!(night.paid(&settled)?, (bets, 0), "all bets stand again, none is paid");
-    let body = CancelBets { valid_until: until, market, cancel: 1, ..CancelBets::default() };
-    let cancel = [build::plain(asked(3 << 64), &body)];
-    night.phase("cancel", bets, |trader| submit(trader, &cancel))?;
-    assert_eq!(night.paid(&settled)?, (0, bets), "every stake went back");
-
-    // The suspension is one command; what waits ends when its time has come.
-    let suspended = Instant::now();
-    night.trader.suspend(&waiting, Owner::Trader)?;
-    let suspended = suspended.elapsed();
-    let clock = night.engine.clock();
-    night.phase("lapse", bets, |_| {
-        clock.advance(DELAY);
-        Ok(())
-    })?;
-    assert_eq!(night.standing(&waiting)?, 0, "none of those that waited became a bet");
-    night.phase("after", 0, |_| Ok(()))?;
-    println!("suspending the market whose {bets} bets waited took one command, {suspended:.1?}");
-
-    let (_, _, money) = night.engine.digests()?;
-    let view = night.engine.view_at(betring::Level::Durable)?;
-    let book = view.at_least(night.engine.durable_seq(), Duration::from_secs(600))?;
-    assert_eq!(book.money_digest(), money, "the follower's money is the loop's");
-    println!("money digest {money}");
-    Ok(())
-}
-
-/// Sends a command and does not wait: whoever waits for an engine without threads turns it until it is idle, and
-/// then all of a job is done in no turn that anybody measures.
-fn submit(trader: &mut Control, command: &[Slot]) -> Result<(), Error> {
-    trader.try_submit(command).map(drop).map_err(Error::from)
-}
-
-/// An engine with accounts and three markets that nothing happens to but bets.
-struct Night {
-    engine: Engine,
-    trader: Control,
-    client: Client,
-    accounts: Vec<betring::AccountId>,
-    others: Vec<Market>,
-    next_key: u128,
-    replies: Vec<Reply>,
-}
-
-impl Night {
-    fn open(dir: &std::path::Path, bets: u32) -> Result<Night, Error> {
-        let phases = 4 * (bets / UNITS) + 6 * SPARE as u32;
-        let all = 2 * bets + phases * OTHERS as u32 + 10_000;
-        let config = Config::at(dir.join("book"))
-            .layout(Layout::Inline)
-            .cores(Cores::Unpinned)
-            .clock(Clock::manual(Timestamp(1_000_000_000)))
-            .window(Nanos::from_secs(3_600))
-            .step_budget(UNITS as u16)
-            .capacities(Capacities {
-                accounts: 128,
-                markets: 16,
-                selections: 64,
-                bets: all,
-                keys: all / 15 * 16 + 1_000,
-                feeds: 1,
-                fixtures: 1,
-                actors: 8,
-                currencies: 1,
-                quarantined: 1,
-                legs: all,
-                groups: 1,
-                limited: 1,
-                orders: 1,
-                positions: 1,
-                stands: 1,
-                levels: 1,
-            })
-            .bet_ring(1 << 12)
-            .clients(4, 4096);
-        let engine = Engine::open(config)?;
-        let mut trader = engine.control("trader:bench")?;
-        let limits = Limits { max_stake: Minor(100_000), ..Limits::UNLIMITED };
-        trader.set_limits(Currency::GBP, limits)?;
-        let mut client = engine.client(4096)?;
-        let mut accounts = Vec::new();
-        for reference in 1..=ACCOUNTS {
-            let account = client.open_account(Reference(reference), Currency::GBP)?;
-            client.deposit(account, money!(10_000_000.00), key(1))?;
-            accounts.push(account);
-        }
-        let replies = vec![Reply::default(); 4096];
-        let others = Vec::new();
-        let mut night = Night { engine, trader, client, accounts, others, next_key: 1, replies };
-        for name in ["other 1", "other 2", "other 3"] {
-            let market = night.market(name)?;
-            night.others.push(market);
-        }
-        Ok(night)
-    }
-
-    fn market(&mut self, name: &str) -> Result<Market, Error> {
-        let market = self.trader.define_market(name, NAMES)?;
-        self.trader.set_prices(&market, [price!(2.10), price!(3.40), price!(3.75)])?;
-        self.trader.open_market(&market)?;
-        Ok(market)
-    }
-
-    fn slot(&mut self, market: &Market, name: &str) -> Slot {
-        self.next_key += 1;
-        let account = self.accounts[self.next_key as usize % self.accounts.len()];
-        Place::single(account, market.selection(name), money!(1.00))
-            .policy(PricePolicy::Any)
-            .key(key(self.next_key))
-            .slot(self.engine.now())
-    }
-
-    /// How many answers of a kind came; no other may.
-    fn collect(&mut self, kind: AnswerKind) -> u32 {
-        let count = self.client.poll(&mut self.replies);
-        for reply in &self.replies[..count] {
-            assert_eq!(reply.answer.kind(), kind, "{}", reply.answer);
-        }
-        count as u32
-    }
-
-    fn fill(&mut self, market: &Market, bets: u32, kind: AnswerKind) -> Result<(), Error> {
-        let (mut placed, mut answered) = (0, 0);
-        while placed < bets {
-            let count = (bets - placed).min(2048);
-            let slots = (placed..placed + count).map(|i| NAMES[i as usize % 3]);
-            let batch: Vec<Slot> = slots.map(|name| self.slot(market, name)).collect();
-            placed += self.client.submit_batch(&batch).commands as u32;
-            self.engine.run_until_idle()?;
-            answered += self.collect(kind);
-        }
-        assert_eq!(answered, bets, "every bet was answered");
-        Ok(())
-    }
-
-    /// Begins something, and turns the loop under the same load of bets in other markets until it has
-    /// had the turns to do it.
-    fn phase(
-        &mut self,
-        name: &str,
-        bets: u32,
-        begin: impl FnOnce(&mut Control) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let started = Instant::now();
-        begin(&mut self.trader)?;
-        let turns = (bets / UNITS) as usize + SPARE;
-        let mut times = Vec::with_capacity(turns);
-        let mut taken = 0;
-        for turn in 0..turns {
-            let market = self.others[turn % 3].clone();
-            let batch: [Slot; OTHERS] = std::array::from_fn(|_| self.slot(&market, "draw"));
-            let sent = self.client.submit_batch(&batch);
-            assert_eq!(sent.commands, OTHERS, "the bet ring takes them");
-            let start = Instant::now();
-            measured_turn(&self.engine)?;
-            times.push(start.elapsed());
-            taken += self.collect(AnswerKind::Accepted);
-        }
-        self.engine.run_until_idle()?;
-        taken += self.collect(AnswerKind::Accepted);
-        assert_eq!(taken as usize, turns * OTHERS, "no bet elsewhere was lost or refused");
-        let took = started.elapsed().as_secs_f64();
-        times.sort_unstable();
-        let at = |q: f64| times[((times.len() - 1) as f64 * q) as usize];
+    let run = settle::run(&dir.path().join("book"), bets, &mut |phase| {
+        let [p50, p99, max] =
+            [phase.turn.p50, phase.turn.p99, phase.turn.max].map(|ns| Span(ns).to_string());
         println!(
-            "{name:<9} {took:>10.2} {turns:>13} {taken:>17} {:>15.1?} {:>11.1?} {:>11.1?}",
-            at(0.5),
-            at(0.99),
-            at(1.0)
+            "{:<9} {:>10.2} {:>13} {:>17} {p50:>15} {p99:>11} {max:>11}",
+            phase.name,
+            phase.took.as_secs_f64(),
+            phase.turns,
+            phase.others
         );
-        Ok(())
-    }
-
-    /// How many bets of a market stand, and how many have been paid.
-    fn paid(&self, market: &Market) -> Result<(u32, u32), Error> {
-        let view = self.engine.view_at(betring::Level::Durable)?;
-        let book = view.at_least(self.engine.durable_seq(), Duration::from_secs(600))?;
-        let open = book.market(market.id()).expect("it has not left memory").open_bets;
-        let paid = book.bets().filter(|b| b.market == market.id() && 0 < b.paid.0).count();
-        Ok((open, paid as u32))
-    }
-
-    fn standing(&self, market: &Market) -> Result<u32, Error> {
-        Ok(self.paid(market)?.0)
-    }
+    })?;
+    println!(
+        "suspending the market whose {bets} bets waited took one command, {:.1?}",
+        run.suspended
+    );
+    println!("money digest {}", run.money);
+    Ok(())
 }

@@ -6,6 +6,7 @@
 //! without: the stages, the age of the committed price, what was journaled and written, how full the state was.
 
 mod requests;
+mod soak;
 
 use crate::error::Error;
 use crate::load::{Lateness, OpenLoop, Profile};
@@ -22,6 +23,7 @@ use betring::{
 use betring_pricing::Ladder;
 use requests::{Asked, Requests};
 pub use requests::{LEGS, Mix};
+pub use soak::{Mark, Soak, Soaked, What, soak};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -128,13 +130,6 @@ impl Plan {
     }
 
     fn config(&self, dir: &Path) -> Config {
-        // Both are below `Capacities::MAX`: see `impossible`.
-        let asks = u32::try_from(self.requests()).unwrap_or(u32::MAX) + 10_000;
-        let is_orders = self.mix == Mix::Orders;
-        let (bets, orders) = if is_orders { (1_024, asks) } else { (asks, 1) };
-        let legs = if self.mix == Mix::Accumulators { bets * LEGS as u32 } else { bets };
-        let positions = if is_orders { self.accounts * self.markets } else { 1 };
-        let keys = asks + self.accounts * 2 + self.markets * 4;
         // Events, prices and exposure come from the journal: they cannot be at applied.
         let outputs = self.level.min(Level::ProcessCrashOnly);
         Config::at(dir)
@@ -153,26 +148,37 @@ impl Plan {
                 max_liability: Minor(1_000_000_000_000_000),
                 ..Limits::UNLIMITED
             })
-            .capacities(Capacities {
-                accounts: self.accounts + 16,
-                markets: self.markets + 16,
-                selections: self.markets * 3 + 64,
-                bets,
-                // A sixteenth is never a customer's.
-                keys: keys + keys / 15 + 16,
-                feeds: 2,
-                fixtures: 1,
-                actors: 8,
-                currencies: 1,
-                quarantined: 1,
-                legs,
-                groups: 1,
-                limited: 1,
-                orders,
-                positions,
-                stands: positions * 2,
-                levels: if is_orders { self.markets * 4 * Ladder::CLASSIC.len() } else { 1 },
-            })
+            .capacities(self.capacities())
+    }
+
+    fn capacities(&self) -> Capacities {
+        // Both are below `Capacities::MAX`: see `impossible`.
+        let asks = u32::try_from(self.requests()).unwrap_or(u32::MAX) + 10_000;
+        let is_orders = self.mix == Mix::Orders;
+        let (bets, orders) = if is_orders { (1_024, asks) } else { (asks, 1) };
+        let legs = if self.mix == Mix::Accumulators { bets * LEGS as u32 } else { bets };
+        let positions = if is_orders { self.accounts * self.markets } else { 1 };
+        let keys = asks + self.accounts * 2 + self.markets * 4;
+        Capacities {
+            accounts: self.accounts + 16,
+            markets: self.markets + 16,
+            selections: self.markets * 3 + 64,
+            bets,
+            // A sixteenth is never a customer's.
+            keys: keys + keys / 15 + 16,
+            feeds: 2,
+            fixtures: 1,
+            actors: 8,
+            currencies: 1,
+            quarantined: 1,
+            legs,
+            groups: 1,
+            limited: 1,
+            orders,
+            positions,
+            stands: positions * 2,
+            levels: if is_orders { self.markets * 4 * Ladder::CLASSIC.len() } else { 1 },
+        }
     }
 }
 
@@ -249,28 +255,25 @@ pub struct Second {
 /// # Errors
 /// [`Error::Wrong`] if the result does not hold, and those of the engine and its files.
 pub fn run(dir: &Path, plan: &Plan) -> Result<Run, Error> {
-    let mut book = Book::open(dir, plan)?;
-    book.fill(plan)?;
+    let mut book = Book::open(plan.config(dir), plan)?;
+    fill(&book.engine, &mut book.requests, plan.open_bets)?;
     let run = book.play(plan, &mut |_| {})?;
     book.close(dir, run)
 }
 
 /// An engine with everything that the load needs.
-pub(crate) struct Book {
-    pub(crate) engine: Engine,
+struct Book {
+    engine: Engine,
     client: Client,
     requests: Requests,
-    pub(crate) markets: Arc<[AtomicU64]>,
+    accounts: Arc<[AccountId]>,
+    markets: Arc<[AtomicU64]>,
     feed: Option<Feed>,
     feed_id: FeedId,
 }
 
 impl Book {
-    pub(crate) fn open(dir: &Path, plan: &Plan) -> Result<Book, Error> {
-        Book::open_with(plan.config(dir), plan)
-    }
-
-    pub(crate) fn open_with(config: Config, plan: &Plan) -> Result<Book, Error> {
+    fn open(config: Config, plan: &Plan) -> Result<Book, Error> {
         let engine = Engine::open(config)?;
         let mut trader = engine.control("trader")?;
         let mut feed = None;
@@ -311,119 +314,18 @@ impl Book {
         drop(preparing);
         let client = engine.client_at(CREDIT, plan.level)?;
         let markets: Arc<[AtomicU64]> = ids.into();
-        let requests = Requests::new(plan.mix, accounts, markets.clone());
-        Ok(Book { engine, client, requests, markets, feed, feed_id: from })
-    }
-
-    /// What is open before the measuring.
-    pub(crate) fn fill(&mut self, plan: &Plan) -> Result<(), Error> {
-        let mut filling = self.engine.client_at(CREDIT, Level::ProcessCrashOnly)?;
-        let (mut slots, mut replies) = (Vec::with_capacity(BATCH * requests::SLOTS), replies());
-        let mut asked: VecDeque<Asked> = VecDeque::new();
-        let (mut made, mut sent, mut answered) = (0, 0, 0);
-        let until = Instant::now() + PREPARED_WITHIN;
-        let mut waiting: VecDeque<(usize, Asked)> = VecDeque::new();
-        while answered < plan.open_bets {
-            while waiting.len() < BATCH && made < plan.open_bets {
-                let before = slots.len();
-                let request = self.requests.push_open(filling.now(), &mut slots)?;
-                waiting.push_back((slots.len() - before, request));
-                made += 1;
-            }
-            let submitted = filling.submit_batch(&slots);
-            fail_unless_busy(submitted.refused)?;
-            slots.drain(..submitted.slots);
-            asked.extend(waiting.drain(..submitted.commands).map(|(_, request)| request));
-            sent += submitted.commands as u32;
-            let read = filling.poll(&mut replies);
-            for reply in &replies[..read] {
-                let request = asked.pop_front().ok_or_else(to_nothing)?;
-                Error::unless(self.requests.answered(request, reply)?, || {
-                    format!("a bet before the measuring was refused: {reply}")
-                })?;
-                answered += 1;
-            }
-            if read == 0 {
-                Error::unless(Instant::now() < until, || {
-                    format!(
-                        "{} of {sent} bets before the measuring are not answered",
-                        sent - answered
-                    )
-                })?;
-                std::thread::yield_now();
-            }
-        }
-        Ok(())
+        let requests = Requests::new(plan.mix, 0, accounts.clone(), markets.clone());
+        Ok(Book { engine, client, requests, accounts, markets, feed, feed_id: from })
     }
 
     /// The load itself. `each` gets every second that is complete, in order.
-    pub(crate) fn play(&mut self, plan: &Plan, each: &mut dyn FnMut(Second)) -> Result<Run, Error> {
-        let before = self.engine.health().counts;
-        let (device, stolen, began) =
-            (machine::device_bytes(), machine::stolen_ns(), Instant::now());
-        let clock = self.engine.clock();
-        let base = clock.now().plus(Nanos::from_millis(5));
-        let mut load = Load {
-            base,
-            clock,
-            watch: self.engine.watch(),
-            levels: match plan.level {
-                Level::AppliedOnlyMayVanish => 1,
-                Level::ProcessCrashOnly => 2,
-                Level::Durable => 3,
-            },
-            counted_from: i64::try_from(plan.duration_ns() / WARM).unwrap_or(i64::MAX),
-            waiting: VecDeque::new(),
-            looks: VecDeque::new(),
-            latency: Recorder::new(),
-            stages: std::array::from_fn(|_| Recorder::new()),
-            price_age: Recorder::new(),
-            second: (0, Recorder::new()),
-            declined: 0,
-            answered: 0,
-            last_ns: 0,
-        };
-        let mut odds = self.feed.as_mut().map(|feed| Odds::new(feed, plan, &self.markets));
-        let (kept, refused) =
-            load.play(plan, &mut self.client, &mut self.requests, odds.as_mut(), each)?;
-        if let Some(feed) = &mut self.feed {
-            feed.settle(Duration::from_secs(20))?;
-            let (count, why) = feed.refused();
-            Error::unless(count == 0, || {
-                format!("{count} updates of prices were refused: {why:?}")
-            })?;
-        }
-        let health = self.engine.health();
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let all_ns = began.elapsed().as_nanos().max(1) * cores as u128;
-        let stolen = u128::from(machine::stolen_ns().saturating_sub(stolen));
-        Ok(Run {
-            layout: health.layout,
-            latency: load.latency,
-            stages: load.stages,
-            price_age: load.price_age,
-            odds_to_effect: None,
-            kept,
-            refused,
-            answered: load.answered,
-            declined: load.declined,
-            took: Duration::from_nanos(u64::try_from(load.last_ns).unwrap_or(0)),
-            window: self.engine.window(),
-            live_keys: 0,
-            open: 0,
-            journal_bytes: health.counts.journal_bytes - before.journal_bytes,
-            device_bytes: device
-                .and_then(|before| Some(machine::device_bytes()?.saturating_sub(before))),
-            syncs: health.counts.syncs - before.syncs,
-            resident_kib: machine::resident_kib(),
-            stolen_ppm: u64::try_from(stolen * 1_000_000 / all_ns).unwrap_or(u64::MAX),
-            warnings: health.warnings,
-            checked: String::new(),
-        })
+    fn play(&mut self, plan: &Plan, each: &mut dyn FnMut(Second)) -> Result<Run, Error> {
+        let Book { engine, client, requests, markets, feed, .. } = self;
+        play(engine, client, requests, (feed.as_mut(), markets), plan, each)
     }
 
     /// Ends, and decides the journal again: quick and wrong would be no result.
-    pub(crate) fn close(self, dir: &Path, run: Run) -> Result<Run, Error> {
+    fn close(self, dir: &Path, run: Run) -> Result<Run, Error> {
         let Book { engine, client, feed, feed_id, .. } = self;
         let has_feed = feed.is_some();
         drop((client, feed));
@@ -460,6 +362,113 @@ impl Book {
             ..run
         })
     }
+}
+
+/// Makes so many open bets, or orders that rest.
+fn fill(engine: &Engine, requests: &mut Requests, count: u32) -> Result<(), Error> {
+    let mut filling = engine.client_at(CREDIT, Level::ProcessCrashOnly)?;
+    let (mut slots, mut replies) = (Vec::with_capacity(BATCH * requests::SLOTS), replies());
+    let mut asked: VecDeque<Asked> = VecDeque::new();
+    let (mut made, mut sent, mut answered) = (0, 0, 0);
+    let until = Instant::now() + PREPARED_WITHIN;
+    let mut waiting: VecDeque<(usize, Asked)> = VecDeque::new();
+    while answered < count {
+        while waiting.len() < BATCH && made < count {
+            let before = slots.len();
+            let request = requests.push_open(filling.now(), &mut slots)?;
+            waiting.push_back((slots.len() - before, request));
+            made += 1;
+        }
+        let submitted = filling.submit_batch(&slots);
+        fail_unless_busy(submitted.refused)?;
+        slots.drain(..submitted.slots);
+        asked.extend(waiting.drain(..submitted.commands).map(|(_, request)| request));
+        sent += submitted.commands as u32;
+        let read = filling.poll(&mut replies);
+        for reply in &replies[..read] {
+            let request = asked.pop_front().ok_or_else(to_nothing)?;
+            Error::unless(requests.answered(request, reply)?, || {
+                format!("a bet before the measuring was refused: {reply}")
+            })?;
+            answered += 1;
+        }
+        if read == 0 {
+            Error::unless(Instant::now() < until, || {
+                format!("{} of {sent} bets before the measuring are not answered", sent - answered)
+            })?;
+            std::thread::yield_now();
+        }
+    }
+    Ok(())
+}
+
+/// The load itself, from this thread.
+fn play(
+    engine: &Engine,
+    client: &mut Client,
+    requests: &mut Requests,
+    (mut feed, markets): (Option<&mut Feed>, &Arc<[AtomicU64]>),
+    plan: &Plan,
+    each: &mut dyn FnMut(Second),
+) -> Result<Run, Error> {
+    let before = engine.health().counts;
+    let (device, stolen, began) = (machine::device_bytes(), machine::stolen_ns(), Instant::now());
+    let clock = engine.clock();
+    let base = clock.now().plus(Nanos::from_millis(5));
+    let mut load = Load {
+        base,
+        clock,
+        watch: engine.watch(),
+        levels: match plan.level {
+            Level::AppliedOnlyMayVanish => 1,
+            Level::ProcessCrashOnly => 2,
+            Level::Durable => 3,
+        },
+        counted_from: i64::try_from(plan.duration_ns() / WARM).unwrap_or(i64::MAX),
+        waiting: VecDeque::new(),
+        looks: VecDeque::new(),
+        latency: Recorder::new(),
+        stages: std::array::from_fn(|_| Recorder::new()),
+        price_age: Recorder::new(),
+        second: (0, Recorder::new()),
+        declined: 0,
+        answered: 0,
+        last_ns: 0,
+    };
+    let mut odds = feed.as_deref_mut().map(|feed| Odds::new(feed, plan, markets));
+    let (kept, refused) = load.play(plan, client, requests, odds.as_mut(), each)?;
+    if let Some(feed) = feed {
+        feed.settle(Duration::from_secs(20))?;
+        let (count, why) = feed.refused();
+        Error::unless(count == 0, || format!("{count} updates of prices were refused: {why:?}"))?;
+    }
+    let health = engine.health();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let all_ns = began.elapsed().as_nanos().max(1) * cores as u128;
+    let stolen = u128::from(machine::stolen_ns().saturating_sub(stolen));
+    Ok(Run {
+        layout: health.layout,
+        latency: load.latency,
+        stages: load.stages,
+        price_age: load.price_age,
+        odds_to_effect: None,
+        kept,
+        refused,
+        answered: load.answered,
+        declined: load.declined,
+        took: Duration::from_nanos(u64::try_from(load.last_ns).unwrap_or(0)),
+        window: engine.window(),
+        live_keys: 0,
+        open: 0,
+        journal_bytes: health.counts.journal_bytes - before.journal_bytes,
+        device_bytes: device
+            .and_then(|before| Some(machine::device_bytes()?.saturating_sub(before))),
+        syncs: health.counts.syncs - before.syncs,
+        resident_kib: machine::resident_kib(),
+        stolen_ppm: u64::try_from(stolen * 1_000_000 / all_ns).unwrap_or(u64::MAX),
+        warnings: health.warnings,
+        checked: String::new(),
+    })
 }
 
 /// The load while it lasts.
@@ -718,7 +727,7 @@ fn send_prices(
     sent.map(drop).map_err(|why| betring::Error::from(why).into())
 }
 
-pub(crate) fn set_prices(trader: &mut betring::Control, market: &Market) -> Result<(), Error> {
+fn set_prices(trader: &mut betring::Control, market: &Market) -> Result<(), Error> {
     trader.set_prices(market, [price!(2.10), price!(3.40), price!(3.75)])?;
     Ok(())
 }
@@ -748,7 +757,7 @@ fn open_accounts(client: &mut Client, count: u32) -> Result<Vec<AccountId>, Erro
 }
 
 /// Sends all and waits for all replies, which have to be good.
-pub(crate) fn ask_all(client: &mut Client, slots: &[Slot]) -> Result<Vec<Reply>, Error> {
+fn ask_all(client: &mut Client, slots: &[Slot]) -> Result<Vec<Reply>, Error> {
     let until = Instant::now() + PREPARED_WITHIN;
     let mut all = vec![Reply::default(); slots.len()];
     let (mut sent, mut read) = (0, 0);

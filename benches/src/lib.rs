@@ -2,16 +2,21 @@
 //!
 //! In the order of a measurement: [`load`] says when every request is to be sent and never waits for
 //! an answer, [`recorder`] keeps what the answers took, counted from those intended times, and
-//! [`machine`] says what it was measured on. A figure without the third is not a figure. [`latency`] is the
-//! measurement of an engine that both the benches and the program `betring bench` make.
+//! [`machine`] says what it was measured on. A figure without the third is not a figure. [`latency`],
+//! [`journal`], [`settle`] and [`growth`] are what the program `betring bench` measures, the benches of these names with it.
 #![forbid(unsafe_code)]
 
-#[path = "../benches/shared/decide.rs"]
-mod decide;
 pub mod error;
 pub mod growth;
+pub mod journal;
 pub mod latency;
 pub mod load;
 pub mod machine;
 pub mod recorder;
+pub mod settle;
 pub mod warm;
+
+#[path = "../benches/shared/decide.rs"]
+mod decide;
+#[path = "../benches/shared/written.rs"]
+mod written;

@@ -51,18 +51,19 @@ fn journal(times: u32) {
     let above = tempfile::tempdir().expect("a directory of its own");
     let dir = above.path().join("journal");
     let payload: Vec<u8> = (0..PAYLOAD).map(|i| i as u8).collect();
-    let mut journal = Written::open(&dir);
+    let mut journal = Written::open(&dir).expect("a fresh journal");
     // The first record of a frame opens it, and the first frame is cold.
-    journal.append(&payload);
+    journal.append(&payload).expect("there is room for it");
     row("journal: a record appended", times, || {
         for _ in 0..times {
-            journal.append(black_box(&payload));
+            journal.append(black_box(&payload)).expect("there is room for it");
         }
     });
     row("journal: a record sealed and synced", times + 1, || {
-        journal.writer.seal_and_sync().expect("the device takes it");
+        journal.sync().expect("the device takes it");
     });
-    assert_eq!(journal.read_back(&dir, &payload), u64::from(times) + 1);
+    let read = journal.read_back(&dir, &payload).expect("a sound journal");
+    assert_eq!(read, u64::from(times) + 1, "every record is there, as it was given");
 }
 
 fn book(times: u32) {

@@ -89,11 +89,17 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn new(mix: Mix, accounts: Arc<[AccountId]>, markets: Arc<[AtomicU64]>) -> Requests {
+    /// Those of `who`: keys of two are never the same.
+    pub(crate) fn new(
+        mix: Mix,
+        who: u32,
+        accounts: Arc<[AccountId]>,
+        markets: Arc<[AtomicU64]>,
+    ) -> Requests {
         let places = accounts.len() as u64 * markets.len() as u64;
         let resting_max = (places * WAITING).min(WAITING_ALL) as usize;
-        let resting = VecDeque::new();
-        Requests { mix, accounts, markets, dice: 1, number: 0, resting, resting_max }
+        let (number, resting) = (u128::from(who) << 64, VecDeque::new());
+        Requests { mix, accounts, markets, dice: 1, number, resting, resting_max }
     }
 
     fn below(&mut self, bound: u64) -> u64 {

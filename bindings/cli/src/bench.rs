@@ -1,7 +1,9 @@
 //! What the library does on this machine: measured, beside what the machine does by itself.
 
 mod growth;
+mod journal;
 mod latency;
+mod settle;
 mod sheet;
 
 use crate::error::{CliError, program};
@@ -22,7 +24,10 @@ Examples:
   betring bench latency --level durable --rate 100_000 --seconds 10
   betring bench latency --mix orders --rate 10_000 --open-bets 100_000
   betring bench latency --find-knee --level durable the highest rate with a p99 of 10 ms
+  betring bench latency --soak 10 --rate 20_000     ten minutes with all that interrupts
   betring bench latency --report latency.html --hgrm ./percentiles
+  betring bench journal                             against a bare group commit
+  betring bench settle --bets 1_000_000             the longest turn of the loop
   sudo chrt -f 50 betring bench latency             under a real-time scheduler, so that figures count
 
 Everything is measured in a directory of its own below --dir, which is removed at the end. The machine is
@@ -41,12 +46,18 @@ enum Cmd {
     Latency(Box<latency::Args>),
     /// What a bet takes with a thousand open bets, markets and accounts, and with ten million.
     Growth(growth::Args),
+    /// How much the journal writes and syncs in a second, against a bare group commit of equal bytes.
+    Journal(journal::Args),
+    /// How long the loop's turns are while very many bets are settled, opened again, cancelled and lapse.
+    Settle(settle::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Cmd::Latency(args) => latency::run(&args),
         Cmd::Growth(args) => growth::run(&args),
+        Cmd::Journal(args) => journal::run(&args),
+        Cmd::Settle(args) => settle::run(&args),
     }
 }
 

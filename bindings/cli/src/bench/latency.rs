@@ -1,6 +1,7 @@
 //! Latency at fixed rates: a row for every mix, level and rate.
 
 mod knee;
+mod soak;
 
 use super::sheet::{Part, Sheet, percentiles, quantiles_json, ratio};
 use super::{Begun, Common, Failed, Steps, needed, remove, up_to};
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// What is measured if nobody says what.
+const RATES: [u64; 3] = [10_000, 100_000, 1_000_000];
+const LEVELS: [Level; 3] = [Level::AppliedOnlyMayVanish, Level::ProcessCrashOnly, Level::Durable];
 /// Bytes journaled for a request: of the longest mix, what a settlement writes included.
 const BYTES_A_REQUEST: u64 = 1_200;
 /// Frames of a second at most: each takes a page.
@@ -28,17 +32,14 @@ const STOLEN_PPM: u64 = 1_000;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Requests a second; several, with commas between, are measured one after the other.
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10_000,100_000,1_000_000",
+    /// Requests a second; several, with commas between, are measured one after the other [default:
+    /// 10_000,100_000,1_000_000; with --soak 10_000].
+    #[arg(long, value_name = "N", value_delimiter = ',',
         value_parser = |text: &str| up_to(text, 10_000_000))]
     rate: Vec<u64>,
-    /// How safe an answer has to be before its client sees it: durable, process, applied.
-    #[arg(
-        long,
-        value_name = "L",
-        value_delimiter = ',',
-        default_value = "applied,process,durable"
-    )]
+    /// How safe an answer has to be before its client sees it: durable, process, applied [default: all of them; with
+    /// --soak durable].
+    #[arg(long, value_name = "L", value_delimiter = ',')]
     level: Vec<Level>,
     /// What is asked: singles, accumulators, orders (of an exchange), odds (singles and bursts of prices).
     #[arg(long, value_name = "MIX", value_delimiter = ',', default_value = "singles")]
@@ -77,11 +78,27 @@ pub(super) struct Args {
     #[arg(long, value_name = "MICROSECONDS", default_value = "10_000", requires = "find_knee",
         value_parser = |text: &str| up_to(text, 60_000_000))]
     bound: u64,
+    /// One long run at one rate, instead of short ones: percentiles by the second, with marks where a segment ends, a
+    /// snapshot is made, --settle bets are settled, a client stops reading. Markets are settled and replaced all the time.
+    #[arg(long, value_name = "MINUTES", value_parser = minutes,
+        conflicts_with_all = ["find_knee", "hgrm", "seconds", "open_bets", "mix"])]
+    soak: Option<Duration>,
+    /// Bets of one market that is settled during --soak.
+    #[arg(long, value_name = "N", default_value = "1_000_000", requires = "soak",
+        value_parser = |text: &str| up_to(text, 10_000_000))]
+    settle: u64,
     /// Write all percentiles of each row to a file of this directory, in the format of HdrHistogram.
     #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
+}
+
+/// Minutes, or parts of one, up to a day.
+fn minutes(text: &str) -> Result<Duration, String> {
+    let minutes = text.parse::<f64>().ok().filter(|minutes| (0.05..=1_440.0).contains(minutes));
+    let minutes = minutes.ok_or_else(|| "write minutes from 0.05 to 1440".to_owned())?;
+    Ok(Duration::from_secs_f64(minutes * 60.0))
 }
 
 fn layout(text: &str) -> Result<Layout, String> {
@@ -117,11 +134,19 @@ impl Args {
         self.bound * 1_000
     }
 
+    fn levels(&self) -> Vec<Level> {
+        match self.level.as_slice() {
+            [] => LEVELS.to_vec(),
+            given => given.to_vec(),
+        }
+    }
+
     fn plans(&self) -> Vec<Plan> {
+        let rates = if self.rate.is_empty() { RATES.as_slice() } else { &self.rate };
         let mut plans = Vec::new();
         for mix in &self.mix {
-            for level in &self.level {
-                plans.extend(self.rate.iter().map(|rate| self.plan(*mix, *level, *rate)));
+            for level in self.levels() {
+                plans.extend(rates.iter().map(|rate| self.plan(*mix, level, *rate)));
             }
         }
         plans
@@ -146,6 +171,9 @@ fn possible(plan: &Plan) -> Result<(), CliError> {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    if let Some(length) = args.soak {
+        return soak::run(args, length);
+    }
     if args.find_knee {
         return knee::run(args);
     }

@@ -138,3 +138,50 @@ fn growth_tells_what_a_bet_takes_at_every_size_up_to_the_one_that_is_asked_for()
     assert!(std::fs::read_to_string(&page).expect("the report").contains("<svg"));
     assert_eq!(left(dir.path()), ["growth.html"]);
 }
+
+#[test]
+fn a_soak_has_percentiles_by_the_second_and_marks_and_settles_what_it_was_given() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let page = dir.path().join("soak.html");
+    let words = format!(
+        "latency --soak 0.06 --rate 250 --settle 300 --level process --accounts 20 --markets 3 --layout one --json \
+         --report {}",
+        page.display()
+    );
+    let said = json(&bench(dir.path(), &words));
+    let row = &said["rows"][0];
+    assert_eq!(row["sent"], 900);
+    let marks = row["marks"].as_array().expect("marks");
+    let of = |what: &str| marks.iter().filter(|mark| mark["what"] == what).count();
+    assert_eq!((of("settlement"), of("client stall"), of("snapshot")), (1, 1, 2), "{marks:?}");
+    let seconds = row["by_second"].as_array().expect("seconds");
+    let counted = seconds.iter().filter_map(|second| second["latency"]["n"].as_u64()).sum::<u64>();
+    assert_eq!(Some(counted), row["answered"].as_u64(), "every reply is in its second");
+    assert!(1 <= row["settled_markets"].as_u64().unwrap_or(0));
+    let html = std::fs::read_to_string(&page).expect("written");
+    assert!(html.contains("client stall") && html.matches("<svg").count() == 2);
+}
+
+#[test]
+fn the_journal_is_measured_beside_bare_commits_and_read_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let said = json(&bench(dir.path(), "journal --json --seconds 1 --records 8 --bytes 200"));
+    let row = &said["rows"][0];
+    assert_eq!((&row["records_a_sync"], &row["bare_bytes"]), (&8.into(), &4_096.into()));
+    assert!(0 < row["records"].as_u64().unwrap_or(0) && row["records"] == row["read_back"]);
+    assert!(row["by_bare"].as_f64().is_some_and(|ratio| 0.0 < ratio));
+    assert_eq!(left(dir.path()), [""; 0]);
+}
+
+#[test]
+fn a_settlement_has_a_row_for_every_phase_and_takes_all_bets_of_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let said = json(&bench(dir.path(), "settle --json --bets 200"));
+    let rows = said["rows"].as_array().expect("rows");
+    let phases: Vec<&str> = rows.iter().filter_map(|row| row["phase"].as_str()).collect();
+    assert_eq!(phases, ["before", "settle", "rollback", "cancel", "lapse", "after"]);
+    for row in rows {
+        assert_eq!(row["others"].as_u64(), row["turns"].as_u64().map(|turns| turns * 8));
+        assert_eq!(row["turn"]["n"], row["turns"]);
+    }
+}

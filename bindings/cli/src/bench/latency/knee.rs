@@ -24,7 +24,8 @@ struct Knee {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let plans = || args.mix.iter().flat_map(|mix| args.level.iter().map(move |l| (*mix, *l)));
+    let levels = args.levels();
+    let plans = || args.mix.iter().flat_map(|mix| levels.iter().map(move |l| (*mix, *l)));
     for (mix, level) in plans() {
         possible(&args.plan(mix, level, args.up_to.max(FIRST)))?;
     }
