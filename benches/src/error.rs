@@ -61,6 +61,12 @@ impl From<betring::Error> for Error {
     }
 }
 
+impl From<betring::NotTaken> for Error {
+    fn from(why: betring::NotTaken) -> Error {
+        Error::Engine(why.into())
+    }
+}
+
 impl From<betring_journal::Error> for Error {
     fn from(error: betring_journal::Error) -> Error {
         Error::Journal(error)

@@ -3,7 +3,8 @@
 //! In the order of a measurement: [`load`] says when every request is to be sent and never waits for
 //! an answer, [`recorder`] keeps what the answers took, counted from those intended times, and
 //! [`machine`] says what it was measured on. A figure without the third is not a figure. [`latency`],
-//! [`journal`], [`settle`] and [`growth`] are what the program `betring bench` measures, the benches of these names with it.
+//! [`journal`], [`reprice`], [`settle`], [`recover`] and [`growth`] are what the program `betring bench` measures, the
+//! benches of these names with it.
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -13,6 +14,8 @@ pub mod latency;
 pub mod load;
 pub mod machine;
 pub mod recorder;
+pub mod recover;
+pub mod reprice;
 pub mod settle;
 pub mod warm;
 

@@ -3,6 +3,8 @@
 mod growth;
 mod journal;
 mod latency;
+mod recover;
+mod reprice;
 mod settle;
 mod sheet;
 
@@ -28,6 +30,8 @@ Examples:
   betring bench latency --report latency.html --hgrm ./percentiles
   betring bench journal                             against a bare group commit
   betring bench settle --bets 1_000_000             the longest turn of the loop
+  betring bench reprice                             whole matches, from a model to prices
+  betring bench recover --open-bets 1_000_000       how long a start takes
   sudo chrt -f 50 betring bench latency             under a real-time scheduler, so that figures count
 
 Everything is measured in a directory of its own below --dir, which is removed at the end. The machine is
@@ -50,6 +54,10 @@ enum Cmd {
     Journal(journal::Args),
     /// How long the loop's turns are while very many bets are settled, opened again, cancelled and lapse.
     Settle(settle::Args),
+    /// How long from a feed's message to all prices of its match in force.
+    Reprice(reprice::Args),
+    /// How long until an engine serves again, with and without a snapshot, and how much memory that takes.
+    Recover(recover::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
@@ -58,6 +66,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
         Cmd::Growth(args) => growth::run(&args),
         Cmd::Journal(args) => journal::run(&args),
         Cmd::Settle(args) => settle::run(&args),
+        Cmd::Reprice(args) => reprice::run(&args),
+        Cmd::Recover(args) => recover::run(&args),
     }
 }
 

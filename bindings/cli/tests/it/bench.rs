@@ -185,3 +185,29 @@ fn a_settlement_has_a_row_for_every_phase_and_takes_all_bets_of_others() {
         assert_eq!(row["turn"]["n"], row["turns"]);
     }
 }
+
+#[test]
+fn a_journal_opens_to_the_same_state_with_and_without_its_snapshots() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let said = json(&bench(dir.path(), "recover --json --open-bets 500 --commands 2_000"));
+    let rows = said["rows"].as_array().expect("rows");
+    let replayed: Vec<u64> = rows.iter().filter_map(|row| row["decided_again"].as_u64()).collect();
+    assert!(replayed.len() == 3 && replayed.is_sorted(), "{replayed:?}");
+    assert_eq!(rows[2]["decided_again"], rows[2]["commands"], "without a snapshot all of it");
+    assert!(rows.iter().all(|row| 0 < row["peak_mib"].as_u64().unwrap_or(0)));
+    assert_eq!(left(dir.path()), [""; 0]);
+    let said = bench(dir.path(), "recover --open-bets 5_000 --commands 1_000");
+    assert!(said.err.contains("5000 open bets take more than 1000 commands"), "{}", said.err);
+}
+
+#[test]
+fn matches_are_repriced_in_time_and_on_one_core() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let words = "reprice --json --rate 20 --level process --seconds 1 --matches 1 --count 3";
+    let said = json(&bench(dir.path(), words));
+    let rows = said["rows"].as_array().expect("rows");
+    assert_eq!((rows.len(), &rows[0]["sent"], &rows[1]["count"]), (2, &20.into(), &3.into()));
+    assert!(3 * 83 < rows[1]["prices"].as_u64().unwrap_or(0));
+    let said = bench(dir.path(), "reprice --level applied");
+    assert!(said.err.contains("prices are read from the journal"), "{}", said.err);
+}
