@@ -14,7 +14,7 @@ trap 'rm -rf "$out"' EXIT
 for live in 1000 100000; do
     for which in book risk state; do
         BOOK_STREAM="$which $live $orders" valgrind --tool=callgrind --callgrind-out-file="$out/$which.$live" \
-            --collect-atstart=no --toggle-collect='book::measured*' "$bench" >/dev/null 2>&1
+            --collect-atstart=no --toggle-collect='*book::measured*' "$bench" >/dev/null 2>&1
         total=$(grep -hm1 -E '^(summary|totals): ' "$out/$which.$live" | awk '{ print $2 }')
         printf '%-6s %7d orders at first: %5d instructions an order\n' "$which" "$live" $((total / orders))
     done

@@ -3,10 +3,11 @@
 //! In the order of a measurement: [`load`] says when every request is to be sent and never waits for
 //! an answer, [`recorder`] keeps what the answers took, counted from those intended times, and
 //! [`machine`] says what it was measured on. A figure without the third is not a figure. [`latency`],
-//! [`journal`], [`reprice`], [`settle`], [`recover`] and [`growth`] are what the program `betring bench` measures, the
-//! benches of these names with it.
+//! [`book`], [`growth`], [`journal`], [`reprice`], [`settle`] and [`recover`] are what the program `betring bench` measures,
+//! the benches of these names with it.
 #![forbid(unsafe_code)]
 
+pub mod book;
 pub mod error;
 pub mod growth;
 pub mod journal;

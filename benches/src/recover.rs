@@ -257,8 +257,9 @@ fn peak() -> u64 {
 }
 
 fn capacities(plan: &Plan) -> Capacities {
-    // At most ten million more than half a million: see `Plan`.
-    let bets = (1 << 19) + u32::try_from(plan.open_bets).unwrap_or(u32::MAX);
+    // Of those that do not stay, two hundred thousand are there at a time; open ones are ten million at most: see `Plan`.
+    let size = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let bets = size(plan.commands.clamp(1 << 12, 1 << 19)) + size(plan.open_bets.min(OPEN_MAX));
     Capacities {
         accounts: 16_384,
         markets: 128,

@@ -1,6 +1,7 @@
 //! What the library does on this machine: measured, beside what the machine does by itself.
 
 mod growth;
+mod book;
 mod journal;
 mod latency;
 mod recover;
@@ -28,6 +29,7 @@ Examples:
   betring bench latency --find-knee --level durable the highest rate with a p99 of 10 ms
   betring bench latency --soak 10 --rate 20_000     ten minutes with all that interrupts
   betring bench latency --report latency.html --hgrm ./percentiles
+  betring bench book                                what an order costs
   betring bench journal                             against a bare group commit
   betring bench settle --bets 1_000_000             the longest turn of the loop
   betring bench reprice                             whole matches, from a model to prices
@@ -50,6 +52,8 @@ enum Cmd {
     Latency(Box<latency::Args>),
     /// What a bet takes with a thousand open bets, markets and accounts, and with ten million.
     Growth(growth::Args),
+    /// What an order costs on the exchange's book, alone and as a command of the whole state.
+    Book(book::Args),
     /// How much the journal writes and syncs in a second, against a bare group commit of equal bytes.
     Journal(journal::Args),
     /// How long the loop's turns are while very many bets are settled, opened again, cancelled and lapse.
@@ -64,6 +68,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Cmd::Latency(args) => latency::run(&args),
         Cmd::Growth(args) => growth::run(&args),
+        Cmd::Book(args) => book::run(&args),
         Cmd::Journal(args) => journal::run(&args),
         Cmd::Settle(args) => settle::run(&args),
         Cmd::Reprice(args) => reprice::run(&args),

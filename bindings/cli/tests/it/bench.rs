@@ -211,3 +211,16 @@ fn matches_are_repriced_in_time_and_on_one_core() {
     let said = bench(dir.path(), "reprice --level applied");
     assert!(said.err.contains("prices are read from the journal"), "{}", said.err);
 }
+
+#[test]
+fn an_order_is_measured_in_three_ways_that_come_to_the_same() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let said =
+        json(&bench(dir.path(), "book --json --live 100 --orders 1_000 --times 2 --level 50"));
+    let rows = said["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 4);
+    for same in ["counted", "stake", "rest"] {
+        assert_eq!(rows[0][same], rows[1][same]);
+    }
+    assert_eq!((&rows[2]["orders"], &rows[3]["level"]), (&100.into(), &50.into()));
+}

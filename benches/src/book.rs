@@ -1,23 +1,119 @@
-//! What an order costs on the exchange: a fixed stream, 53 % that rest, 35 % that are cancelled, 12 % that meet others,
-//! at about 1,000 and about 100,000 orders that rest. Three times: the book alone; with what both sides risk, each
-//! account's exposure and an event for everything that happened; and as commands of the whole state, with keys, money and
-//! journal events. And how long a cancel takes in a level of a million.
-//!
-//! `cargo bench -p betring-benches --bench book`. With `--test` the stream is short. Instructions:
-//! `benches/book-instructions.sh`.
+//! What an order costs on the exchange: a fixed stream, 53 % that rest, 35 % that are cancelled, 12 % that meet others, over
+//! a book in which so many rest. Three times: the book alone; with what both sides risk, each account's exposure and an
+//! event for everything that happened; and as commands of the whole state, with keys, money and journal events.
 
-#[path = "../shared/decide.rs"]
+#[path = "../benches/shared/decide.rs"]
 mod decide;
-#[path = "../shared/orders.rs"]
+#[path = "../benches/shared/orders.rs"]
 mod orders;
 mod state;
 
+use crate::error::Error;
 use betring_core::book::{Book, End, Log, Orders, Prices, Side, Stand, Step, Taker, exposure};
 use betring_pricing::{Ladder, Tick};
 use orders::{ACCOUNTS, Bare, MIDDLE, Op, Random, Stream, stream, taker};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Orders that rest at first, at least 1.
+    pub live: usize,
+    /// Orders of the stream; as commands of the whole state a tenth of them.
+    pub ops: usize,
+    /// How often each is played.
+    pub times: usize,
+}
+
+/// What one of the three came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which.
+    pub what: &'static str,
+    /// Orders of the stream.
+    pub ops: usize,
+    /// Of the quickest run, nanoseconds an order.
+    pub least_ns: f64,
+    /// Of the middle one.
+    pub median_ns: f64,
+    /// How many runs there were, all with the same result.
+    pub runs: usize,
+    /// So many fills, or events: as [`Row::counts`] says.
+    pub counted: u64,
+    /// What is counted.
+    pub counts: &'static str,
+    /// Minor units that were matched.
+    pub stake: u64,
+    /// Orders that rest at the end.
+    pub rest: u32,
+}
+
+/// Plays the stream in all three ways. `tell` gets each when it is over.
+///
+/// # Errors
+/// [`Error::Wrong`] if two runs come to different results, or two ways match different stakes.
+pub fn run(plan: &Plan, tell: &mut dyn FnMut(&Row)) -> Result<Vec<Row>, Error> {
+    let Plan { live, ops, times } = *plan;
+    let times = times.max(1);
+    let mut rows = Vec::new();
+    let mut done = |row: Row| {
+        tell(&row);
+        rows.push(row);
+    };
+    let all = stream(live, ops);
+    let alone = (0..times).map(|_| played(Bare::new(live + ops), &all)).collect();
+    done(row("the book alone", ops, alone)?);
+    let risked = (0..times).map(|_| played(Risked::new(live + ops), &all)).collect();
+    done(row("with exposure and events", ops, risked)?);
+    let few = (ops / 10).max(1);
+    let short = stream(live, few);
+    let whole = (0..times.min(3)).map(|_| played(state::Whole::new(live + few, &short), &short));
+    done(row("as commands of the whole state", few, whole.collect())?);
+    let (alone, risked) = (&rows[0], &rows[1]);
+    Error::unless(
+        (alone.counted, alone.stake, alone.rest) == (risked.counted, risked.stake, risked.rest),
+        || {
+            format!(
+                "the same stream matched {} alone and {} with exposure",
+                alone.stake, risked.stake
+            )
+        },
+    )?;
+    Ok(rows)
+}
+
+/// One stream for callgrind, which counts what of it is measured: `book`, `risk` or the whole state; its figures.
+pub fn one(which: &str, live: usize, ops: usize) -> (u64, u64, u32) {
+    let stream = stream(live, ops);
+    let played = match which {
+        "book" => played(Bare::new(live + ops), &stream),
+        "risk" => played(Risked::new(live + ops), &stream),
+        _ => played(state::Whole::new(live + ops, &stream), &stream),
+    };
+    played.figures
+}
+
+fn row(what: &'static str, ops: usize, mut runs: Vec<Played>) -> Result<Row, Error> {
+    runs.sort_by_key(|played| played.took);
+    let of = |played: &Played| played.took.as_nanos() as f64 / ops as f64;
+    let (counted, stake, rest) = runs[0].figures;
+    Error::unless(runs.iter().all(|played| played.figures == (counted, stake, rest)), || {
+        format!("{what}: the same stream gave two results")
+    })?;
+    Ok(Row {
+        what,
+        ops,
+        least_ns: of(&runs[0]),
+        median_ns: of(&runs[runs.len() / 2]),
+        runs: runs.len(),
+        counted,
+        counts: runs[0].counts,
+        stake,
+        rest,
+    })
+}
 
 /// Something that plays a stream.
 trait Plays {
@@ -150,7 +246,7 @@ struct Played {
     figures: (u64, u64, u32),
 }
 
-fn run<P: Plays>(mut plays: P, stream: &Stream) -> Played {
+fn played<P: Plays>(mut plays: P, stream: &Stream) -> Played {
     for op in &stream.first {
         plays.play(op);
     }
@@ -159,23 +255,8 @@ fn run<P: Plays>(mut plays: P, stream: &Stream) -> Played {
     Played { took: began.elapsed(), counts: P::COUNTS, figures: plays.figures() }
 }
 
-fn show(what: &str, ops: usize, mut runs: Vec<Played>) {
-    runs.sort_by_key(|played| played.took);
-    let of = |played: &Played| played.took.as_nanos() as f64 / ops as f64;
-    let (least, median) = (of(&runs[0]), of(&runs[runs.len() / 2]));
-    let (counted, stake, rest) = runs[0].figures;
-    println!(
-        "  {what:<32} {least:>6.1} to {median:>6.1} ns an order (least and median of {} runs), {counted} {}, {stake} minor \
-         units matched, {rest} rest",
-        runs.len(),
-        runs[0].counts
-    );
-    assert!(runs.iter().all(|played| played.figures == (counted, stake, rest)));
-    assert!(0 < counted && 0 < rest);
-}
-
-/// How long cancels take from the middle of a level of so many.
-fn cancels_of_a_level(orders_of: u32) -> Duration {
+/// How long a cancel takes in the middle of a level of so many orders, at least 2: the mean of up to a thousand.
+pub fn cancels_of_a_level(orders_of: u32) -> Duration {
     let mut book = Book::new(Prices::of(&Ladder::CLASSIC), 1, false);
     let mut orders = Orders::with_capacity(orders_of);
     let mut log = Log::new();
@@ -197,45 +278,19 @@ fn cancels_of_a_level(orders_of: u32) -> Duration {
     began.elapsed() / cancels.len().max(1) as u32
 }
 
-fn main() {
-    // One stream of so many for callgrind: which of the three, orders at first, orders that are measured.
-    if let Ok(one) = std::env::var("BOOK_STREAM") {
-        let mut words = one.split(' ');
-        let which = words.next().unwrap_or_default().to_owned();
-        let mut number = || words.next().and_then(|n| n.parse().ok()).expect("WHICH LIVE OPS");
-        let (live, ops): (usize, usize) = (number(), number());
-        let stream = stream(live, ops);
-        let played = match which.as_str() {
-            "book" => run(Bare::new(live + ops), &stream),
-            "risk" => run(Risked::new(live + ops), &stream),
-            _ => run(state::Whole::new(live + ops, &stream), &stream),
-        };
-        println!("{which} {live} {ops}: {:?}", played.figures);
-        return;
-    }
-    let test = std::env::args().any(|arg| arg == "--test");
-    let ops = if test { 5_000 } else { 2_000_000 };
-    let times = if test { 1 } else { 5 };
-    println!("{}", betring_benches::machine::Machine::measure(&std::env::temp_dir()));
-    println!("stream of {ops} orders: 53 % rest, 35 % cancels, 12 % meet others");
-    for live in [1_000, 100_000] {
-        let live = if test { live / 10 } else { live };
-        println!("{live} orders at first");
-        let all = stream(live, ops);
-        let of = |plays: fn(usize) -> Bare| -> Vec<Played> {
-            (0..times).map(|_| run(plays(live + ops), &all)).collect()
-        };
-        show("the book alone", ops, of(Bare::new));
-        let risked = (0..times).map(|_| run(Risked::new(live + ops), &all)).collect();
-        show("with exposure and events", ops, risked);
-        let few = ops / 10;
-        let short = stream(live, few);
-        let whole =
-            (0..times.min(3)).map(|_| run(state::Whole::new(live + few, &short), &short)).collect();
-        show("as commands of the whole state", few, whole);
-    }
-    let sizes: [u32; 2] = if test { [100, 2_000] } else { [1_000, 1_000_000] };
-    for orders in sizes {
-        println!("a cancel in a level of {orders:>9}: {:?}", cancels_of_a_level(orders));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_stream_matches_the_same_whoever_looks_on() {
+        let plan = Plan { live: 200, ops: 2_000, times: 2 };
+        let rows = run(&plan, &mut |_| {}).expect("it holds");
+        let of = |row: &Row| (row.counted, row.stake, row.rest);
+        assert_eq!(of(&rows[0]), of(&rows[1]));
+        assert!(rows.iter().all(|row| 0 < row.counted && 0 < row.stake && 0 < row.rest));
+        assert_eq!((rows[0].runs, rows[2].ops, rows[2].counts), (2, 200, "events"));
+        assert_eq!(one("risk", 200, 2_000), of(&rows[0]));
+        assert!(Duration::ZERO < cancels_of_a_level(100));
     }
 }
