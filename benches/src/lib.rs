@@ -3,8 +3,8 @@
 //! In the order of a measurement: [`load`] says when every request is to be sent and never waits for
 //! an answer, [`recorder`] keeps what the answers took, counted from those intended times, and
 //! [`machine`] says what it was measured on. A figure without the third is not a figure. [`latency`],
-//! [`book`], [`growth`], [`journal`], [`reprice`], [`settle`] and [`recover`] are what the program `betring bench` measures,
-//! the benches of these names with it.
+//! [`book`], [`growth`], [`journal`], [`reprice`], [`settle`], [`recover`] and [`twice`] are what the program
+//! `betring bench` measures, the benches of these names with it.
 #![forbid(unsafe_code)]
 
 pub mod book;
@@ -18,6 +18,7 @@ pub mod recorder;
 pub mod recover;
 pub mod reprice;
 pub mod settle;
+pub mod twice;
 pub mod warm;
 
 #[path = "../benches/shared/decide.rs"]

@@ -10,6 +10,7 @@ use betring::{Layout, Level};
 use betring_benches::latency::{Mix, Plan, Run, STAGES, run as measure};
 use betring_benches::machine::Machine;
 use betring_benches::recorder::{Count, Span, Table};
+use betring_benches::twice::{GAP, Twice, twice};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -78,6 +79,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "MICROSECONDS", default_value = "10_000", requires = "find_knee",
         value_parser = |text: &str| up_to(text, 60_000_000))]
     bound: u64,
+    /// Decide the journal of each row twice, and list records that took longer than 10 us both times.
+    #[arg(long, conflicts_with_all = ["find_knee", "soak"])]
+    twice: bool,
     /// One long run at one rate, instead of short ones: percentiles by the second, with marks where a segment ends, a
     /// snapshot is made, --settle bets are settled, a client stops reading. Markets are settled and replaced all the time.
     #[arg(long, value_name = "MINUTES", value_parser = minutes,
@@ -114,6 +118,8 @@ fn layout(text: &str) -> Result<Layout, String> {
 struct Row {
     plan: Plan,
     run: Run,
+    /// Its journal, decided twice.
+    twice: Option<Twice>,
 }
 
 impl Args {
@@ -196,11 +202,12 @@ fn rows(args: &Args, begun: &Begun<'_>, plans: Vec<Plan>) -> Result<Sheet, Faile
         steps.next(format_args!("{}", name(&plan)));
         let dir = begun.dir("book");
         let run = measure(&dir, &plan)?;
+        let twice = if args.twice { Some(twice(&dir)?) } else { None };
         remove(&dir)?;
         if let Some(to) = &args.hgrm {
             write_hgrm(to, &plan, &run)?;
         }
-        rows.push(Row { plan, run });
+        rows.push(Row { plan, run, twice });
     }
     Ok(sheet(args, begun, &rows))
 }
@@ -219,7 +226,7 @@ fn sheet(args: &Args, begun: &Begun<'_>, rows: &[Row]) -> Sheet {
     let machine = &begun.machine;
     let mut doubts = begun.doubts(needed(args.layout, machine.cores));
     doubts.extend(row_doubts(rows));
-    let parts = vec![
+    let mut parts = vec![
         Part::Table {
             heading: format!(
                 "t6 - t0: from the moment a request was to be sent to the moment its reply is seen, {} s a row, the \
@@ -252,6 +259,14 @@ fn sheet(args: &Args, begun: &Begun<'_>, rows: &[Row]) -> Sheet {
             curves: rows.iter().map(|row| (name(&row.plan), row.run.latency.tail())).collect(),
         },
     ];
+    if args.twice {
+        parts.push(Part::Table {
+            heading: format!(
+                "The same journal decided twice: gaps beyond {GAP:?} at the same sequence"
+            ),
+            text: twice_table(rows),
+        });
+    }
     Sheet {
         title: "betring bench latency".to_owned(),
         doubts,
@@ -319,7 +334,7 @@ impl Row {
     }
 
     fn to_json(&self, machine: &Machine) -> Value {
-        let Row { plan, run } = self;
+        let Row { plan, run, .. } = self;
         let (by_round_trip, by_sync, beyond_control) = self.ratios(machine);
         let stages = STAGES.iter().zip(&run.stages);
         let stages: Value = stages
@@ -341,7 +356,7 @@ impl Row {
             "accounts": plan.accounts, "markets": plan.markets,
             "journal_bytes_per_bet": self.per_answer(run.journal_bytes),
             "device_bytes_per_bet": run.device_bytes.map(|bytes| self.per_answer(bytes)),
-            "syncs": run.syncs, "resident_kib": run.resident_kib, "stolen_ppm": run.stolen_ppm,
+            "twice": self.twice.as_ref().map(twice_json), "syncs": run.syncs, "resident_kib": run.resident_kib, "stolen_ppm": run.stolen_ppm,
         })
     }
 }
@@ -427,6 +442,41 @@ fn stage_table(rows: &[Row]) -> String {
         table.row(cells);
     }
     table.to_string()
+}
+
+fn twice_table(rows: &[Row]) -> String {
+    /// Of each row so many are told: the longest.
+    const TOLD: usize = 10;
+    let mut table = table(["records", "gaps", "gaps again", "repeated", "the longest of those"]);
+    for row in rows {
+        let Some(twice) = &row.twice else { continue };
+        let mut longest = twice.repeated.clone();
+        longest.sort_by_key(|gap| std::cmp::Reverse(gap.took.into_iter().min()));
+        let told: Vec<String> = longest
+            .iter()
+            .take(TOLD)
+            .map(|gap| format!("{} ({:.1?}, {:.1?})", gap.seq, gap.took[0], gap.took[1]))
+            .collect();
+        let mut cells = row.cells();
+        let counts = [twice.records, twice.gaps[0], twice.gaps[1], twice.repeated.len() as u64];
+        cells.extend(counts.map(|count| Count(count).to_string()));
+        cells.push(if told.is_empty() { "none".to_owned() } else { told.join(", ") });
+        table.row(cells);
+    }
+    table.to_string()
+}
+
+fn twice_json(twice: &Twice) -> Value {
+    /// So many are listed.
+    const LISTED: usize = 1_000;
+    let gaps =
+        twice.repeated.iter().take(LISTED).map(
+            |gap| json!({ "seq": gap.seq, "ns": gap.took.map(|took| took.as_nanos() as u64) }),
+        );
+    json!({
+        "records": twice.records, "gaps": twice.gaps, "repeated": twice.repeated.len(),
+        "listed": gaps.collect::<Value>(),
+    })
 }
 
 fn price_table(rows: &[Row]) -> String {

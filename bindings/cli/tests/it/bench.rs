@@ -56,7 +56,8 @@ fn latency_tells_people_writes_percentiles_and_a_page() {
     let dir = tempfile::tempdir().expect("a directory");
     let (page, hgrm) = (dir.path().join("night.html"), dir.path().join("all"));
     let files = format!("--report {} --hgrm {}", page.display(), hgrm.display());
-    let words = format!("latency --seconds 1 --rate 500 --level applied --accounts 20 {files}");
+    let words =
+        format!("latency --twice --seconds 1 --rate 500 --level applied --accounts 20 {files}");
     let said = bench(dir.path(), &words);
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     for text in [
@@ -64,6 +65,7 @@ fn latency_tells_people_writes_percentiles_and_a_page() {
         "journaled/bet",
         "t5-t6",
         "age p50",
+        "gaps again",
         "PASS  singles at applied, 500/s: ",
     ] {
         assert!(said.out.contains(text), "{text}: {}", said.out);

@@ -51,7 +51,7 @@ fn find(args: &Args, begun: &Begun<'_>, mix: Mix, level: Level) -> Result<Knee, 
         let run = measure(&dir, &plan)?;
         remove(&dir)?;
         let goes = goes(&run, rate, args.bound_ns());
-        knee.tried.push(Row { plan, run });
+        knee.tried.push(Row { plan, run, twice: None });
         Ok(goes)
     };
     let (mut good, mut bad) = (0, None);
@@ -114,7 +114,7 @@ impl Knee {
     fn table(&self, bound_ns: u64) -> String {
         let mut table =
             Table::new(["rate", "p50", "p99", "p99.9", "max", "answered", "refused", ""]);
-        for Row { plan, run } in &self.tried {
+        for Row { plan, run, .. } in &self.tried {
             let q = run.latency.quantiles();
             let mut cells = vec![format!("{}/s", Count(plan.rate))];
             cells.extend([q.p50, q.p99, q.p999, q.max].map(|ns| Span(ns).to_string()));

@@ -59,7 +59,7 @@ fn measured(begun: &Begun<'_>, asked: &Soak) -> Result<Soaked, Failed> {
 
 fn sheet(begun: &Begun<'_>, asked: Soak, soaked: &Soaked) -> Sheet {
     let (settle, plan) = (asked.settle, asked.plan);
-    let row = Row { plan, run: soaked.run.clone() };
+    let row = Row { plan, run: soaked.run.clone(), twice: None };
     let rows = std::slice::from_ref(&row);
     let mut doubts = begun.doubts(needed(row.plan.layout, begun.machine.cores));
     doubts.extend(super::row_doubts(rows));
