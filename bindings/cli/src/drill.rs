@@ -129,7 +129,7 @@ impl std::fmt::Display for Copied {
     }
 }
 
-/// Copies a journal: everything but its lock and what was never part of it, made durable.
+/// Copies a journal: everything but its lock, an engine's counters and what was never part of it, made durable.
 fn copy(from: &Path, to: &Path) -> Result<Copied, CliError> {
     let began = Instant::now();
     let mut copied = Copied::default();
@@ -155,7 +155,10 @@ fn copy_files(from: &Path, to: &Path, copied: &mut Copied) -> Result<(), CliErro
             }
             continue;
         }
-        if name == "LOCK" || path.extension().is_some_and(|ending| ending == "tmp") {
+        if name == "LOCK"
+            || name == "counters"
+            || path.extension().is_some_and(|ending| ending == "tmp")
+        {
             continue;
         }
         copied.bytes += std::fs::copy(&path, &target).map_err(at("cannot copy", &path))?;

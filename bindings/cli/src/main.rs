@@ -1,4 +1,5 @@
-//! The program `betring`: plays a matchday, audits and shows journals, measures, checks feeds, runs scripts.
+//! The program `betring`: plays a matchday, audits and shows journals, watches an engine, measures, checks feeds, runs
+//! scripts.
 #![forbid(unsafe_code)]
 
 mod acks;
@@ -24,6 +25,7 @@ mod report;
 mod rules;
 mod script;
 mod source;
+mod top;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -45,6 +47,7 @@ Examples:
   betring journal tail ./betring-run-1 -f     what is being decided, a line each
   betring dlq list ./betring-run-1            commands that could not be read
   betring config check engine.toml            does a set-up hold what will come, and fit?
+  betring top ./betring-run-1                 a running engine, each second
   betring drill all                           bad moments of a live night, PASS or FAIL each
   betring drill kill                          kill -9, over and over: nothing told is lost
   betring drill restore                       backup, wipe, restore: the same state as before
@@ -68,6 +71,8 @@ enum Cmd {
     Dlq(dlq::Args),
     /// Check a set-up before an engine opens with it: keys, memory, disk, the longest wait.
     Config(config::Args),
+    /// Watch a running engine: what it does, how long that takes, what is wrong.
+    Top(top::Args),
     /// Practise what has to work on a bad day.
     Drill(drill::Args),
     /// Measure what the library does on this machine, beside what the machine does by itself.
@@ -89,6 +94,7 @@ fn main() -> ExitCode {
         Cmd::Journal(args) => journal::run(args),
         Cmd::Dlq(args) => dlq::run(args),
         Cmd::Config(args) => config::run(args),
+        Cmd::Top(args) => top::run(args),
         Cmd::Drill(args) => drill::run(args),
         Cmd::Bench(args) => bench::run(args),
         Cmd::Feed(args) => feed::run(args),

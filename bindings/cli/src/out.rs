@@ -16,6 +16,11 @@ impl Out {
         writeln!(self.0, "{line}").map_err(written)
     }
 
+    /// Writes a text as it is.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), CliError> {
+        self.0.write_all(text.as_bytes()).map_err(written)
+    }
+
     /// Lets the reader see everything written so far.
     pub(crate) fn flush(&mut self) -> Result<(), CliError> {
         self.0.flush().map_err(written)

@@ -1,35 +1,61 @@
 //! What an engine counts, in one file that others may read: `betring top` does.
 //!
-//! A thread of the engine's, `betring-counters`, gathers its dials a few times a second and writes them over the file
-//! `counters` in the journal's directory ([`crate::Config::counters_every`]). It is written like any file and never
-//! synced, so it is memory that both sides share; [`read`] takes no lock and asks the engine nothing. The
-//! deciding thread knows nothing of it.
+//! A thread of the engine's, `betring-counters`, gathers its dials a few times a second and writes them over
+//! the file `counters` in the journal's directory ([`crate::Config::counters_every`]). It is written like any
+//! file and never synced, so it is memory that both sides share; [`read`] takes no lock and asks the engine
+//! nothing. The deciding thread knows nothing of it.
 //!
 //! ```text
 //! file     0 magic u64 "btrcount"   8 version u32 (1)   12 bytes u32, of the whole file
 //!         16 number u64, of this writing; from 1
 //!         24 crc u32 of the counters               28 zero u32
-//!         32 the counters: the fields of [`Counters`] in their order, each as wide as its type
-//!    bytes-8 number u64 again
+//!         32 the counters          bytes-8 number u64 again
+//! counters, as offsets in the file
+//!         32 pid u32        36 epoch u32      40 started moment  48 heartbeat moment
+//!         56 every span     64 window span    72 program text 16 88 logic u32
+//!         92 status u8 (0 serving, 1 stopping, 2 closed, 3 poisoned)
+//!         93 layout u8 (1 one thread, 2 two)  94 ended u8        95 shed u8 (0 auto, 1 on, 2 off; 4 more: sheds)
+//!         96 why text 224  320 decided u64   328 process u64    336 durable u64
+//!        344 counts, 15 u64: turns, commands, sequenced, answered, malformed, steps, ticks, stalls, records,
+//!            frames, syncs, bytes of frames, segments, no space, events
+//!        464 busy span    472 turn span     480 longest turn    488 longest turn ever
+//!        496 last sync    504 longest sync ever                 512 largest frame u64, bytes
+//!        520 took, 6: queued, written, synced, decided to seen, answered, capped
+//!        760 answered markets u64           768 median p99 span
+//!        776 rings, 3     848 lags, 16     1360 top markets, 5 1920 slowest markets, 5
+//!       2360 refused u64                   2368 turned away u64
+//!       2376 dead letters u64              2384 resident bytes u64               2392 failures u64
+//!       2400 feeds u32   2404 feeds up u32 2408 drifting u32   2412 warnings u32
+//!       2416 seats taken u32               2420 seats u32
+//! took     0 count u64      8 p50 span   16 p90 span   24 p99 span   32 longest span
+//! ring     0 name text 8    8 depth u64  16 slots u64 (0: no ring)
+//! lag      0 name text 16 (empty: none) 16 behind u64 24 most u64
+//! top      0 market u64 (0: none)         8 name text 64              72 exposure i64, minor units
+//!         80 price age span 88 rate u32  92 in flight u32             96 turned away u32
+//!        100 stake factor u32, percent  104 currency u16 (ISO 4217)  106 feed u16   108 zero u32
+//! slowest  0 market u64 (0: none)         8 name text 64 72 count u64 80 p99 span
 //!
-//! number  of one, two, four or eight bytes, little-endian, at a multiple of its width
-//! span    i64 nanoseconds      moment  i64 nanoseconds since 1970, UTC      text  UTF-8, zero-padded
+//! Numbers are little-endian. A span is an i64 of nanoseconds, a moment one of those since 1970, UTC; a text is
+//! UTF-8, zero-padded.
 //! ```
 //!
-//! A reading whose two numbers differ, or whose checksum is wrong, met a writing half done, and is made again. A
-//! file that an earlier run left is replaced when the engine opens, by one that is whole. The first 24 bytes are the same in
-//! every version.
+//! A reading whose two numbers differ, or whose checksum is wrong, met a writing half done, and is made again.
+//! A file that an earlier run left is replaced when the engine opens, by one that is whole. The first 24 bytes
+//! are the same in every version.
 //!
 //! **Windows.** Percentiles and longest ones are of the last whole *window*, a second long, or as long as the
-//! interval between two writings if that is longer. A percentile is told from above: buckets are a quarter of an octave wide, from 1 µs
-//! to 1 s; 1.34 s stands for whatever took longer than 1.07 s. The longest sync and turn are exact.
+//! interval between two writings if that is longer. A percentile is told from above: buckets are a quarter of
+//! an octave wide, from 1 µs to 1 s; 1.34 s stands for whatever took longer than 1.07 s. The longest sync and
+//! turn are exact.
 //!
-//! **Markets are capped.** In [`Counters::capped`] a market counts as [`CAP`] bets at most: where one had more, each of
-//! its buckets has its share of those. So the percentiles tell how the markets fare, and one hot market hides none.
+//! **Markets are capped.** In [`Counters::capped`] a market counts as [`CAP`] bets at most: where one had more,
+//! each of its buckets has its share of those. So the percentiles tell how the markets fare, and one hot market
+//! hides none.
 //!
-//! **The top markets** are those of which the product of exposure, rate and staleness is the largest: what the house would lose there
-//! at worst, in minor units of the currency with the most of them (nothing is converted; at the level of the outputs), the bets a second that its door lately
-//! let in, and the age of its price in milliseconds, an hour at most. Equal ones by exposure, then by rate.
+//! **The top markets** are those of which the product of exposure, rate and staleness is the largest: what the
+//! house would lose there at worst, in minor units of the currency with the most of them (nothing is converted;
+//! at the level of the outputs), the bets a second that its door lately let in, and the age of its price in
+//! milliseconds, an hour at most. Equal ones by exposure, then by rate.
 
 use std::fmt;
 use std::fs::File;
@@ -452,8 +478,23 @@ struct Image {
 
 const BYTES: usize = size_of::<Image>();
 const _: () = assert!(cfg!(target_endian = "little"), "the fields are little-endian");
-// Another size is another version.
-const _: () = assert!(BYTES == 2_432 && VERSION == 1);
+// The picture above. Another one is another version.
+const _: () = {
+    use std::mem::offset_of;
+    let at = offset_of!(Image, counters);
+    assert!(BYTES == 2_432 && VERSION == 1 && at == 32);
+    assert!(at + offset_of!(Counters, status) == 92);
+    assert!(at + offset_of!(Counters, decided) == 320);
+    assert!(at + offset_of!(Counters, busy) == 464);
+    assert!(at + offset_of!(Counters, queued) == 520);
+    assert!(at + offset_of!(Counters, answered_markets) == 760);
+    assert!(at + offset_of!(Counters, rings) == 776);
+    assert!(at + offset_of!(Counters, lags) == 848);
+    assert!(at + offset_of!(Counters, top) == 1_360 && size_of::<TopMarket>() == 112);
+    assert!(at + offset_of!(Counters, slowest) == 1_920 && size_of::<SlowMarket>() == 88);
+    assert!(at + offset_of!(Counters, refused) == 2_360);
+    assert!(at + offset_of!(Counters, feeds) == 2_400);
+};
 
 impl Image {
     fn new() -> Image {

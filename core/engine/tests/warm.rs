@@ -288,6 +288,8 @@ fn a_warm_deciding_thread_neither_allocates_nor_faults() {
     assert_eq!(after.0 - before.0, 0, "allocations of the deciding thread");
     assert_eq!(after.1 - before.1, 0, "faults of the deciding thread");
     assert_eq!(own, 0, "allocations of the client");
+    let told = counters::read(dir.path().join("book")).expect("they were written meanwhile");
+    assert!(Nanos::ZERO < told.busy);
     bench.engine.shutdown().expect("in order");
 }
 

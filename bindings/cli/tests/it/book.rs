@@ -294,3 +294,12 @@ pub(crate) fn ack(reply: &Reply, level: &str) -> String {
         answer
     )
 }
+
+/// The checksum of the files, bit by bit.
+pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 }
+        })
+    })
+}

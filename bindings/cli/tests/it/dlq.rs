@@ -43,14 +43,6 @@ fn understood(book: &Path) {
     std::fs::write(&file, bytes).expect("written");
 }
 
-fn crc32c(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 }
-        })
-    })
-}
-
 fn show(book: &Path, letter: &str, more: &[&str]) -> Said {
     let args = [OsStr::new("dlq"), OsStr::new("show"), book.as_os_str(), OsStr::new(letter)];
     betring(args.into_iter().chain(more.iter().map(OsStr::new)))

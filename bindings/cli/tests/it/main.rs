@@ -12,3 +12,4 @@ mod journal;
 mod nights;
 mod price;
 mod program;
+mod top;

@@ -167,14 +167,10 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<File> {
     done.map(|()| file)
 }
 
+/// Buckets are told by their upper ends: the longest may be known better.
 fn took(spread: &Spread, longest: Nanos) -> Took {
-    Took {
-        count: spread.count(),
-        p50: spread.at(500),
-        p90: spread.at(900),
-        p99: spread.at(990),
-        longest,
-    }
+    let at = |per_mille| spread.at(per_mille).min(longest);
+    Took { count: spread.count(), p50: at(500), p90: at(900), p99: at(990), longest }
 }
 
 impl Sources {

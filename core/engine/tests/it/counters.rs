@@ -53,7 +53,7 @@ fn a_reader_sees_what_an_engine_did() {
         assert_eq!((first.status(), first.layout()), (Status::Serving, layout));
         assert_eq!((first.epoch, first.every), (Epoch(1), OFTEN));
         assert_eq!(first.program.text(), env!("CARGO_PKG_VERSION"));
-        assert_eq!(first.life(counters::wall()), Life::Beats);
+        assert_eq!(first.life(first.heartbeat), Life::Beats);
 
         place(&mut table, 100..140);
         let decided = table.engine.watch().decided();
