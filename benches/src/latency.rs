@@ -79,6 +79,8 @@ pub struct Plan {
     pub open_bets: u32,
     /// Updates of prices of a burst, one a second, of [`Mix::Odds`].
     pub burst: u32,
+    /// Whether the engine writes its file of counters, as it does unless somebody says otherwise.
+    pub counters: bool,
 }
 
 impl Plan {
@@ -94,6 +96,7 @@ impl Plan {
             markets: 10,
             open_bets: 0,
             burst: 11_500,
+            counters: true,
         }
     }
 
@@ -132,7 +135,9 @@ impl Plan {
     fn config(&self, dir: &Path) -> Config {
         // Events, prices and exposure come from the journal: they cannot be at applied.
         let outputs = self.level.min(Level::ProcessCrashOnly);
-        Config::at(dir)
+        let config = Config::at(dir);
+        let config = if self.counters { config } else { config.counters_every(Nanos::ZERO) };
+        config
             .layout(self.layout)
             .outputs_level(outputs)
             .clients(8, CREDIT)

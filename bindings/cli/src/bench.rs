@@ -1,7 +1,7 @@
 //! What the library does on this machine: measured, beside what the machine does by itself.
 
-mod growth;
 mod book;
+mod growth;
 mod journal;
 mod latency;
 mod recover;

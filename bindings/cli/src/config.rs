@@ -101,6 +101,7 @@ struct Engine {
     snapshot_every: Option<u64>,
     snapshot_at_stop: Option<u64>,
     archive: Option<bool>,
+    counters_every: Option<String>,
     dead_letters: Option<u64>,
 }
 
@@ -176,6 +177,7 @@ segments_ahead = 2
 snapshot_every = 0          # records; 0: at a clean stop only
 snapshot_at_stop = 100000
 archive = false
+counters_every = \"250ms\"    # for betring top; 0s: none
 dead_letters = 16777216     # bytes
 
 [capacities]
@@ -249,6 +251,9 @@ impl File {
         }
         if let Some(ttl) = asked("offer_ttl", &engine.offer_ttl)? {
             config = config.offer_ttl(ttl);
+        }
+        if let Some(every) = asked("counters_every", &engine.counters_every)? {
+            config = config.counters_every(every);
         }
         macro_rules! set {
             ($($name:ident)*) => {$(

@@ -67,6 +67,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value = "11_500",
         value_parser = |text: &str| up_to(text, 1_000_000))]
     burst: u64,
+    /// Let the engine write no file of counters (betring top): what that costs is the difference.
+    #[arg(long)]
+    no_counters: bool,
     /// Find the highest rate that goes, instead of measuring given ones: doubles it from 1,000/s until the p99 is beyond
     /// --bound or the schedule is not kept, then halves the gap four times.
     #[arg(long, conflicts_with_all = ["rate", "hgrm"])]
@@ -132,6 +135,7 @@ impl Args {
             markets: count(self.markets),
             open_bets: count(self.open_bets.unwrap_or(0)),
             burst: count(self.burst),
+            counters: !self.no_counters,
             ..Plan::new(level, rate, Duration::from_secs(self.seconds))
         }
     }
