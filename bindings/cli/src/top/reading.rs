@@ -122,7 +122,7 @@ impl<'a> Reading<'a> {
                 "look at the disk: the journal waits for it",
             );
         }
-        if LONG <= now.turn {
+        if LONG <= now.turn && self.runs() {
             add(
                 format!("the deciding thread has been in one turn for {}", span(now.turn)),
                 "see the sync below in the one-thread layout; else the thread does not get its core",
