@@ -2,7 +2,7 @@
 # Prints one table, as Markdown, of our exchange book beside other order books, on one stream of orders: whether they
 # trade the same, and how long a command takes. Fails if one does not that should.
 # Usage: benches/peers/book.sh > table.md     (ten minutes the first time, three after that)
-# Needs cargo; of Java 11 or later and Maven, exchange-core's rows. All that it makes is in target/peers.
+# Needs cargo. All that it makes is in target/peers.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 peers=benches/peers
