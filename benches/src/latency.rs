@@ -623,29 +623,12 @@ impl Load {
         Ok(())
     }
 
-    /// The parts of a request's way. What was not reached when the reply was seen has no part in it.
     fn stages(&mut self, t0: i64, t1: i64, reply: &Reply) {
-        let t6 = self.last_ns;
         let t2 = reply.stamped.since(self.base).0;
-        let mut moments = [t0, t1, t2, t2, t2, t2, t6];
-        let mut reached = 0;
-        for level in 0..self.levels {
-            let behind = self.looks.partition_point(|look| look.reached[level] < reply.as_of.0);
-            if let Some(look) = self.looks.get(behind).filter(|_| 0 < behind) {
-                // Two cursors are looked at one after the other: a later one may be seen first.
-                moments[3 + level] =
-                    look.at_ns.clamp(moments[2 + level], t6.max(moments[2 + level]));
-                reached = level + 1;
-            } else {
-                break;
-            }
-        }
-        let last = moments[2 + reached];
-        for (at, stage) in self.stages.iter_mut().enumerate() {
-            match at {
-                5 => stage.record(t6 - last),
-                _ if at < 2 + reached => stage.record(moments[at + 1] - moments[at]),
-                _ => (),
+        let seen = parts(&self.looks, self.levels, [t0, t1, t2, self.last_ns], reply.as_of.0);
+        for (stage, part) in self.stages.iter_mut().zip(seen) {
+            if let Some(ns) = part {
+                stage.record(ns);
             }
         }
     }
@@ -657,6 +640,29 @@ impl Load {
             recorder.reset();
         }
     }
+}
+
+/// The parts of a request's way, by [`STAGES`]: of so many cursors as its reply waits for. What was not seen to be reached
+/// when the reply was has no part in it.
+fn parts(
+    looks: &VecDeque<Look>,
+    levels: usize,
+    [t0, t1, t2, t6]: [i64; 4],
+    seq: u64,
+) -> [Option<i64>; STAGES.len()] {
+    let mut parts = [Some(t1 - t0), Some(t2 - t1), None, None, None, None];
+    let mut last = t2;
+    for level in 0..levels {
+        let behind = looks.partition_point(|look| look.reached[level] < seq);
+        // Before all looks that are remembered, nobody knows when.
+        let Some(look) = looks.get(behind).filter(|_| 0 < behind) else { break };
+        // Two cursors are looked at one after the other: a later one may be seen first.
+        let at = look.at_ns.clamp(last, t6.max(last));
+        parts[2 + level] = Some(at - last);
+        last = at;
+    }
+    parts[5] = Some(t6 - last);
+    parts
 }
 
 /// The bursts of prices.
@@ -842,6 +848,24 @@ mod tests {
             let updates = run.odds_to_effect.map(|effect| effect.count());
             assert_eq!(updates, (mix == Mix::Odds).then_some(150), "{mix}");
         }
+    }
+
+    #[test]
+    fn a_request_has_the_parts_of_the_level_that_its_reply_waits_for_and_they_add_up() {
+        let look = |at_ns, reached| Look { at_ns, reached };
+        let looks = VecDeque::from([
+            look(100, [1, 1, 1]),
+            look(200, [9, 1, 1]),
+            look(300, [9, 9, 1]),
+            look(400, [9, 9, 9]),
+        ]);
+        let of = |levels| parts(&looks, levels, [0, 50, 150, 450], 5);
+        let durable = [Some(50), Some(100), Some(50), Some(100), Some(100), Some(50)];
+        assert_eq!(of(3), durable);
+        assert_eq!(of(2), [Some(50), Some(100), Some(50), Some(100), None, Some(150)]);
+        assert_eq!(of(1), [Some(50), Some(100), Some(50), None, None, Some(250)]);
+        // What was reached before all looks: nobody saw when.
+        assert_eq!(parts(&looks, 3, [0, 50, 150, 450], 1)[2..5], [None; 3]);
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Journaled {
     pub bytes: u64,
     /// Bets of all its time.
     pub bets: u64,
+    /// Bets that are open at its end in the markets whose bets stay.
+    pub standing: u64,
     /// Keys that are live at its end.
     pub keys: u64,
     /// The digest of the state at its end.
@@ -151,7 +153,15 @@ pub fn run(
     desk.close()?;
     let (seq, digest) = (desk.state.seq(), desk.state.digest());
     desk.state.check().map_err(Error::Wrong)?;
+    let stands = |bet: &betring::BetView| {
+        bet.state == betring::BetState::Open && desk.standing.contains(&bet.market)
+    };
+    let standing = desk.state.bets().filter(stands).count() as u64;
+    Error::unless(standing == plan.open_bets, || {
+        format!("{standing} bets stay open, and {} were placed to", plan.open_bets)
+    })?;
     let journaled = Journaled {
+        standing,
         seq: seq.0,
         bytes: desk.bytes,
         bets: desk.bets,
@@ -592,7 +602,8 @@ mod tests {
         let replayed: Vec<u64> = run.opened.iter().map(|(_, opened)| opened.replayed).collect();
         assert!(replayed.is_sorted() && replayed[0] < 400, "{replayed:?}");
         assert_eq!(replayed[2], run.journaled.seq, "without a snapshot all of it");
-        assert!(1_000 <= run.journaled.bets && plan.commands <= run.journaled.seq);
+        assert_eq!(run.journaled.standing, 1_000);
+        assert!(1_000 < run.journaled.bets && plan.commands <= run.journaled.seq);
         for (_, opened) in &run.opened {
             assert_eq!(opened.to_string().parse().as_ref(), Ok(opened));
         }

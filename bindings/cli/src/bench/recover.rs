@@ -68,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     };
     let mut open = |book: &Path| in_a_process(book, &plan);
     let ended = recover::run(begun.scratch.path(), &plan, &mut open, &mut tell);
-    let measured = ended.map_err(Failed::from).map(|run| sheet(&begun, &plan, &run));
+    let measured = ended.map_err(Failed::from).map(|run| sheet(&begun, &run));
     begun.end(measured)
 }
 
@@ -94,7 +94,7 @@ fn in_a_process(book: &Path, plan: &Plan) -> Result<Opened, Error> {
     String::from_utf8_lossy(&output.stdout).parse().map_err(Error::Wrong)
 }
 
-fn sheet(begun: &Begun<'_>, plan: &Plan, run: &Run) -> Sheet {
+fn sheet(begun: &Begun<'_>, run: &Run) -> Sheet {
     let headings = [
         "opened",
         "serves after",
@@ -125,7 +125,7 @@ fn sheet(begun: &Begun<'_>, plan: &Plan, run: &Run) -> Sheet {
         "  {} commands, {} bets of which {} stay open, {} keys live, {} MiB of records, written in {:.1} s\n  {}\n",
         Count(journaled.seq),
         Count(journaled.bets),
-        Count(plan.open_bets),
+        Count(journaled.standing),
         Count(journaled.keys),
         Count(journaled.bytes >> 20),
         journaled.took.as_secs_f64(),
@@ -137,7 +137,7 @@ fn sheet(begun: &Begun<'_>, plan: &Plan, run: &Run) -> Sheet {
             "checked_after_s": opened.checked.as_secs_f64(), "processor_s": opened.processor_s,
             "decided_again": opened.replayed, "decided_again_per_s": opened.replayed_per_s,
             "peak_mib": opened.peak_mib.1, "commands": journaled.seq, "bets": journaled.bets,
-            "open_bets": plan.open_bets, "live_keys": journaled.keys, "bytes": journaled.bytes,
+            "open_bets": journaled.standing, "live_keys": journaled.keys, "bytes": journaled.bytes,
         })
     };
     Sheet {
