@@ -40,8 +40,15 @@ pub const OPEN_MAX: u64 = 10_000_000;
 pub struct Plan {
     /// Commands of the journal, those of the open bets included.
     pub commands: u64,
-    /// Bets that are open at its end, up to [`OPEN_MAX`] and all but a tenth of the commands.
+    /// Bets that are open at its end, up to [`OPEN_MAX`]; they take [`Plan::least_commands`].
     pub open_bets: u64,
+}
+
+impl Plan {
+    /// How many commands a journal has at least in which so many bets stay open: accounts and markets are commands, too.
+    pub fn least_commands(open_bets: u64) -> u64 {
+        open_bets + (open_bets / 2).min(25_000) + 2_000
+    }
 }
 
 /// The journal that was written.

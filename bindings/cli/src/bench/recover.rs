@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value = "1_000_000",
         value_parser = |text: &str| up_to(text, OPEN_MAX))]
     open_bets: u64,
-    /// Commands of the journal; those of the open bets come first [default: an eighth more than --open-bets].
+    /// Commands of the journal; those of the open bets come first [default: an eighth of them more than they take].
     #[arg(long, value_name = "N", value_parser = |text: &str| up_to(text, 100_000_000))]
     commands: Option<u64>,
     /// This is the process that opens it.
@@ -34,10 +34,8 @@ pub(super) struct Args {
 
 impl Args {
     fn plan(&self) -> Plan {
-        // Those that prepare, 40 markets and at most 10,000 accounts, are commands, too.
-        const AT_LEAST: u64 = 1_000;
-        let usual = self.open_bets + self.open_bets / 8 + 2 * AT_LEAST;
-        let commands = self.commands.unwrap_or(usual).max(AT_LEAST);
+        let usual = Plan::least_commands(self.open_bets) + self.open_bets / 8;
+        let commands = self.commands.unwrap_or(usual);
         Plan { commands, open_bets: self.open_bets }
     }
 }
@@ -51,9 +49,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         out.flush()?;
         return Ok(ExitCode::SUCCESS);
     }
-    if plan.commands < plan.open_bets {
+    let least = Plan::least_commands(plan.open_bets);
+    if plan.commands < least {
         return Err(CliError::new(
-            format_args!("{} open bets take more than {} commands", plan.open_bets, plan.commands),
+            format_args!("{} open bets take at least {least} commands", plan.open_bets),
             "the options of this bench",
             "ask for more --commands, or for less --open-bets",
         ));
