@@ -1,7 +1,7 @@
 //! The stream as commands: read from their bytes, looked up by their keys, decided by the whole state.
 
-use super::decide::decide;
 use super::{ACCOUNTS, Op, Plays, Stream};
+use crate::decide::decide;
 use betring_core::answer::Reply;
 use betring_core::command::{self, Capacities, Kind, Limits, build};
 use betring_core::event::Events;
