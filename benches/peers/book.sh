@@ -13,4 +13,4 @@ cargo fetch --quiet --locked --manifest-path "$peers/Cargo.toml" || fail "cargo 
 cargo build --quiet --release --locked --manifest-path "$peers/Cargo.toml" --target-dir "$target" --features book --bin book ||
     fail "the program did not build"
 echo "$(git describe --always --dirty), $(rustc --version)"
-"$target/release/book" table
+"$target/release/book"

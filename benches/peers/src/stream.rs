@@ -5,8 +5,6 @@
 //! price; it never meets one at once, because not every book says what was traded then. An order that meets others never wants
 //! more than there is within its limit: [`Stream::limited`] tells who holds to one.
 
-use std::io::{self, Write};
-
 use betring_core::book::{
     Book, End, Improvement, Log, OrderIndex, Orders, Prices, SelfMatch, Side, Step, Taker,
 };
@@ -18,8 +16,6 @@ const MIDDLE: u32 = 175;
 const AWAY_MAX: u64 = 30;
 /// Whose orders they are, in turns.
 pub const ACCOUNTS: u32 = 1_000;
-/// Bytes of a command in a file.
-pub const COMMAND_BYTES: usize = 16;
 
 /// What is asked of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,24 +60,6 @@ impl Order {
     }
 }
 
-impl Command {
-    /// Its kind (1 a back, 2 a lay, 3 a cancel, 4 and 5 a replaced back and lay), number, price and size, each a
-    /// little-endian `u32`.
-    pub fn bytes(&self) -> [u8; COMMAND_BYTES] {
-        let sided = |back: u32, side| if side == Side::Back { back } else { back + 1 };
-        let words = match *self {
-            Command::Add(o) => [sided(1, o.side), o.order, o.price, o.size],
-            Command::Cancel { order } => [3, order, 0, 0],
-            Command::Replace(o) => [sided(4, o.side), o.order, o.price, o.size],
-        };
-        let mut bytes = [0; COMMAND_BYTES];
-        for (four, word) in bytes.chunks_exact_mut(4).zip(words) {
-            four.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
-    }
-}
-
 /// Orders that rest at first, and what is measured.
 pub struct Stream {
     /// The orders that rest at first.
@@ -119,15 +97,6 @@ impl Stream {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// How many commands come first, then all of their bytes.
-    ///
-    /// # Errors
-    /// What `to` has to say.
-    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        to.write_all(&(self.first.len() as u32).to_le_bytes())?;
-        self.all().try_for_each(|command| to.write_all(&command.bytes()))
     }
 }
 

@@ -1,30 +1,20 @@
 //! Our exchange book and its peers on one stream of orders: do they trade the same, and how long does a command take?
 //!
-//! `book stream DIR` writes the streams for a peer in another language; `book table [RESULTS]` measures and prints the
-//! table, with what that peer has written as JSON. Run `benches/peers/book.sh`, which does both.
+//! Run `benches/peers/book.sh`.
 
 mod ours;
 mod peers;
 
-use std::{
-    collections::BTreeMap,
-    error::Error,
-    fs::{self, File},
-    io::{BufWriter, Write},
-    path::Path,
-    process::ExitCode,
-};
-
-use betring_peers::{
-    machine, processor_ns,
-    stream::{Fills, Ours, Stream},
-    version,
-};
-use serde::Deserialize;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use crate::{
     ours::Risked,
     peers::{Lobster, Matchcore, OrderbookRs, RustOb},
+};
+use betring_peers::{
+    machine, processor_ns,
+    stream::{Fills, Ours, Stream},
+    version,
 };
 
 /// Orders that rest at first.
@@ -69,7 +59,7 @@ struct Row {
     name: String,
     remark: String,
     /// What it did where a limit leaves something to rest.
-    limited: Option<Fills>,
+    limited: Fills,
     /// By how many rest at first.
     played: BTreeMap<usize, Played>,
 }
@@ -80,20 +70,7 @@ struct Played {
     fills: Fills,
 }
 
-/// What a peer in another language says of one stream.
-#[derive(Deserialize)]
-struct Told {
-    name: String,
-    remark: String,
-    live: usize,
-    ns: Vec<f64>,
-    fills: u64,
-    size: u64,
-    /// In sixteen hexadecimal digits.
-    digest: String,
-}
-
-/// All that are in Rust, ours first, each with what it makes of this stream.
+/// All, ours first, each with what it makes of this stream.
 fn ways(stream: &Stream) -> Vec<(&'static str, &'static str, Play)> {
     vec![
         ("ours", "the book alone", play::<Ours>(stream)),
@@ -133,7 +110,7 @@ fn measured() -> Vec<Row> {
         };
         let (_, limited) = play();
         let (remark, played) = (remark.to_owned(), BTreeMap::new());
-        Row { name, remark, limited: Some(limited), played }
+        Row { name, remark, limited, played }
     });
     let mut rows: Vec<Row> = rows.collect();
     for live in LIVE {
@@ -156,31 +133,6 @@ fn measured() -> Vec<Row> {
     rows
 }
 
-/// The rows of a peer in another language.
-fn told(results: &Path) -> Result<Vec<Row>, Box<dyn Error>> {
-    let text = fs::read_to_string(results).map_err(|e| format!("{}: {e}", results.display()))?;
-    let mut rows: Vec<Row> = Vec::new();
-    for one in serde_json::from_str::<Vec<Told>>(&text)? {
-        let digest = u64::from_str_radix(&one.digest, 16)?;
-        let mut spans = one.ns;
-        if spans.is_empty() {
-            return Err(format!("{} says no time of {} orders", one.name, one.live).into());
-        }
-        spans.sort_by(f64::total_cmp);
-        let played = Played { spans, fills: Fills { count: one.fills, size: one.size, digest } };
-        match rows.iter_mut().find(|row| row.name == one.name) {
-            Some(row) => drop(row.played.insert(one.live, played)),
-            None => rows.push(Row {
-                name: one.name,
-                remark: one.remark,
-                limited: None,
-                played: BTreeMap::from([(one.live, played)]),
-            }),
-        }
-    }
-    Ok(rows)
-}
-
 fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "**NO**" }
 }
@@ -198,16 +150,13 @@ fn show(rows: &[Row]) -> bool {
         print!("| {} |", row.name);
         let mut alike = true;
         for live in LIVE {
-            let Some(played) = row.played.get(&live) else {
-                print!(" - | - |");
-                continue;
-            };
+            let played = &row.played[&live];
             let (min, median) = (played.spans[0], played.spans[played.spans.len() / 2]);
             print!(" {min:.1} ns, {median:.1} ns | {:.1} |", min / ours[&live].spans[0]);
             alike &= played.fills == ours[&live].fills;
         }
-        let limit = row.limited.map(|limited| yes(Some(limited) == rows[0].limited));
-        println!(" {} | {} | {} |", yes(alike), limit.unwrap_or("-"), row.remark);
+        let limit = row.limited == rows[0].limited;
+        println!(" {} | {} | {} |", yes(alike), yes(limit), row.remark);
         all_alike &= alike;
     }
     println!();
@@ -221,39 +170,6 @@ fn show(rows: &[Row]) -> bool {
     all_alike
 }
 
-fn write_streams(dir: &Path) -> Result<(), Box<dyn Error>> {
-    for live in LIVE {
-        let path = dir.join(format!("stream-{live}"));
-        let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let mut file = BufWriter::new(file);
-        Stream::new(live, COMMANDS).write(&mut file)?;
-        file.flush()?;
-    }
-    Ok(())
-}
-
-fn run(words: &[String]) -> Result<bool, Box<dyn Error>> {
-    match words {
-        [what, dir] if what == "stream" => write_streams(Path::new(dir)).map(|()| true),
-        [what, results @ ..] if what == "table" && results.len() <= 1 => {
-            let mut rows = measured();
-            if let Some(results) = results.first() {
-                rows.extend(told(Path::new(results))?);
-            }
-            Ok(show(&rows))
-        }
-        _ => Err("say `stream DIR` or `table [RESULTS]`".into()),
-    }
-}
-
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match run(&words) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
-        }
-    }
+    if show(&measured()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
