@@ -150,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn to_make_more_accounts_and_markets_than_keys_can_live_takes_its_time() {
+        let size = Size { accounts: 60_000, markets: 55_000, open_bets: 10 };
+        let grown = measure(size, 500, &mut |_| ()).expect("it holds");
+        assert!(grown.keys < 110_000, "{}", grown.keys);
+    }
+
+    #[test]
     fn a_walk_comes_by_every_place_before_it_comes_back() {
         let next = cycle(1_000);
         let mut seen = vec![false; next.len()];

@@ -15,7 +15,7 @@ use betring_pricing::{Currency, Price, RoundingMode};
 use zerocopy::IntoBytes;
 
 const SELECTIONS: u16 = 3;
-/// Journal time between two bets.
+/// Journal time between two requests.
 const EVERY: i64 = 10_000;
 const WINDOW: Nanos = Nanos(500_000_000);
 /// The feed's pulse.
@@ -102,7 +102,7 @@ impl Book {
             let body = command::Deposit { valid_until: book.limit(), amount, ..Default::default() };
             let key = book.key();
             book.sequence(&[wire::slot(Header::customer(account, key), &body)]);
-            book.at = book.at.plus(Nanos(EVERY));
+            book.beat();
             if reference.is_multiple_of(AT_A_TIME) {
                 book.work();
                 told(u64::from(size.markets) + reference);
@@ -272,11 +272,16 @@ impl Book {
                 command::OpenMarket { valid_until: self.limit(), market, ..Default::default() };
             let header = Header::control(actor, self.key());
             self.sequence(&[wire::slot(header, &body)]);
+            if u64::from(market.index()).is_multiple_of(AT_A_TIME) {
+                self.work();
+            }
         }
         self.recover();
     }
 
+    /// The next key; some time has passed since the last, so that not more than [`KEYS`] are live.
     fn key(&mut self) -> RequestKey {
+        self.at = self.at.plus(Nanos(EVERY));
         self.requests += 1;
         RequestKey(u128::from(self.requests))
     }
@@ -298,7 +303,6 @@ impl Book {
 
     /// A bet of anybody on anything, at such odds or better, in ten-thousandths.
     fn request(&mut self, least_e4: u32) -> Slot {
-        self.at = self.at.plus(Nanos(EVERY));
         let (account, market) =
             (self.below(self.size.accounts.into()), self.below(self.size.markets.into()));
         let body = command::Place {
