@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[command(flatten)]
     common: Common,
     /// Bets that are measured at each size.
-    #[arg(long, value_name = "N", default_value = "50_000", value_parser = |text: &str| up_to(text, 10_000_000))]
+    #[arg(long, value_name = "N", default_value = "20_000", value_parser = |text: &str| up_to(text, 10_000_000))]
     bets: u64,
     /// Leave out sizes of more bets, markets or accounts than this.
     #[arg(long, value_name = "N", default_value = "10_000_000", value_parser = |text: &str| up_to(text, 10_000_000))]
