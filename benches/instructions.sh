@@ -12,7 +12,7 @@ command -v valgrind >/dev/null || { echo "valgrind is needed: apt-get install va
 # The same code everywhere: as .ci/run builds the release programs, whose libraries these are, and for any processor.
 unset RUSTFLAGS
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=2 CARGO_PROFILE_RELEASE_DEBUG=0
-program=$(cargo build --release --workspace --bin instructions --message-format=json |
+program=$(cargo build --release --workspace --bin instructions --message-format=json-render-diagnostics |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
 [ -x "$program" ] || { echo "it did not build: cargo build --release --workspace --bin instructions" >&2; exit 1; }
 

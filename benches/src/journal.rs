@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The file of the bare commits: it is written round and round.
-const BARE_BYTES: u64 = 64 << 20;
+pub const BARE_BYTES: u64 = 64 << 20;
 /// A page: frames fill them.
 const PAGE: u64 = 4_096;
 
@@ -66,7 +66,10 @@ pub fn run(dir: &Path, plan: &Plan) -> Result<Run, Error> {
     let book = dir.join("journal");
     let mut journal = Written::open(&book)?;
     let framed = betring_journal::record_bytes(plan.record_bytes) * plan.records;
-    let bare_bytes = framed.div_ceil(PAGE).min(BARE_BYTES / PAGE) * PAGE;
+    Error::unless(framed <= BARE_BYTES, || {
+        format!("a commit of {framed} bytes is more than the {BARE_BYTES} that it is compared with")
+    })?;
+    let bare_bytes = framed.div_ceil(PAGE) * PAGE;
     let path = dir.join("bare");
     let wrong = |source| Error::File { what: "cannot write", path: path.clone(), source };
     let file = prepared(&path).map_err(wrong)?;

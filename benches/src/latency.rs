@@ -15,7 +15,7 @@ use crate::recorder::{Quantiles, Recorder};
 use betring::logic::command::{Command, OpenAccount, decode};
 use betring::logic::wire::{self, Header};
 use betring::{
-    AccountId, AnswerKind, Capacities, Client, Clock, Config, Currency, Deposit, Engine,
+    AccountId, AnswerKind, Capacities, Client, Clock, Config, Counts, Currency, Deposit, Engine,
     ExchangeTerms, Feed, FeedId, HouseRules, Layout, Level, Limits, Market, MarketId, MarketTerms,
     Minor, Nanos, NotTaken, Price, Reply, RequestKey, SelectionIndex, Slot, Timestamp, Watch,
     money, price,
@@ -241,7 +241,7 @@ impl Run {
 
     /// Whether the load was carried as it was planned: nothing refused, and answered at the rate it was sent at.
     pub fn keeps_up(&self, rate: u64) -> bool {
-        self.refused == 0 && rate / 100 * 95 <= self.answered_per_s()
+        self.refused == 0 && rate.saturating_mul(95) / 100 <= self.answered_per_s()
     }
 }
 
@@ -407,6 +407,21 @@ fn fill(engine: &Engine, requests: &mut Requests, count: u32) -> Result<(), Erro
     Ok(())
 }
 
+/// Waits until everything that was decided is durable: at the weaker levels that takes a moment.
+fn journaled(engine: &Engine) -> Result<(), Error> {
+    let until = Instant::now() + PREPARED_WITHIN;
+    loop {
+        let Counts { sequenced, records, .. } = engine.health().counts;
+        if sequenced <= records {
+            return Ok(());
+        }
+        Error::unless(Instant::now() < until, || {
+            format!("{} records are not durable", sequenced - records)
+        })?;
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The load itself, from this thread.
 fn play(
     engine: &Engine,
@@ -416,6 +431,8 @@ fn play(
     plan: &Plan,
     each: &mut dyn FnMut(Second),
 ) -> Result<Run, Error> {
+    // What was prepared is in the journal: else it would be counted among what is measured.
+    journaled(engine)?;
     let before = engine.health().counts;
     let (device, stolen, began) = (machine::device_bytes(), machine::stolen_ns(), Instant::now());
     let clock = engine.clock();
@@ -447,6 +464,7 @@ fn play(
         let (count, why) = feed.refused();
         Error::unless(count == 0, || format!("{count} updates of prices were refused: {why:?}"))?;
     }
+    journaled(engine)?;
     let health = engine.health();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let all_ns = began.elapsed().as_nanos().max(1) * cores as u128;

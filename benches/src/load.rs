@@ -73,7 +73,7 @@ impl Profile {
 
     /// The intended times of all requests.
     pub fn times(&self) -> Times {
-        Times { profile: self.clone(), next_ns: 0 }
+        Times { profile: self.clone(), next_ns: 0, short: 0 }
     }
 }
 
@@ -82,6 +82,8 @@ impl Profile {
 pub struct Times {
     profile: Profile,
     next_ns: u64,
+    /// What the last gap was too short by, in parts of a nanosecond of which there are as many as the rate.
+    short: u64,
 }
 
 impl Iterator for Times {
@@ -100,7 +102,9 @@ impl Iterator for Times {
                 self.next_ns = at_ns + REST_NS;
                 continue;
             }
-            self.next_ns = at_ns + (SECOND_NS / rate).max(1);
+            let parts = SECOND_NS + self.short.min(rate - 1);
+            self.next_ns = at_ns + (parts / rate).max(1);
+            self.short = parts % rate;
             return Some(at_ns);
         }
     }
@@ -175,6 +179,13 @@ mod tests {
         assert!((7_900..8_100).contains(&counts[1]), "{counts:?}");
         assert!((14_990..15_100).contains(&counts[2]), "{counts:?}");
         assert_eq!(profile.rate_at(SECOND_NS + SECOND_NS / 2), 8_000);
+    }
+
+    #[test]
+    fn a_rate_that_does_not_divide_a_second_is_kept_all_the_same() {
+        for rate in [3, 7_777, 6_666_667] {
+            assert_eq!(Profile::steady(rate, SECOND_NS).times().count() as u64, rate);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use betring::{
     Capacities, Clock, Config, Control, Engine, Feed, Layout, Level, MarketId, MarketTerms, Model,
     Nanos, Price, Pricer, SelectionIndex, Timestamp, WirePrice,
 };
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -217,8 +218,10 @@ impl Night {
             OpenLoop::new(Profile::steady(plan.rate, duration_ns).times().map(|at| (at, ())));
         let mut latency = Recorder::new();
         let counted_from = i64::try_from(duration_ns / WARM).unwrap_or(i64::MAX);
-        // Matches whose prices nobody has seen yet, and since when they are due.
-        let mut unseen: Vec<Option<i64>> = vec![None; self.matches.len()];
+        // Of each match the messages whose prices nobody has seen yet, by when they are due. One that is overtaken is
+        // late until the prices of the newer one are in force.
+        let mut unseen: Vec<VecDeque<i64>> = vec![VecDeque::new(); self.matches.len()];
+        let mut counted = 0;
         let mut turn = 0;
         loop {
             let now = clock.now().since(base).0;
@@ -229,22 +232,25 @@ impl Night {
                 turn += 1;
                 let at_ns = i64::try_from(at_ns).unwrap_or(i64::MAX);
                 self.next(at, base.plus(Nanos(at_ns)));
-                // Overwritten, it is late from the first time on.
-                unseen[at].get_or_insert(at_ns);
+                unseen[at].push_back(at_ns);
+                counted += u64::from(counted_from <= at_ns);
             }
             self.pricer.turn()?;
             for (at, waits) in unseen.iter_mut().enumerate() {
-                let Some(due) = *waits else { continue };
+                if waits.is_empty() {
+                    continue;
+                }
                 let (market, selection) = self.last(at);
-                let seen = prices.get(market, selection);
-                if seen.is_some_and(|seen| base.plus(Nanos(due)) <= seen.received) {
+                let Some(seen) = prices.get(market, selection) else { continue };
+                while let Some(due) =
+                    waits.pop_front_if(|due| base.plus(Nanos(*due)) <= seen.received)
+                {
                     if counted_from <= due {
                         latency.record(clock.now().since(base).0 - due);
                     }
-                    *waits = None;
                 }
             }
-            let waits = unseen.iter().any(Option::is_some);
+            let waits = unseen.iter().any(|waits| !waits.is_empty());
             if load.next_ns().is_none() && !waits {
                 break;
             }
@@ -253,6 +259,9 @@ impl Night {
                 "prices are not in force twenty seconds after the last message".to_owned()
             })?;
         }
+        Error::unless(latency.count() == counted, || {
+            format!("of {counted} messages {} have their prices", latency.count())
+        })?;
         let counts = self.pricer.counts();
         Ok(InTime {
             latency,

@@ -17,8 +17,12 @@ use betring_benches::error::Error;
 use betring_benches::machine::Machine;
 use betring_benches::recorder::Count;
 use sheet::{Sheet, Shown};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -40,7 +44,8 @@ Everything is measured in a directory of its own below --dir, which is removed a
 measured first: what an engine takes is to be read beside what the machine takes without one. Where the machine
 makes a figure meaningless, that is said.
 
-Exit status: 0 measured, and the result holds; 1 the result does not hold; 2 it could not be measured.")]
+Exit status: 0 measured, and the result holds; 1 the result does not hold; 2 it could not be measured; 128 and the
+signal's number, interrupted.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Cmd,
@@ -65,7 +70,7 @@ enum Cmd {
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
-    match args.command {
+    let ended = match args.command {
         Cmd::Latency(args) => latency::run(&args),
         Cmd::Growth(args) => growth::run(&args),
         Cmd::Book(args) => book::run(&args),
@@ -73,8 +78,16 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, CliError> {
         Cmd::Settle(args) => settle::run(&args),
         Cmd::Reprice(args) => reprice::run(&args),
         Cmd::Recover(args) => recover::run(&args),
+    };
+    // Whoever interrupts takes the directory away under what is measured in it, and then ends this process.
+    while INTERRUPTED.load(Ordering::Acquire) {
+        std::thread::park();
     }
+    ended
 }
+
+/// Somebody has interrupted.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Where it is measured, and how it is shown: options of every bench.
 #[derive(clap::Args)]
@@ -120,6 +133,7 @@ impl<'a> Begun<'a> {
         let wrong = |e| CliError::write("cannot make a directory to measure in", &common.dir, &e);
         let scratch = tempfile::Builder::new().prefix("betring-bench-").tempdir_in(&common.dir);
         let scratch = scratch.map_err(wrong)?;
+        remove_if_interrupted(scratch.path())?;
         // What cannot be written is known before the measuring, not after it.
         let shown = Shown::open(common.json, common.report.as_deref(), scratch.path())?;
         let mut out = Out::new();
@@ -255,6 +269,33 @@ fn doubts(machine: &Machine, cores: usize) -> Vec<String> {
     doubts
 }
 
+/// Says on standard error what is being done; nobody has to be there to read it.
+fn say(what: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "  {what}");
+}
+
+/// Removes what was measured in when somebody interrupts: it may be gigabytes.
+fn remove_if_interrupted(dir: &Path) -> Result<(), CliError> {
+    // What somebody told us to ignore (nohup) stays ignored.
+    let ignored = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|n| ignored & 1 << (n - 1) == 0);
+    let mut signals =
+        Signals::new(heard).map_err(|e| CliError::io("cannot listen for signals", dir, &e))?;
+    let dir = dir.to_owned();
+    std::thread::spawn(move || {
+        let Some(signal) = signals.forever().next() else { return };
+        INTERRUPTED.store(true, Ordering::Release);
+        // Threads of an engine may make another file while it is being removed.
+        let gone = (0..20).any(|_| std::fs::remove_dir_all(&dir).is_ok() || !dir.exists());
+        let removed = if gone { "removed" } else { "could not be removed" };
+        say(format_args!("interrupted: {} {removed}", dir.display()));
+        std::process::exit(128 + signal);
+    });
+    Ok(())
+}
+
 /// What is being measured, told on standard error: a line for each step.
 struct Steps {
     done: u64,
@@ -271,7 +312,7 @@ impl Steps {
     fn next(&mut self, what: impl std::fmt::Display) {
         self.done += 1;
         if !self.is_quiet {
-            eprintln!("  {} of {}: {what}", self.done, self.all);
+            say(format_args!("{} of {}: {what}", self.done, self.all));
         }
     }
 }

@@ -395,11 +395,13 @@ impl Config {
     }
 
     /// The longest that a bet waits in its ring before it is decided, on a machine that decides so many
-    /// commands a second (as a bench of it says), if the journal keeps up: the ring is full, and every
-    /// turn takes as many control commands and as much long work as it may.
+    /// single bets a second (as a bench of it says), if the journal keeps up: the ring is full, and every turn takes as
+    /// many control commands and as much long work as it may. A control command counts as 25 bets, as all prices of a
+    /// match in one do; a unit of work as half a bet (by the instructions that are counted of each).
     pub fn worst_sojourn(&self, decided_per_second: u32) -> Nanos {
         let turns = self.bet_ring.div_ceil(BETS_MAX as usize) as i64;
-        let of_a_turn = i64::from(BETS_MAX + CONTROL_MAX) + i64::from(self.step_budget);
+        let of_a_turn =
+            i64::from(BETS_MAX + 25 * CONTROL_MAX) + i64::from(self.step_budget.div_ceil(2));
         Nanos(
             turns.saturating_mul(of_a_turn).saturating_mul(1_000_000_000)
                 / i64::from(decided_per_second.max(1)),
@@ -412,19 +414,20 @@ impl Config {
     }
 
     /// The keys that have to be kept at so many requests a second, retries not counted: each stays until a window after
-    /// its time limit, which may be a window ahead; and a sixteenth of them is kept from customers.
+    /// its time limit, which may be a window ahead, and until a Step comes by after that, for which a sixty-fourth is added;
+    /// and a sixteenth of them all is kept from customers.
     ///
     /// ```
     /// use betring::{Config, Nanos};
     ///
     /// // Two windows of five minutes, at 1,000 a second.
     /// let config = Config::at("book").window(Nanos::from_secs(300));
-    /// assert_eq!(config.keys_for(1_000), 640_000);
+    /// assert_eq!(config.keys_for(1_000), 650_000);
     /// ```
     pub fn keys_for(&self, requests_per_second: u32) -> u64 {
         let kept = i128::from(requests_per_second) * 2 * i128::from(self.window.0.max(0));
         let kept = u64::try_from(kept / 1_000_000_000).unwrap_or(u64::MAX);
-        kept.saturating_mul(16).div_ceil(15)
+        kept.saturating_add(kept / 64).saturating_mul(16).div_ceil(15)
     }
 
     /// The bytes of memory that an engine set up like this takes when it opens, about, by what takes them: what may be
@@ -541,14 +544,39 @@ impl Config {
             "give counters_every from 10 ms to 10 s, or Nanos::ZERO to write none",
         )?;
         self.intake.check()?;
-        let all = self.capacities.all();
-        must(
-            all.iter().all(|c| (1..=Capacities::MAX).contains(c))
-                && self.capacities.feeds < u32::from(u16::MAX)
-                && self.capacities.currencies <= 16,
-            "a capacity out of range",
-            "give every capacity from 1 to 1073741824, at most 65534 feeds and 16 currencies",
-        )
+        let named = |name: &'static str, of: fn(&Capacities) -> u32| (name, of(&self.capacities));
+        let counts = [
+            named("accounts", |room| room.accounts),
+            named("markets", |room| room.markets),
+            named("selections", |room| room.selections),
+            named("bets", |room| room.bets),
+            named("keys", |room| room.keys),
+            named("feeds", |room| room.feeds),
+            named("fixtures", |room| room.fixtures),
+            named("actors", |room| room.actors),
+            named("currencies", |room| room.currencies),
+            named("quarantined", |room| room.quarantined),
+            named("legs", |room| room.legs),
+            named("groups", |room| room.groups),
+            named("limited", |room| room.limited),
+            named("orders", |room| room.orders),
+            named("positions", |room| room.positions),
+            named("stands", |room| room.stands),
+            named("levels", |room| room.levels),
+        ];
+        for (name, count) in counts {
+            let most = match name {
+                "feeds" => u32::from(u16::MAX) - 1,
+                "currencies" => 16,
+                _ => Capacities::MAX,
+            };
+            must(
+                (1..=most).contains(&count),
+                &format!("room for {count} {name}"),
+                &format!("give {name} from 1 to {most}"),
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -550,7 +550,13 @@ pub fn read(journal: impl AsRef<Path>) -> Result<Counters, CountersError> {
     // Opened anew each time: an engine that starts puts another file in this place.
     read_from(&file, || {
         let mut bytes = [0; BYTES];
-        let len = File::open(&file).and_then(|file| fill(&file, &mut bytes)).map_err(wrong)?;
+        // A pipe of this name would be waited for, and nobody writes to it.
+        let is_file = std::fs::metadata(&file).map_err(wrong)?.is_file();
+        let open = || match is_file {
+            true => File::open(&file),
+            false => Err(io::Error::other("it is no regular file")),
+        };
+        let len = open().and_then(|file| fill(&file, &mut bytes)).map_err(wrong)?;
         Ok((bytes, len))
     })
 }

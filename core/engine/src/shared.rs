@@ -353,6 +353,12 @@ impl Shared {
         }
     }
 
+    /// What was warned of is over.
+    pub(crate) fn take_back(&self, kind: &str) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.retain(|known| !known.starts_with(kind));
+    }
+
     /// The same of something that comes again and again with other figures: the last one is kept.
     pub(crate) fn warn_last(&self, kind: &str, warning: String) {
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);

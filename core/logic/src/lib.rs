@@ -21,6 +21,7 @@ pub mod ruleset;
 pub mod time;
 pub mod wire;
 
+mod ahead;
 mod bet;
 mod calendar;
 mod cashout;

@@ -6,7 +6,7 @@ use crate::error::CliError;
 use crate::report::Lines;
 use betring_benches::growth::{Grown, SIZES, measure, walk_ns};
 use betring_benches::recorder::{Count, Table};
-use betring_benches::warm::Size;
+use betring_benches::warm::{AT_A_TIME, Size};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -23,7 +23,8 @@ Examples:
   betring bench growth --report growth.html    and its plot
 
 A bet with all gates is decided, without rings, threads and journal: a batch of 250 at a time, the median
-of the batches. `misses` says how many waits for memory, one after the other, the difference to the first
+of the batches. `alone`: each by itself; all else as the loop decides 64 that wait together, which looks ahead
+at what they need. `misses` says how many waits for memory, one after the other, the difference to the first
 row is: how long one takes is measured by a walk through as much memory, in an order by chance. A size for which there
 is no memory is left out, and that is said.
 
@@ -32,11 +33,28 @@ pub(super) struct Args {
     #[command(flatten)]
     common: Common,
     /// Bets that are measured at each size.
-    #[arg(long, value_name = "N", default_value = "20_000", value_parser = |text: &str| up_to(text, 10_000_000))]
+    #[arg(long, value_name = "N", default_value = "20_000", value_parser = bets)]
     bets: u64,
     /// Leave out sizes of more bets, markets or accounts than this.
-    #[arg(long, value_name = "N", default_value = "10_000_000", value_parser = |text: &str| up_to(text, 10_000_000))]
+    #[arg(long, value_name = "N", default_value = "10_000_000", value_parser = sizes)]
     up_to: u64,
+}
+
+/// At least the smallest size.
+fn sizes(text: &str) -> Result<u64, String> {
+    let up_to = up_to(text, 10_000_000)?;
+    let least = largest(&SIZES[0]);
+    if up_to < least { Err(format!("write {} to 10,000,000", Count(least))) } else { Ok(up_to) }
+}
+
+/// At least a batch of each kind.
+fn bets(text: &str) -> Result<u64, String> {
+    let bets = up_to(text, 10_000_000)?;
+    if bets < 2 * AT_A_TIME {
+        Err(format!("write {} to 10,000,000", 2 * AT_A_TIME))
+    } else {
+        Ok(bets)
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
@@ -52,6 +70,13 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
     doubts.extend(without.iter().map(|size| {
         format!("left out, there is no memory for it: {}, {} needed", name(size), gib(needed(size)))
     }));
+    if sizes.is_empty() {
+        return Err(Failed::Cannot(CliError::new(
+            "there is no memory for a state of any size",
+            format_args!("{} are needed for the smallest", gib(needed(&SIZES[0]))),
+            "end something else that takes memory",
+        )));
+    }
     let mut steps = Steps::new(sizes.len() + 1, begun.common.is_quiet());
     steps.next("walks through memory");
     let most =
@@ -137,6 +162,7 @@ fn table(grown: &[Grown], walk: f64) -> String {
         "accounts",
         "live keys",
         "bets",
+        "alone",
         "p50 a bet",
         "p99",
         "to first",
@@ -153,6 +179,7 @@ fn table(grown: &[Grown], walk: f64) -> String {
             count(row.size.accounts),
             count(row.keys),
             Count(row.bets).to_string(),
+            format!("{:.0} ns", row.alone_ns),
             format!("{:.0} ns", row.bet_ns),
             format!("{:.0} ns", row.bet_p99_ns),
             format!("{:.2}x", row.bet_ns / grown[0].bet_ns),
@@ -167,7 +194,7 @@ fn table(grown: &[Grown], walk: f64) -> String {
 fn row_json(row: &Grown, first: &Grown, walk: f64) -> Value {
     json!({
         "open_bets": row.size.open_bets, "markets": row.size.markets, "accounts": row.size.accounts,
-        "live_keys": row.keys, "bets": row.bets, "bet_p50_ns": row.bet_ns, "bet_p99_ns": row.bet_p99_ns,
+        "live_keys": row.keys, "bets": row.bets, "alone_p50_ns": row.alone_ns, "bet_p50_ns": row.bet_ns, "bet_p99_ns": row.bet_p99_ns,
         "to_first": row.bet_ns / first.bet_ns, "misses": misses(row, first, walk), "state_bytes": row.bytes,
         "resident_bytes": row.resident, "digest": row.digest.to_string(),
     })

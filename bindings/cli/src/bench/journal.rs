@@ -3,7 +3,7 @@
 use super::sheet::{Part, Sheet, quantiles_json};
 use super::{Begun, Common, Failed, Steps, remove, up_to};
 use crate::error::CliError;
-use betring_benches::journal::{Plan, Run, run as measure};
+use betring_benches::journal::{BARE_BYTES, Plan, Run, run as measure};
 use betring_benches::recorder::{Count, Span, Table};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -32,6 +32,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let most = args.records.iter().max().copied().unwrap_or(0);
+    // With what frames a record, and what fills a page.
+    if BARE_BYTES < most * (u64::from(args.bytes) + 64) {
+        return Err(CliError::new(
+            format_args!("{} records of {} bytes are more than a segment", Count(most), args.bytes),
+            "--records, --bytes",
+            "ask for commits of at most 64 MiB",
+        ));
+    }
     let needs = BYTES_AT_LEAST + args.seconds * DEVICE_BYTES;
     let begun = Begun::new(&args.common, "journal", needs)?;
     let measured = sheet(args, &begun);

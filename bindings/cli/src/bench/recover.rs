@@ -1,7 +1,7 @@
 //! Recovery: how long until an engine serves again, with and without a snapshot, and how much memory that takes.
 
 use super::sheet::{Part, Sheet};
-use super::{Begun, Common, Failed, up_to};
+use super::{Begun, Common, Failed, say, up_to};
 use crate::error::CliError;
 use crate::out::Out;
 use betring_benches::error::Error;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let is_quiet = args.common.is_quiet();
     let mut tell = |what: &str| {
         if !is_quiet {
-            eprintln!("  {what} ...");
+            say(format_args!("{what} ..."));
         }
     };
     let mut open = |book: &Path| in_a_process(book, &plan);

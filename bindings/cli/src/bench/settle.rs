@@ -1,7 +1,7 @@
 //! The loop's turns while very many bets are settled, opened again, cancelled and lapse.
 
 use super::sheet::{Part, Sheet, quantiles_json};
-use super::{Begun, Common, Failed, up_to};
+use super::{Begun, Common, Failed, say, up_to};
 use crate::error::CliError;
 use betring_benches::recorder::{Count, Span, Table};
 use betring_benches::settle::{Phase, Run, run as measure};
@@ -31,12 +31,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 fn measured(args: &Args, begun: &Begun<'_>) -> Result<Run, Failed> {
     let is_quiet = args.common.is_quiet();
     if !is_quiet {
-        eprintln!("  placing {} bets in each of two markets ...", Count(args.bets));
+        say(format_args!("placing {} bets in each of two markets ...", Count(args.bets)));
     }
     let bets = u32::try_from(args.bets).unwrap_or(u32::MAX);
     let mut tell = |phase: &Phase| {
         if !is_quiet {
-            eprintln!("  {}: {:.1} s", phase.name, phase.took.as_secs_f64());
+            say(format_args!("{}: {:.1} s", phase.name, phase.took.as_secs_f64()));
         }
     };
     Ok(measure(&begun.dir("book"), bets, &mut tell)?)

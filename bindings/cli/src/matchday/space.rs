@@ -4,7 +4,7 @@ use crate::error::CliError;
 use std::path::{Path, PathBuf};
 
 /// Bytes journaled for a request with everything it causes, settlement included.
-const BYTES_A_REQUEST: u64 = 1_200;
+pub(crate) const BYTES_A_REQUEST: u64 = 1_200;
 /// What a book needs before its first bet: prepared segments.
 const BYTES_AT_LEAST: u64 = 512 << 20;
 

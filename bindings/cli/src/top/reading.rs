@@ -11,6 +11,11 @@ const FULL_PERCENT: u64 = 75;
 /// Turns, syncs and answers are red from here on.
 const LONG: Nanos = Nanos::from_millis(250);
 
+/// Whether so much of so much is to be seen in red.
+fn is_full(some: u64, of: u64) -> bool {
+    u128::from(of) * u128::from(FULL_PERCENT) <= u128::from(some) * 100
+}
+
 /// Something is wrong: what, and what to do.
 pub(super) struct Trouble {
     pub(super) what: String,
@@ -106,7 +111,8 @@ impl<'a> Reading<'a> {
             Status::Stopping => add("the engine is stopping".into(), "wait for its end"),
             Status::Serving | Status::Closed => (),
         }
-        if 0 < self.grown(|of| of.counts.no_space) {
+        // Since the start it may be long over.
+        if 0 < self.grown(|of| of.counts.no_space) && !self.is_since_start() {
             add(
                 "the disk is full".into(),
                 "free some space: the engine goes on by itself, senders are refused meanwhile",
@@ -135,20 +141,20 @@ impl<'a> Reading<'a> {
             );
         }
         let stalls = self.grown(|of| of.counts.stalls);
-        if 0 < stalls {
+        if 0 < stalls && !self.is_since_start() {
             add(
                 format!("the journal does not keep up: {stalls} turns ended early"),
                 "look at the disk; shed load (Control::set_shedding)",
             );
         }
-        for ring in now.rings().filter(|ring| ring.slots * FULL_PERCENT <= ring.depth * 100) {
+        for ring in now.rings().filter(|ring| is_full(ring.depth, ring.slots)) {
             add(
                 format!("the ring {} is full: {} of {}", ring.name, ring.depth, ring.slots),
                 "more comes than is decided: see busy, sync and the top markets; shed load",
             );
         }
         for lag in now.lags().filter(|lag| 0 < lag.most) {
-            if lag.most * FULL_PERCENT <= lag.behind * 100 {
+            if is_full(lag.behind, lag.most) {
                 add(
                     format!("{} is {} events behind", lag.name, lag.behind),
                     "its reader is too slow: at the ring's size it is lapped, and goes on from the journal",

@@ -151,12 +151,12 @@ fn lines(dir: &Path, reading: &Reading<'_>) -> Lines {
     };
     let rate = |count: fn(&betring::counters::Counters) -> u64| per_s(reading.rate(count));
     plain(format!(
-        "commands   {} ({} of them sequenced, {} refused, {} answered without), {} turned away; {rates}",
+        "commands   {} ({} refused, {} answered without a sequence), {} turned away; {} sequenced with the engine's own; {rates}",
         rate(|of| of.counts.commands),
-        rate(|of| of.counts.sequenced),
         rate(|of| of.refused),
         rate(|of| of.counts.answered),
         rate(|of| of.turned_away),
+        rate(|of| of.counts.sequenced),
     ));
     let busy = reading.busy_per_mille();
     let busy = busy.map_or("-".to_owned(), |n| format!("{}.{} %", n / 10, n % 10));
@@ -178,7 +178,7 @@ fn lines(dir: &Path, reading: &Reading<'_>) -> Lines {
         bytes(now.largest_frame),
     ));
     let rings = now.rings().map(|ring| {
-        let percent = (ring.depth * 100).checked_div(ring.slots).unwrap_or(0);
+        let percent = ring.depth.saturating_mul(100).checked_div(ring.slots).unwrap_or(0);
         format!("{} {} of {} ({percent} %)", ring.name, Count(ring.depth), Count(ring.slots))
     });
     plain(format!("rings      {}", rings.collect::<Vec<_>>().join(", ")));

@@ -226,3 +226,32 @@ fn an_order_is_measured_in_three_ways_that_come_to_the_same() {
     }
     assert_eq!((&rows[2]["orders"], &rows[3]["level"]), (&100.into(), &50.into()));
 }
+
+#[test]
+fn whoever_interrupts_a_bench_finds_nothing_of_it_left() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_betring"));
+    let words =
+        ["bench", "latency", "--rate", "500", "--seconds", "600", "--level", "process", "--dir"];
+    let program = program.args(words).arg(dir.path()).stdout(std::process::Stdio::null());
+    let mut running = program.stderr(std::process::Stdio::piped()).spawn().expect("it begins");
+    let mut told = std::io::BufReader::new(running.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut told, &mut line).expect("what is measured is told");
+    assert_eq!(left(dir.path()).len(), 1, "{line}");
+    let id = rustix::process::Pid::from_child(&running);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+    assert_eq!(running.wait().expect("it ends").code(), Some(130));
+    assert_eq!(left(dir.path()), [""; 0]);
+}
+
+#[test]
+fn sizes_that_nothing_can_be_measured_at_are_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (wrong, why) in
+        [("--up-to 5", "write 1,000 to 10,000,000"), ("--bets 499", "write 500 to 10,000,000")]
+    {
+        let said = bench(dir.path(), &format!("growth {wrong}"));
+        assert!(said.code == Some(2) && said.err.contains(why), "{wrong}: {}", said.err);
+    }
+}

@@ -310,7 +310,7 @@ fn a_set_up_is_checked_against_what_will_come_and_says_what_to_change() {
     let failed = told["checks"].as_array().expect("checks").iter();
     let failed: Vec<_> = failed.filter(|line| line["passed"] == false).collect();
     assert_eq!((&failed[0]["name"], &failed[1]["name"]), (&"keys".into(), &"memory".into()));
-    assert_eq!(failed[0]["instead"], "give keys = 12800000, or a shorter window");
+    assert_eq!(failed[0]["instead"], "give keys = 13000000, or a shorter window");
 
     let wrong = book.file("wrong.toml", "[capacities]\nmarket = 5\n");
     let said = betring_on(&["config", "check"], &wrong);

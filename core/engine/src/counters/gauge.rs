@@ -39,6 +39,9 @@ pub(crate) struct Sources {
     pub(crate) layout: Layout,
 }
 
+/// How the warning begins that the file could not be written.
+const WARNING: &str = "the counters ";
+
 /// What was counted when the window began.
 struct Before {
     began: Instant,
@@ -55,6 +58,8 @@ pub(crate) struct Gauge {
     sources: Sources,
     path: PathBuf,
     file: Option<File>,
+    /// Whether a warning says that the last writing failed.
+    is_warned: bool,
     image: Box<Image>,
     every: Duration,
     before: Before,
@@ -75,6 +80,7 @@ impl Gauge {
         Gauge {
             path: file(journal),
             file: None,
+            is_warned: false,
             image,
             every: Duration::from_nanos(every.0.unsigned_abs()),
             before: Before {
@@ -126,7 +132,10 @@ impl Gauge {
             self.file = None;
             self.image.counters.failures += 1;
             let warning = format!("the counters could not be written: {e}");
-            self.sources.shared.warn_last("the counters ", warning);
+            self.sources.shared.warn_last(WARNING, warning);
+            self.is_warned = true;
+        } else if std::mem::take(&mut self.is_warned) {
+            self.sources.shared.take_back(WARNING);
         }
     }
 
@@ -285,6 +294,8 @@ impl Sources {
             spread
         };
         let counts = &shared.journal_counts;
+        // Counted first: of a sync between the two lines the length is told a window too early, and not a length of nothing.
+        let synced = since(&mut before.synced, counts.synced.now());
         let (longest_sync, largest_frame) = counts.take_longest();
         to.longest_turn = shared.loop_counts.take_longest();
         to.longest_turn_ever = to.longest_turn_ever.max(to.longest_turn);
@@ -292,7 +303,7 @@ impl Sources {
         to.largest_frame = largest_frame;
         let written = since(&mut before.written, counts.written.now());
         to.written = took(&written, written.longest());
-        to.synced = took(&since(&mut before.synced, counts.synced.now()), longest_sync);
+        to.synced = took(&synced, longest_sync);
         let (queued, decided) = self.rings.seats.waits();
         let queued = since(&mut before.queued, queued);
         to.queued = took(&queued, queued.longest());
@@ -317,7 +328,8 @@ impl Sources {
         to.capped.count = capped.capped_count();
         to.answered_markets = markets.len() as u64;
         markets.sort_by_key(|(p99, count, _)| (Reverse(*p99), Reverse(*count)));
-        to.median_p99 = markets.get(markets.len() / 2).map_or(Nanos::ZERO, |(p99, ..)| *p99);
+        to.median_p99 =
+            markets.get(markets.len().saturating_sub(1) / 2).map_or(Nanos::ZERO, |(p99, ..)| *p99);
         let slow = markets.iter().filter_map(|(p99, count, index)| {
             let market = shared.dials.market(*index)?.id.raw();
             let name = Text(shared.dials.name(*index));

@@ -193,7 +193,7 @@ fn the_worst_wait_in_the_ring_is_told_for_a_machine() {
     let dir = dir();
     let config = small(&dir, Layout::Inline);
     // 16 turns of 64 bets, 16 control commands and 32 units of long work, at a million a second.
-    assert_eq!(config.worst_sojourn(1_000_000), Nanos(16 * 112 * 1_000));
+    assert_eq!(config.worst_sojourn(1_000_000), Nanos(16 * (64 + 25 * 16 + 16) * 1_000));
     let wrong = Engine::open(config.intake(Intake::new().floor(0)));
     assert!(matches!(wrong, Err(Error::Config { .. })));
 }

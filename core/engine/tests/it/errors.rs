@@ -65,8 +65,7 @@ fn configuration_that_cannot_work_says_what_to_write_instead() {
     );
     bad(
         at().capacities(Capacities::default()),
-        "a capacity out of range cannot work: give every capacity from 1 to 1073741824, at most \
-         65534 feeds and 16 currencies",
+        "room for 0 accounts cannot work: give accounts from 1 to 1073741824",
     );
 }
 

@@ -21,6 +21,8 @@ struct Knee {
     mix: Mix,
     level: Level,
     tried: Vec<Row>,
+    /// The lowest rate that was not tried because the disk has no room for it.
+    no_space: Option<u64>,
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
@@ -40,12 +42,21 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 
 /// Doubles the rate until it does not go, then halves the gap.
 fn find(args: &Args, begun: &Begun<'_>, mix: Mix, level: Level) -> Result<Knee, Failed> {
-    let mut knee = Knee { mix, level, tried: Vec::new() };
+    let mut knee = Knee { mix, level, tried: Vec::new(), no_space: None };
     let doublings = (args.up_to / FIRST).max(1).ilog2() as usize + 1;
     let mut steps = Steps::new(doublings + HALVINGS, begun.common.is_quiet());
+    let mut no_space = None;
     let mut attempt = |rate: u64| -> Result<bool, Failed> {
         let plan = args.plan(mix, level, rate);
-        crate::matchday::space::check_bytes(&args.common.dir, bytes(&plan), "this rate")?;
+        // What a lower rate came to is not thrown away because a higher one has no room.
+        let room = crate::matchday::space::check_bytes(&args.common.dir, bytes(&plan), "this rate");
+        if let Err(error) = room {
+            if knee.tried.is_empty() {
+                return Err(error.into());
+            }
+            no_space = no_space.map_or(Some(rate), |before: u64| Some(before.min(rate)));
+            return Ok(false);
+        }
         steps.next(name(&plan));
         let dir = begun.dir("book");
         let run = measure(&dir, &plan)?;
@@ -72,6 +83,7 @@ fn find(args: &Args, begun: &Begun<'_>, mix: Mix, level: Level) -> Result<Knee, 
             }
         }
     }
+    knee.no_space = no_space;
     knee.tried.sort_by_key(|row| row.plan.rate);
     Ok(knee)
 }
@@ -94,6 +106,14 @@ impl Knee {
     }
 
     fn sentence(&self, bound_ns: u64) -> String {
+        let found = self.found(bound_ns);
+        match self.no_space {
+            None => found,
+            Some(rate) => format!("{found}; the disk has no room for {}/s and more", Count(rate)),
+        }
+    }
+
+    fn found(&self, bound_ns: u64) -> String {
         let bound = Span(bound_ns);
         match self.rate(bound_ns) {
             None => format!(
@@ -134,7 +154,7 @@ impl Knee {
         let tried: Value = self.tried.iter().map(|row| row.to_json(&begun.machine)).collect();
         json!({
             "mix": self.mix.to_string(), "level": self.level.to_string(), "bound_ns": bound_ns,
-            "knee": self.rate(bound_ns), "tried": tried,
+            "knee": self.rate(bound_ns), "no_space_for": self.no_space, "tried": tried,
         })
     }
 
