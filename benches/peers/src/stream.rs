@@ -5,6 +5,8 @@
 //! price; it never meets one at once, because not every book says what was traded then. An order that meets others never wants
 //! more than there is within its limit: [`Stream::limited`] tells who holds to one.
 
+use std::io::{self, Write};
+
 use betring_core::book::{
     Book, End, Improvement, Log, OrderIndex, Orders, Prices, SelfMatch, Side, Step, Taker,
 };
@@ -29,6 +31,23 @@ pub enum Command {
     },
     /// An order that rests gets this price; its size here is what it still wants.
     Replace(Order),
+}
+
+impl Command {
+    fn bytes(&self) -> [u8; 12] {
+        let (kind, order) = match *self {
+            Command::Add(order) => (0, order),
+            Command::Cancel { order } => (1, Order { order, side: Side::Back, price: 0, size: 0 }),
+            Command::Replace(order) => (2, order),
+        };
+        let mut bytes = [0; 12];
+        bytes[0] = kind;
+        bytes[1] = u8::from(order.side == Side::Lay);
+        bytes[2..4].copy_from_slice(&(order.price as u16).to_le_bytes());
+        bytes[4..8].copy_from_slice(&order.order.to_le_bytes());
+        bytes[8..].copy_from_slice(&order.size.to_le_bytes());
+        bytes
+    }
 }
 
 /// An order: its number, and what it wants.
@@ -82,6 +101,27 @@ impl Stream {
             first: backs.map(|(at, price)| order(at, Side::Back, price, 100)).to_vec(),
             then: vec![order(2, Side::Lay, MIDDLE + 1, 200)],
         }
+    }
+
+    /// Writes it for a peer of another language. A header, then 12 bytes a command, all little-endian:
+    ///
+    /// ```text
+    /// header   0  u32  commands of `first`     4  u32  commands of `then`
+    /// command  0  u8   0 add, 1 cancel, 2 replace      1  u8   0 back, 1 lay      2  u16  price
+    ///          4  u32  the order's number              8  u32  size; side, price and size of a cancel are 0
+    /// ```
+    ///
+    /// # Errors
+    /// If `to` cannot be written to.
+    ///
+    /// # Panics
+    /// If it has 2^32 commands or more.
+    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        for part in [&self.first, &self.then] {
+            let commands = u32::try_from(part.len()).expect("fewer than orders can be numbered");
+            to.write_all(&commands.to_le_bytes())?;
+        }
+        self.all().try_for_each(|command| to.write_all(&command.bytes()))
     }
 
     /// All of it, in order.
@@ -323,6 +363,22 @@ mod tests {
         stream.all().for_each(|command| ours.play(command, &mut fills));
         ours.book.check(&ours.orders).expect("sound");
         assert!(2_000 < fills.count && 500 < ours.orders.len(), "{fills:?}, {}", ours.orders.len());
+    }
+
+    #[test]
+    fn a_stream_is_written_as_it_is_drawn() {
+        let order = Order { order: 0x0102_0304, side: Side::Lay, price: 0x0506, size: 0x0708_090a };
+        let first = vec![Command::Add(order)];
+        let then = vec![Command::Cancel { order: order.order }, Command::Replace(order)];
+        let mut bytes = Vec::new();
+        Stream { first, then }.write(&mut bytes).expect("a vector takes all");
+        let expected = [
+            1, 0, 0, 0, 2, 0, 0, 0, // header
+            0, 1, 6, 5, 4, 3, 2, 1, 10, 9, 8, 7, // add
+            1, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0, // cancel
+            2, 1, 6, 5, 4, 3, 2, 1, 10, 9, 8, 7, // replace
+        ];
+        assert_eq!(bytes, expected);
     }
 
     #[test]

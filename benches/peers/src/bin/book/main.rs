@@ -1,11 +1,19 @@
 //! Our exchange book and its peers on one stream of orders: do they trade the same, and how long does a command take?
 //!
-//! Run `benches/peers/book.sh`.
+//! Run `benches/peers/book.sh`. By itself, `book write DIR` writes the streams as files, for peers of other languages, and
+//! `book [ROWS]` prints the table, with what those came to in the file ROWS.
 
+mod java;
 mod ours;
 mod peers;
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 use crate::{
     ours::Risked,
@@ -23,6 +31,8 @@ const LIVE: [usize; 2] = [1_000, 100_000];
 const COMMANDS: usize = 500_000;
 /// How often a stream is played; odd, so that there is a median.
 const ROUNDS: usize = 5;
+/// The file of the stream in which a limit leaves something to rest; those of the others are called by their live orders.
+const LIMITED: &str = "limited";
 
 /// A book that plays a stream.
 trait Plays: Sized + 'static {
@@ -55,6 +65,7 @@ fn play<P: Plays>(stream: &Stream) -> Play {
 }
 
 /// A row of the table.
+#[derive(Debug)]
 struct Row {
     name: String,
     remark: String,
@@ -65,6 +76,7 @@ struct Row {
 }
 
 /// Nanoseconds of a command in every round, ascending, and what was traded.
+#[derive(Debug)]
 struct Played {
     spans: Vec<f64>,
     fills: Fills,
@@ -137,6 +149,17 @@ fn yes(is: bool) -> &'static str {
     if is { "yes" } else { "**NO**" }
 }
 
+/// Writes every stream into a file of its own.
+fn write(dir: &Path) -> io::Result<()> {
+    let streams = LIVE.map(|live| (live.to_string(), Stream::new(live, COMMANDS)));
+    for (name, stream) in streams.into_iter().chain([(LIMITED.to_owned(), Stream::limited())]) {
+        let mut file = BufWriter::new(File::create(dir.join(name))?);
+        stream.write(&mut file)?;
+        file.flush()?;
+    }
+    Ok(())
+}
+
 /// The table; whether all traded the same.
 fn show(rows: &[Row]) -> bool {
     println!("{}\n", machine());
@@ -170,6 +193,32 @@ fn show(rows: &[Row]) -> bool {
     all_alike
 }
 
+fn run(args: &[String]) -> Result<bool, String> {
+    match args {
+        [] => Ok(show(&measured())),
+        [rows] => {
+            let text = fs::read_to_string(rows).map_err(|error| format!("{rows}: {error}"))?;
+            let java = java::rows(&text).map_err(|error| format!("{rows}: {error}"))?;
+            let mut all = measured();
+            all.extend(java);
+            Ok(show(&all))
+        }
+        [verb, dir] if verb == "write" => {
+            write(Path::new(dir)).map_err(|error| format!("{dir}: {error}"))?;
+            Ok(true)
+        }
+        _ => Err("say `write DIR`, ROWS or nothing: see benches/peers/book.sh".to_owned()),
+    }
+}
+
 fn main() -> ExitCode {
-    if show(&measured()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("book: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
