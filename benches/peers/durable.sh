@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Prints one table, as Markdown, of minimal bets that are durable when they are answered: our core in process and behind a
-# unix socket, PostgreSQL and Redis, on one disk. Fails if one does not come to the answers and balances that all should.
-# Usage: benches/peers/durable.sh > table.md     (ten minutes the first time, four after that)
+# unix socket, PostgreSQL and Redis, on one disk; and one of orders, in all of exchange-core. Fails if one does not come to the
+# answers, balances and trades that all should.
+# Usage: benches/peers/durable.sh > table.md     (twelve minutes the first time, seven after that)
 # Needs cargo, and for their rows PostgreSQL 14 or later and Redis 7: apt-get install postgresql redis-server. Both are
 # started here, with all that they write in target/peers, and stopped again. As root, PostgreSQL runs as the user postgres.
+# For orders it needs Java 17 or later and Maven: apt-get install openjdk-17-jdk-headless maven.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 peers=benches/peers
@@ -71,8 +73,26 @@ else
     missing+=("Redis is not installed, so it is left out: apt-get install redis-server")
 fi
 
+orders=()
+if command -v java > "$work/none" && command -v mvn > "$work/none"; then
+    mvn -q -B -f "$peers/java/pom.xml" compile > "$work/mvn.log" 2>&1 || { cat "$work/mvn.log" >&2; fail "the Java program did not build"; }
+    mkdir "$work/streams" "$work/journals"
+    "$target/release/durable" streams "$work/streams"
+    # What its libraries reach into since Java 9.
+    opens=()
+    for package in java.lang java.lang.reflect java.io java.nio sun.nio.ch jdk.internal.ref; do
+        opens+=(--add-opens "java.base/$package=ALL-UNNAMED")
+    done
+    java -Xms1g -Xmx1g -XX:+UseParallelGC -XX:+AlwaysPreTouch "${opens[@]}" \
+        -cp "$target/java/classes:$target/java/dependency/*" Orders "$work/journals" "$work"/streams/* > "$work/rows" ||
+        fail "exchange-core did not play the streams"
+    orders=(--orders "$work/rows")
+else
+    missing+=("Java or Maven is not installed, so exchange-core is left out: apt-get install openjdk-17-jdk-headless maven")
+fi
+
 echo "$(git describe --always --dirty), $(rustc --version)"
-"$target/release/durable" table "$work" "${args[@]}"
+"$target/release/durable" table "$work" "${args[@]}" "${orders[@]}"
 for line in "${missing[@]}"; do echo "- **$line**"; done
 cat <<'END'
 - Ours has the whole path of a bet in it: limits, liability, ledger, digests, audit records; PostgreSQL and Redis have the few
@@ -84,4 +104,10 @@ cat <<'END'
   after every turn of its loop (appendfsync always). Neither is replicated, nor is ours. PostgreSQL has a process for each connection.
 - Ours waits by giving way, not by sleeping: it takes a whole core while it waits, the others do not.
 - Clients and servers share the cores.
+END
+[ "${#orders[@]}" = 0 ] || cat <<'END'
+- The second table is of orders and not of bets: exchange-core 0.5.3 has risk of two currencies, one market with its direct book, and
+  its journal, which writes each batch through to the disk before it is answered; no price to keep, no limits, no request that
+  comes again. Ours is not in it. The median of 3 rounds by orders/s, after one of each that does not count.
+- It is made for a core for each of its five threads; here they share these, and sleep as its defaults say.
 END

@@ -6,6 +6,7 @@
 
 mod bets;
 mod core;
+mod orders;
 mod theirs;
 
 use std::{
@@ -238,26 +239,42 @@ fn table(words: &[String]) -> Result<bool, Fault> {
         System::InProcess { dir: dir.join("in-process") },
         System::Socket { dir: dir.join("behind-socket"), socket: dir.join("ours.sock") },
     ];
+    let mut orders = None;
     for pair in peers.chunks(2) {
-        systems.push(match pair {
-            [which, at] if which == "--postgres" => System::Postgres { dir: at.into() },
-            [which, at] if which == "--redis" => System::Redis { socket: at.into() },
-            other => return Err(format!("{other:?} is neither --postgres DIR nor --redis SOCKET").into()),
-        });
+        match pair {
+            [which, at] if which == "--postgres" => {
+                systems.push(System::Postgres { dir: at.into() })
+            }
+            [which, at] if which == "--redis" => systems.push(System::Redis { socket: at.into() }),
+            [which, at] if which == "--orders" => orders = Some(at),
+            other => {
+                return Err(format!(
+                    "{other:?} is none of --postgres DIR, --redis SOCKET, --orders ROWS"
+                )
+                .into());
+            }
+        }
     }
-    let rows = measured(&systems)?;
-    Ok(show(&rows, &dir))
+    let alike = show(&measured(&systems)?, &dir);
+    let Some(rows) = orders else { return Ok(alike) };
+    let text = fs::read_to_string(rows).map_err(|why| format!("{rows}: {why}"))?;
+    let traded = orders::show(&text).map_err(|why| format!("{rows}: {why}"))?;
+    Ok(alike && traded)
 }
 
 fn run(words: &[String]) -> Result<bool, Fault> {
     match words {
         [what, rest @ ..] if what == "table" => table(rest),
+        [what, dir] if what == "streams" => Ok(orders::write(Path::new(dir)).map(|()| true)?),
         [what, dir, socket, connections, batch, requests] if what == "serve" => {
             let (connections, batch) = (connections.parse()?, batch.parse()?);
             let shape = Shape { connections, batch, requests: requests.parse()? };
             core::serve(Path::new(dir), Path::new(socket), shape).map(|()| true)
         }
-        _ => Err("say `table DIR [--postgres DIR] [--redis SOCKET]`".into()),
+        _ => Err(
+            "say `table DIR [--postgres DIR] [--redis SOCKET] [--orders ROWS]` or `streams DIR`"
+                .into(),
+        ),
     }
 }
 
