@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prints one table, as Markdown, of minimal bets that are durable when they are answered: our core in process and behind a
-# unix socket, PostgreSQL and Redis, on one disk; and one of orders, in all of exchange-core. Fails if one does not come to the
-# answers, balances and trades that all should.
-# Usage: benches/peers/durable.sh > table.md     (twelve minutes the first time, seven after that)
+# Prints tables, as Markdown: one of minimal bets that are durable when they are answered: our core in process and behind a
+# unix socket, PostgreSQL and Redis, on one disk; one of orders, in all of exchange-core, and one of messages that Aeron's
+# archive records. Fails if one does not come to the answers, balances and trades that all should.
+# Usage: benches/peers/durable.sh > table.md     (fifteen minutes the first time, nine after that)
 # Needs cargo, and for their rows PostgreSQL 14 or later and Redis 7: apt-get install postgresql redis-server. Both are
 # started here, with all that they write in target/peers, and stopped again. As root, PostgreSQL runs as the user postgres.
-# For orders it needs Java 17 or later and Maven: apt-get install openjdk-17-jdk-headless maven.
+# For orders and messages it needs Java 17 or later and Maven: apt-get install openjdk-17-jdk-headless maven.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 peers=benches/peers
@@ -74,6 +74,7 @@ else
 fi
 
 orders=()
+messages=
 if command -v java > "$work/none" && command -v mvn > "$work/none"; then
     mvn -q -B -f "$peers/java/pom.xml" compile > "$work/mvn.log" 2>&1 || { cat "$work/mvn.log" >&2; fail "the Java program did not build"; }
     mkdir "$work/streams" "$work/journals"
@@ -87,8 +88,14 @@ if command -v java > "$work/none" && command -v mvn > "$work/none"; then
         -cp "$target/java/classes:$target/java/dependency/*" Orders "$work/journals" "$work"/streams/* > "$work/rows" ||
         fail "exchange-core did not play the streams"
     orders=(--orders "$work/rows")
+    mvn -q -B -f "$peers/aeron/pom.xml" compile > "$work/mvn.log" 2>&1 || { cat "$work/mvn.log" >&2; fail "the program of Aeron did not build"; }
+    mkdir "$work/aeron"
+    java --add-opens java.base/sun.nio.ch=ALL-UNNAMED --add-opens java.base/jdk.internal.misc=ALL-UNNAMED \
+        -cp "$target/aeron/classes:$target/aeron/dependency/*" RoundTrips "$work/aeron" > "$work/messages" ||
+        fail "Aeron did not answer"
+    messages=$work/messages
 else
-    missing+=("Java or Maven is not installed, so exchange-core is left out: apt-get install openjdk-17-jdk-headless maven")
+    missing+=("Java or Maven is not installed, so exchange-core and Aeron are left out: apt-get install openjdk-17-jdk-headless maven")
 fi
 
 echo "$(git describe --always --dirty), $(rustc --version)"
@@ -105,9 +112,14 @@ cat <<'END'
 - Ours waits by giving way, not by sleeping: it takes a whole core while it waits, the others do not.
 - Clients and servers share the cores.
 END
-[ "${#orders[@]}" = 0 ] || cat <<'END'
+[ -z "$messages" ] || { echo; cat "$messages"; echo; }
+[ -z "$messages" ] || cat <<'END'
 - The second table is of orders and not of bets: exchange-core 0.5.3 has risk of two currencies, one market with its direct book, and
   its journal, which writes each batch through to the disk before it is answered; no price to keep, no limits, no request that
   comes again. Ours is not in it. The median of 3 rounds by orders/s, after one of each that does not count.
-- It is made for a core for each of its five threads; here they share these, and sleep as its defaults say.
+- exchange-core is made for a core for each of its five threads; here they share these, and sleep as its defaults say.
+- The third table is of messages: one of 128 bytes at a time over shared memory to an agent, which sends it back once Aeron
+  1.46.7's archive has recorded it. Nothing is decided, and nobody else asks, so nothing shares a sync. Comparable with one bet at a time
+  is the synced row; the other would lose what it answered in a power cut, as ours at level `Process`. Driver, archive, agent and client
+  have a thread each and give way while they wait. Aeron Cluster, which replicates before it answers, is not here.
 END
