@@ -117,7 +117,7 @@ END
 - The second table is of orders and not of bets: exchange-core 0.5.3 has risk of two currencies, one market with its direct book, and
   its journal, which writes each batch through to the disk before it is answered; no price to keep, no limits, no request that
   comes again. Ours is not in it. The median of 3 rounds by orders/s, after one of each that does not count.
-- exchange-core is made for a core for each of its five threads; here they share these, and sleep as its defaults say.
+- exchange-core is made for a core for each of its four threads, five with a journal; here they share these, and wait as its defaults say.
 - The third table is of messages: one of 128 bytes at a time over shared memory to an agent, which sends it back once Aeron
   1.46.7's archive has recorded it. Nothing is decided, and nobody else asks, so nothing shares a sync. Comparable with one bet at a time
   is the synced row; the other would lose what it answered in a power cut, as ours at level `Process`. Driver, archive, agent and client

@@ -107,6 +107,7 @@ pub(crate) fn show(text: &str) -> Result<bool, String> {
             all_alike &= alike;
         }
     }
+    println!();
     Ok(all_alike)
 }
 
