@@ -14,9 +14,6 @@ use std::hint::black_box;
 use std::time::Instant;
 use zerocopy::IntoBytes;
 
-/// Slots that the loop takes from its ring at a time.
-const TOGETHER: usize = 64;
-
 /// The sizes: one thing grows at a time, then everything.
 pub const SIZES: [Size; 9] = {
     const fn size(open_bets: u32, markets: u32, accounts: u32) -> Size {
@@ -40,12 +37,10 @@ pub const SIZES: [Size; 9] = {
 pub struct Grown {
     /// How large the state was.
     pub size: Size,
-    /// A bet with all gates, in nanoseconds, as the loop decides it when 64 wait: the median over batches of 250.
+    /// A bet with all gates, in nanoseconds: the median over batches of 250.
     pub bet_ns: f64,
     /// Of a hundred batches one took longer than this for each of its bets.
     pub bet_p99_ns: f64,
-    /// The median where each bet comes by itself, without a look ahead at others.
-    pub alone_ns: f64,
     /// Bets that were decided.
     pub bets: u64,
     /// Keys that were live.
@@ -71,8 +66,8 @@ pub fn measure(size: Size, bets: u64, told: &mut dyn FnMut(u64)) -> Result<Grown
     let mut book = Book::warm(size, more, told);
     let (bytes, keys) = (book.capacities().bytes(), book.state().keys_kept());
     let again = (most < bets).then(|| book.started());
-    let mut batches = [Vec::new(), Vec::new()];
-    let (mut left, mut in_this, mut turn) = (bets, 0, 0);
+    let mut batches = Vec::new();
+    let (mut left, mut in_this) = (bets, 0);
     while 0 < left {
         let count = left.min(AT_A_TIME);
         if let Some(again) = &again
@@ -82,30 +77,19 @@ pub fn measure(size: Size, bets: u64, told: &mut dyn FnMut(u64)) -> Result<Grown
         }
         let slots: Vec<_> = (0..count).map(|_| book.bet()).collect();
         let mut taken = 0;
-        let alone = turn % 2;
-        turn += 1;
         let start = Instant::now();
-        for some in slots.chunks(TOGETHER) {
-            if alone == 0 {
-                black_box(book.state().look_ahead(some));
-            }
-            for slot in some {
-                let reply = book.decide(black_box(slot.as_bytes()));
-                taken += u64::from(reply.answer.kind() == AnswerKind::Accepted);
-            }
+        for slot in &slots {
+            let reply = book.decide(black_box(slot.as_bytes()));
+            taken += u64::from(reply.answer.kind() == AnswerKind::Accepted);
         }
-        batches[alone].push(start.elapsed().as_nanos() as f64 / count as f64);
+        batches.push(start.elapsed().as_nanos() as f64 / count as f64);
         Error::unless(taken == count, || format!("every bet is taken: {taken} of {count} were"))?;
         book.beat();
         book.work();
         (left, in_this) = (left - count, in_this + count);
     }
-    let mut at = |which: usize, share: f64| {
-        let of = &mut batches[which];
-        of.sort_unstable_by(f64::total_cmp);
-        of.get((of.len().saturating_sub(1) as f64 * share) as usize).copied().unwrap_or(f64::NAN)
-    };
-    let (bet_ns, bet_p99_ns, alone_ns) = (at(0, 0.5), at(0, 0.99), at(1, 0.5));
+    batches.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| batches[((batches.len() - 1) as f64 * share).ceil() as usize];
     let resident = resident_kib() * 1_024;
     // To look at every rule of ten million bets takes minutes: what a small state proves is not proved again.
     let digest = match size.open_bets {
@@ -113,7 +97,7 @@ pub fn measure(size: Size, bets: u64, told: &mut dyn FnMut(u64)) -> Result<Grown
         _ => book.state().digest(),
     };
     let bytes = bytes.iter().map(|(_, bytes)| bytes).sum();
-    Ok(Grown { size, bet_ns, bet_p99_ns, alone_ns, bets, keys, bytes, resident, digest })
+    Ok(Grown { size, bet_ns: at(0.5), bet_p99_ns: at(0.99), bets, keys, bytes, resident, digest })
 }
 
 /// How long one step takes, in nanoseconds, that has to wait for memory: a walk from place to place over so many bytes,
@@ -160,7 +144,6 @@ mod tests {
         let grown = measure(size, 1_000, &mut |_| ()).expect("it holds");
         assert_eq!((grown.size, grown.bets), (size, 1_000));
         assert!(0.0 < grown.bet_ns && grown.bet_ns <= grown.bet_p99_ns, "{grown:?}");
-        assert!(0.0 < grown.alone_ns, "{grown:?}");
         assert!(90_000 < grown.keys, "as many keys are live whatever the size: {}", grown.keys);
         let again = measure(size, 1_000, &mut |_| ()).expect("it holds");
         assert_eq!(grown.digest, again.digest);

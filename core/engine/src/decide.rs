@@ -4,7 +4,6 @@
 //! when there was nothing to do, a Tick once something is due. The bounds are on a turn, they are no
 //! shares: whatever restricts the world waits for 64 bets at most.
 
-use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -357,10 +356,6 @@ impl<R: Rules, S: Store> Core<R, S> {
                     }
                     // After what is taken was received, so that no age is negative.
                     logic.stamp();
-                    // One by itself waits for its own memory, whoever asks for it.
-                    if 1 < inlet.ahead().len() {
-                        black_box(logic.state.look_ahead(inlet.ahead()));
-                    }
                 } else if taken == 0 {
                     logic.stamp();
                 }

@@ -181,12 +181,6 @@ impl Inlet {
         true
     }
 
-    /// The slots that are here and not yet looked at.
-    #[inline]
-    pub(crate) fn ahead(&self) -> &[Slot] {
-        &self.batch[self.at..self.len]
-    }
-
     /// Goes on to the next whole command among the slots that are here; false if there is none.
     /// [`Inlet::current`] then has its bytes.
     #[inline]

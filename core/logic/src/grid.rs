@@ -27,10 +27,6 @@ impl<T: Copy> Grid<T> {
         *self = Grid { cells, width };
     }
 
-    pub(crate) fn get(&self, book: u8, place: u32) -> Option<&T> {
-        self.cells.get(usize::from(book) * self.width + place as usize)
-    }
-
     pub(crate) fn at(&self, book: u8, place: u32) -> &T {
         &self.cells[usize::from(book) * self.width + place as usize]
     }

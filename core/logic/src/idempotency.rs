@@ -129,11 +129,6 @@ impl Keys {
         })
     }
 
-    /// Reads the place at which a request is looked for.
-    pub(crate) fn look(&self, hash: u64) -> u64 {
-        self.table.look(hash)
-    }
-
     /// The request, if it is kept at `now`.
     pub(crate) fn find(
         &self,

@@ -21,7 +21,6 @@ pub mod ruleset;
 pub mod time;
 pub mod wire;
 
-mod ahead;
 mod bet;
 mod calendar;
 mod cashout;

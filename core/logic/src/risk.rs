@@ -170,13 +170,6 @@ impl Risk {
         *self.events.at(book, fixture)
     }
 
-    /// Reads what is kept of a market in the first currency: what is there has no meaning by itself.
-    pub(crate) fn look(&self, market: u32) -> u64 {
-        let worst = self.worst.get(0, market).map_or(0, |worst| worst.returns);
-        let [staked, part] = [&self.staked, &self.parts].map(|grid| grid.get(0, market));
-        (worst ^ staked.copied().unwrap_or(0) ^ part.copied().unwrap_or(0)) as u64
-    }
-
     pub(crate) fn staked(&self, book: u8, market: u32) -> i128 {
         *self.staked.at(book, market)
     }

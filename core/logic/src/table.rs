@@ -25,13 +25,6 @@ impl Table {
         Table { places: vec![Place::default(); places], mask: places - 1, len: 0 }
     }
 
-    /// Reads the first place at which this hash is looked for: what is there has no meaning by itself.
-    #[inline]
-    pub(crate) fn look(&self, hash: u64) -> u64 {
-        let place = self.places.get(hash as u32 as usize & self.mask);
-        place.map_or(0, |place| u64::from(place.index))
-    }
-
     /// The index with this hash for which `is` holds.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {

@@ -23,8 +23,7 @@ Examples:
   betring bench growth --report growth.html    and its plot
 
 A bet with all gates is decided, without rings, threads and journal: a batch of 250 at a time, the median
-of the batches. `alone`: each by itself; all else as the loop decides 64 that wait together, which looks ahead
-at what they need. `misses` says how many waits for memory, one after the other, the difference to the first
+of the batches. `misses` says how many waits for memory, one after the other, the difference to the first
 row is: how long one takes is measured by a walk through as much memory, in an order by chance. A size for which there
 is no memory is left out, and that is said.
 
@@ -47,7 +46,7 @@ fn sizes(text: &str) -> Result<u64, String> {
     if up_to < least { Err(format!("write {} to 10,000,000", Count(least))) } else { Ok(up_to) }
 }
 
-/// At least a batch of each kind.
+/// At least two batches.
 fn bets(text: &str) -> Result<u64, String> {
     let bets = up_to(text, 10_000_000)?;
     if bets < 2 * AT_A_TIME {
@@ -162,7 +161,6 @@ fn table(grown: &[Grown], walk: f64) -> String {
         "accounts",
         "live keys",
         "bets",
-        "alone",
         "p50 a bet",
         "p99",
         "to first",
@@ -179,7 +177,6 @@ fn table(grown: &[Grown], walk: f64) -> String {
             count(row.size.accounts),
             count(row.keys),
             Count(row.bets).to_string(),
-            format!("{:.0} ns", row.alone_ns),
             format!("{:.0} ns", row.bet_ns),
             format!("{:.0} ns", row.bet_p99_ns),
             format!("{:.2}x", row.bet_ns / grown[0].bet_ns),
@@ -194,7 +191,7 @@ fn table(grown: &[Grown], walk: f64) -> String {
 fn row_json(row: &Grown, first: &Grown, walk: f64) -> Value {
     json!({
         "open_bets": row.size.open_bets, "markets": row.size.markets, "accounts": row.size.accounts,
-        "live_keys": row.keys, "bets": row.bets, "alone_p50_ns": row.alone_ns, "bet_p50_ns": row.bet_ns, "bet_p99_ns": row.bet_p99_ns,
+        "live_keys": row.keys, "bets": row.bets, "bet_p50_ns": row.bet_ns, "bet_p99_ns": row.bet_p99_ns,
         "to_first": row.bet_ns / first.bet_ns, "misses": misses(row, first, walk), "state_bytes": row.bytes,
         "resident_bytes": row.resident, "digest": row.digest.to_string(),
     })
