@@ -24,8 +24,9 @@ if [ "$(cargo fuzz --version 2>/dev/null | awk '{print $2}')" != "$version" ]; t
 fi
 
 # AddressSanitizer and coverage are options of the compiler that a stable one hides; only here, because
-# build scripts would take it for a nightly one.
-RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir "$project"
+# build scripts would take it for a nightly one. Optimised a little: that builds in half the time, and the targets are
+# as quick but for `state`, which tries about a third fewer inputs.
+RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo fuzz build --fuzz-dir "$project"
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 # As cargo-fuzz runs them: the same symbol in two libraries is no finding.
