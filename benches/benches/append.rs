@@ -1,7 +1,7 @@
 //! How long does it take to write a record into the journal's mapped, prepared pages, its checksum
 //! included? Without syncs: those are the device's, and `betring bench latency` shows them.
 
-#[path = "shared/written.rs"]
+#[path = "../src/written.rs"]
 mod written;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -2,7 +2,6 @@
 //! a book in which so many rest. Three times: the book alone; with what both sides risk, each account's exposure and an
 //! event for everything that happened; and as commands of the whole state, with keys, money and journal events.
 
-#[path = "../benches/shared/orders.rs"]
 mod orders;
 mod state;
 

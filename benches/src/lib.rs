@@ -21,7 +21,5 @@ pub mod settle;
 pub mod twice;
 pub mod warm;
 
-#[path = "../benches/shared/decide.rs"]
 mod decide;
-#[path = "../benches/shared/written.rs"]
 mod written;

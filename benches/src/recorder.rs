@@ -177,6 +177,22 @@ impl fmt::Display for Count {
     }
 }
 
+/// So many bytes as people read them: `512 B`, `60.3 MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shift, unit) = match self.0 {
+            0..0x400 => return f.pad(&format!("{} B", self.0)),
+            0x400..0x10_0000 => (10, "KiB"),
+            0x10_0000..0x4000_0000 => (20, "MiB"),
+            _ => (30, "GiB"),
+        };
+        f.pad(&format!("{:.1} {unit}", self.0 as f64 / (1_u64 << shift) as f64))
+    }
+}
+
 /// Rows under headings, aligned: the first column, and those without a heading, to the left, all others
 /// to the right.
 #[derive(Clone, Debug, Default)]
@@ -341,6 +357,8 @@ mod tests {
 
     #[test]
     fn spans_and_counts_read_as_people_write_them() {
+        let bytes = [0, 1_023, 1_024, 63_229_133, 3 << 30].map(|n| Bytes(n).to_string());
+        assert_eq!(bytes, ["0 B", "1023 B", "1.0 KiB", "60.3 MiB", "3.0 GiB"]);
         let spans = [
             (0, "0 ns"),
             (999, "999 ns"),

@@ -6,6 +6,7 @@
 //! memory is its own.
 
 use crate::error::Error;
+use crate::warm::{WIDE, genesis};
 use betring::journal::{DirStore, EpochInfo, Journal, Options, RecordMeta, Writer, record_bytes};
 use betring::logic::command::{self, PricePolicy, ResultEntry, build, decode};
 use betring::logic::event::Events;
@@ -13,8 +14,8 @@ use betring::logic::wire::{self, Header};
 use betring::logic::{Admission, LOGIC_VERSION};
 use betring::{
     AccountId, ActorId, AnswerKind, Capacities, Config, Cores, Currency, Engine, Epoch, FeedId,
-    HouseRules, Layout, Limits, MarketId, Minor, Nanos, Price, PriceEntry, RequestKey, Rules,
-    SCHEMA_HASH, SelectionIndex, SelectionOutcome, Slot, Stage, Stamp, State, Timestamp, WirePrice,
+    HouseRules, Layout, MarketId, Minor, Nanos, Price, PriceEntry, RequestKey, Rules, SCHEMA_HASH,
+    SelectionIndex, SelectionOutcome, Slot, Stage, Stamp, State, Timestamp, WirePrice,
 };
 use std::fmt;
 use std::path::Path;
@@ -385,23 +386,7 @@ impl Desk {
         };
         self.writer = Some(opened.begin_epoch(info)?);
         if epoch == 1 {
-            let genesis = command::Genesis {
-                window: WINDOW,
-                secret: [7; 16],
-                age_bound: Nanos::from_millis(1_500),
-                offer_ttl: Nanos::from_secs(2),
-                price_failure: command::PriceFailure::Refuse as u8,
-                rounding: command::rounding_code(betring::RoundingMode::Down),
-                step_budget: 64,
-                limits: Limits {
-                    min_stake: Minor(1),
-                    max_stake: Minor(1_000_000_000),
-                    max_payout: Minor(100_000_000_000),
-                    max_liability: Minor(10_000_000_000_000_000),
-                    ..Limits::UNLIMITED
-                },
-                ..Default::default()
-            };
+            let genesis = genesis(WINDOW, WIDE);
             self.sequence(&wire::slots(Header::default(), &genesis, &[]))?;
         }
         let opened = command::EpochOpened {

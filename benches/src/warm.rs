@@ -25,6 +25,30 @@ const KEYS: u64 = 2 * WINDOW.0 as u64 / EVERY as u64;
 /// Decided together between two looks at what else there is to do: what reading the clock costs does not count then.
 pub const AT_A_TIME: u64 = 250;
 
+/// The first record of a journal that is measured: what every bench has the same.
+pub(crate) fn genesis(window: Nanos, limits: Limits) -> command::Genesis {
+    command::Genesis {
+        window,
+        secret: [7; 16],
+        age_bound: Nanos::from_millis(1_500),
+        offer_ttl: Nanos::from_secs(2),
+        price_failure: command::PriceFailure::Refuse as u8,
+        rounding: command::rounding_code(RoundingMode::Down),
+        step_budget: 64,
+        limits,
+        ..Default::default()
+    }
+}
+
+/// Limits that no bet of a bench meets.
+pub(crate) const WIDE: Limits = Limits {
+    min_stake: Minor(1),
+    max_stake: Minor(1_000_000_000),
+    max_payout: Minor(100_000_000_000),
+    max_liability: Minor(10_000_000_000_000_000),
+    ..Limits::UNLIMITED
+};
+
 /// How large a state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
@@ -151,23 +175,7 @@ impl Book {
     }
 
     fn begin(&mut self) {
-        let genesis = command::Genesis {
-            window: WINDOW,
-            secret: [7; 16],
-            age_bound: Nanos::from_millis(1_500),
-            offer_ttl: Nanos::from_secs(2),
-            price_failure: command::PriceFailure::Refuse as u8,
-            rounding: command::rounding_code(RoundingMode::Down),
-            step_budget: 64,
-            limits: Limits {
-                min_stake: Minor(1),
-                max_stake: Minor(1_000_000_000),
-                max_payout: Minor(100_000_000_000),
-                max_liability: Minor(10_000_000_000_000_000),
-                ..Limits::UNLIMITED
-            },
-            ..Default::default()
-        };
+        let genesis = genesis(WINDOW, WIDE);
         self.sequence(&wire::slots(Header::default(), &genesis, &[]));
         self.open();
     }

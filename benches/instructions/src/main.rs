@@ -4,14 +4,14 @@
 //! compares what comes out with `benches/instructions.budget`. Nothing here depends on a clock, a thread or chance, and each
 //! row ends with a check of what came out. Without callgrind it only checks; with `--test` it repeats less.
 
-#[path = "../../benches/shared/decide.rs"]
+#[path = "../../src/decide.rs"]
 mod decide;
 mod night;
-#[path = "../../benches/shared/orders.rs"]
+#[path = "../../src/book/orders.rs"]
 mod orders;
 #[path = "../../benches/shared/priced.rs"]
 mod priced;
-#[path = "../../benches/shared/written.rs"]
+#[path = "../../src/written.rs"]
 mod written;
 
 use betring_pricing::derive::football::Score;

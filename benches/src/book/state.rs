@@ -2,6 +2,7 @@
 
 use super::{ACCOUNTS, Op, Plays, Stream};
 use crate::decide::decide;
+use crate::warm::genesis;
 use betring_core::answer::Reply;
 use betring_core::command::{self, Capacities, Kind, Limits, build};
 use betring_core::event::Events;
@@ -9,7 +10,7 @@ use betring_core::id::{AccountId, ActorId, Epoch, MarketId, OrderId, RequestKey,
 use betring_core::time::{Nanos, Timestamp};
 use betring_core::wire::{self, Header, Minor, Slot};
 use betring_core::{HouseRules, LOGIC_VERSION, State};
-use betring_pricing::{Currency, Ladder, RoundingMode};
+use betring_pricing::{Currency, Ladder};
 use zerocopy::IntoBytes;
 
 /// Journal time between two commands: few keys are live.
@@ -58,17 +59,7 @@ impl Whole {
     }
 
     fn begin(&mut self, orders: u32) {
-        let genesis = command::Genesis {
-            window: WINDOW,
-            secret: [7; 16],
-            age_bound: Nanos::from_millis(1_500),
-            offer_ttl: Nanos::from_secs(2),
-            price_failure: command::PriceFailure::Refuse as u8,
-            rounding: command::rounding_code(RoundingMode::Down),
-            step_budget: 64,
-            limits: Limits::UNLIMITED,
-            ..Default::default()
-        };
+        let genesis = genesis(WINDOW, Limits::UNLIMITED);
         self.sequence(&wire::slots(Header::default(), &genesis, &[]));
         let accounts = ACCOUNTS as u32;
         let capacities = Capacities {

@@ -3,9 +3,10 @@
 
 use crate::error::CliError;
 use crate::file;
-use crate::matchday::space::BYTES_A_REQUEST;
+use crate::matchday::space::{self, BYTES_A_REQUEST};
 use crate::out::Out;
 use betring::{Capacities, Config, Layout, Nanos, WaitStrategy};
+use betring_benches::recorder::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -317,14 +318,6 @@ struct Here {
     measured: bool,
 }
 
-fn gib(bytes: u64) -> String {
-    match bytes {
-        0..1_048_576 => format!("{bytes} bytes"),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / (1_u64 << 20) as f64),
-        _ => format!("{:.1} GiB", bytes as f64 / (1_u64 << 30) as f64),
-    }
-}
-
 fn examine(config: &Config, load: &Load, here: &Here) -> Checked {
     let mut lines = Vec::new();
     let mut line = |name, passed, says: String, instead: String| {
@@ -366,11 +359,11 @@ fn examine(config: &Config, load: &Load, here: &Here) -> Checked {
         Some(all <= here.memory),
         format!(
             "{} are needed, {} {}",
-            gib(all),
-            gib(here.memory),
+            Bytes(all),
+            Bytes(here.memory),
             if here.measured { "are here" } else { "are given" }
         ),
-        format!("ask for fewer {most}, which take {}", gib(of_it)),
+        format!("ask for fewer {most}, which take {}", Bytes(of_it)),
     );
 
     let wait = config.worst_sojourn(load.decided_per_second);
@@ -386,11 +379,11 @@ fn examine(config: &Config, load: &Load, here: &Here) -> Checked {
         "disk",
         (a_day != 0).then_some(a_day <= here.space),
         match a_day {
-            0 => format!("{} are free; requests_a_day is not said", gib(here.space)),
+            0 => format!("{} are free; requests_a_day is not said", Bytes(here.space)),
             _ => format!(
                 "{} a day, {} are free: {:.1} days",
-                gib(a_day),
-                gib(here.space),
+                Bytes(a_day),
+                Bytes(here.space),
                 here.space as f64 / a_day as f64
             ),
         },
@@ -425,13 +418,10 @@ fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
     }
     let named = args.file.as_deref().unwrap_or(Path::new("the defaults"));
     let config = file.config(&args.dir).map_err(|what| not_a_set_up(&what, named))?;
-    let space = rustix::fs::statvfs(&args.dir).map_err(|error| {
-        let error = std::io::Error::from(error);
-        CliError::io("cannot tell how much space is free", &args.dir, &error)
-    })?;
+    let (_, space) = space::free(&args.dir)?;
     let here = Here {
         memory: args.memory.unwrap_or_else(memory_here),
-        space: space.f_bavail.saturating_mul(space.f_frsize),
+        space,
         measured: args.memory.is_none(),
     };
     let checked = examine(&config, &file.load, &here);
@@ -477,10 +467,10 @@ fn tell(checked: &Checked, config: &Config, out: &mut Out) -> Result<(), CliErro
         match rooms.iter().find(|(room, _)| room == name) {
             Some((_, count)) => {
                 let each = bytes / u64::from((*count).max(1));
-                out.line(format_args!("{name:<13} {count:>13} {each:>12} {:>10}", gib(*bytes)))?;
+                out.line(format_args!("{name:<13} {count:>13} {each:>12} {:>10}", Bytes(*bytes)))?;
             }
             None => {
-                out.line(format_args!("{name:<13} {:>13} {:>12} {:>10}", "", "", gib(*bytes)))?
+                out.line(format_args!("{name:<13} {:>13} {:>12} {:>10}", "", "", Bytes(*bytes)))?
             }
         }
     }

@@ -5,7 +5,7 @@ use super::{Begun, Common, Failed, Steps, up_to};
 use crate::error::CliError;
 use crate::report::Lines;
 use betring_benches::growth::{Grown, SIZES, measure, walk_ns};
-use betring_benches::recorder::{Count, Table};
+use betring_benches::recorder::{Bytes, Count, Table};
 use betring_benches::warm::{AT_A_TIME, Size};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -67,12 +67,16 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
     let (sizes, without): (Vec<&Size>, Vec<&Size>) = wanted.partition(|size| fits(size));
     let mut doubts = begun.doubts(1);
     doubts.extend(without.iter().map(|size| {
-        format!("left out, there is no memory for it: {}, {} needed", name(size), gib(needed(size)))
+        format!(
+            "left out, there is no memory for it: {}, {} needed",
+            name(size),
+            Bytes(needed(size))
+        )
     }));
     if sizes.is_empty() {
         return Err(Failed::Cannot(CliError::new(
             "there is no memory for a state of any size",
-            format_args!("{} are needed for the smallest", gib(needed(&SIZES[0]))),
+            format_args!("{} are needed for the smallest", Bytes(needed(&SIZES[0]))),
             "end something else that takes memory",
         )));
     }
@@ -88,7 +92,7 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
         steps.next(name(size));
         grown.push(measure(*size, args.bets, &mut |_| ())?);
     }
-    let walked = walks.iter().map(|(bytes, ns)| format!("{} {ns:.1} ns", gib(*bytes)));
+    let walked = walks.iter().map(|(bytes, ns)| format!("{} {ns:.1} ns", Bytes(*bytes)));
     let walked = walked.collect::<Vec<_>>();
     let text = format!(
         "{}  a wait for memory, by how much is walked through: {}\n",
@@ -135,14 +139,6 @@ fn fits(size: &Size) -> bool {
     kib.is_none_or(|kib| needed(size) <= kib * 1_024)
 }
 
-fn gib(bytes: u64) -> String {
-    match bytes >> 20 {
-        0 => format!("{} KiB", bytes >> 10),
-        mib @ 1..1_024 => format!("{mib} MiB"),
-        mib => format!("{:.1} GiB", mib as f64 / 1_024.0),
-    }
-}
-
 fn name(size: &Size) -> String {
     let Size { accounts, markets, open_bets } = size;
     let [accounts, markets, bets] = [accounts, markets, open_bets].map(|n| Count((*n).into()));
@@ -181,8 +177,8 @@ fn table(grown: &[Grown], walk: f64) -> String {
             format!("{:.0} ns", row.bet_p99_ns),
             format!("{:.2}x", row.bet_ns / grown[0].bet_ns),
             format!("{:.1}", misses(row, &grown[0], walk)),
-            gib(row.bytes),
-            gib(row.resident),
+            Bytes(row.bytes).to_string(),
+            Bytes(row.resident).to_string(),
         ]);
     }
     table.to_string()

@@ -16,14 +16,20 @@ pub(crate) fn check(dir: &Path, requests: u64) -> Result<PathBuf, CliError> {
 
 /// The same for so many bytes of something else.
 pub(crate) fn check_bytes(dir: &Path, bytes: u64, what: &str) -> Result<PathBuf, CliError> {
+    let (there, free) = free(dir)?;
+    enough(dir, free, bytes, what)?;
+    Ok(there)
+}
+
+/// The bytes that are free where a directory is or will be, and the nearest one that is there.
+pub(crate) fn free(dir: &Path) -> Result<(PathBuf, u64), CliError> {
     let absolute = std::path::absolute(dir)
         .map_err(|e| CliError::io("cannot tell where this directory is", dir, &e))?;
     let there = absolute.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
     let stat = rustix::fs::statvfs(there).map_err(|error| {
         CliError::io("cannot tell how much space is free", there, &std::io::Error::from(error))
     })?;
-    enough(dir, stat.f_bavail.saturating_mul(stat.f_frsize), bytes, what)?;
-    Ok(there.to_owned())
+    Ok((there.to_owned(), stat.f_bavail.saturating_mul(stat.f_frsize)))
 }
 
 /// What lies in a directory and below it, in words; what cannot be looked at counts as nothing.
