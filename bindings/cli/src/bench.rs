@@ -23,6 +23,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -287,8 +288,13 @@ fn remove_if_interrupted(dir: &Path) -> Result<(), CliError> {
     std::thread::spawn(move || {
         let Some(signal) = signals.forever().next() else { return };
         INTERRUPTED.store(true, Ordering::Release);
-        // Threads of an engine may make another file while it is being removed.
-        let gone = (0..20).any(|_| std::fs::remove_dir_all(&dir).is_ok() || !dir.exists());
+        // What is still running may make a file while it is being removed, or the directory again just after: it is
+        // gone when it has stayed away.
+        let gone = (0..100).any(|_| {
+            let _ = std::fs::remove_dir_all(&dir);
+            std::thread::sleep(Duration::from_millis(20));
+            !dir.exists()
+        });
         let removed = if gone { "removed" } else { "could not be removed" };
         say(format_args!("interrupted: {} {removed}", dir.display()));
         std::process::exit(128 + signal);
