@@ -249,7 +249,7 @@ fn main() {
         replaced(
             &methods(
                 "EventStream",
-                &["next", "lapped"].map(|name| output.item(&format!("fn {name}("))),
+                &["next", "lapped", "go_on"].map(|name| output.item(&format!("fn {name}("))),
             ),
             "_ => break,",
             "_ => { loom::thread::yield_now(); break }",
@@ -327,7 +327,8 @@ fn main() {
         "if fits {\n            self.entered.fetch_add(1, Ordering::Relaxed);",
     );
     out.mutant("door_looked_at_first", &looked, from, to);
-    let exchange = "word.compare_exchange_weak(before, after, Ordering::Relaxed, Ordering::Relaxed)";
+    let exchange =
+        "word.compare_exchange_weak(before, after, Ordering::Relaxed, Ordering::Relaxed)";
     let stored = "Ok::<u64, u64>(word.swap(after, Ordering::Relaxed))";
     out.mutant("bucket_without_exchange", &doors, exchange, stored);
     decide.says(&[

@@ -34,8 +34,16 @@ struct Lapped {
 
 struct EventStream {
     ring: Arc<EventRing>,
+    interest: Interest,
     position: u64,
     after: u64,
+}
+
+/// How far a reader is, for dials: nobody waits for it.
+struct Interest;
+
+impl Interest {
+    fn moved(&self, _position: u64) {}
 }
 
 fn occurrence(words: &[u64; ENTRY_WORDS]) -> Option<Occurrence> {
@@ -56,7 +64,7 @@ pub(crate) fn read_all(first: First, before: u64, in_order: bool) {
         let ring = ring.clone();
         move || publish(&ring, before + 1, in_order)
     };
-    let stream = EventStream { ring, position: 0, after: 0 };
+    let stream = EventStream { ring, interest: Interest, position: 0, after: 0 };
     // The reader, and the sequence that comes next.
     let place = Arc::new(loom::sync::Mutex::new((stream, 1)));
     let reader = {
