@@ -319,7 +319,8 @@ impl std::fmt::Display for Answer {
                 }
                 let order = OrderId::from_raw(self.id);
                 write!(f, "order {order}")?;
-                if self.amount.0 != 1 {
+                // Of an answer that nobody gave, read from bytes, it is any number.
+                if 1 < self.amount.0 {
                     write!(f, " and {} more", self.amount.0 - 1)?;
                 }
                 if self.stake.0 != 0 {
