@@ -39,7 +39,7 @@ const WARM: u64 = 10;
 /// No run takes longer than this to answer what was sent.
 const DRAIN_NS: i64 = 20_000_000_000;
 /// Of so many requests one tells its stages.
-const STAGED: u64 = 8;
+pub const STAGED: u64 = 8;
 /// Looks at the cursors that are remembered.
 const LOOKS: usize = 1 << 16;
 /// How long accounts and open bets may take to be there.

@@ -140,6 +140,7 @@ impl<'a> Begun<'a> {
         let mut out = Out::new();
         if !common.json {
             out.line(format_args!("betring bench {title} · in {}", scratch.path().display()))?;
+            out.line(sheet::made_by())?;
             out.flush()?;
         }
         let machine = Machine::measure(scratch.path());
@@ -319,6 +320,13 @@ impl Steps {
         self.done += 1;
         if !self.is_quiet {
             say(format_args!("{} of {}: {what}", self.done, self.all));
+        }
+    }
+
+    /// The same once more.
+    fn again(&self, what: impl std::fmt::Display) {
+        if !self.is_quiet {
+            say(format_args!("once more: {what}"));
         }
     }
 }

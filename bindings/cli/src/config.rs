@@ -353,7 +353,8 @@ fn examine(config: &Config, load: &Load, here: &Here) -> Checked {
 
     let memory = config.memory();
     let all = memory.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
-    let (most, of_it) = memory.iter().copied().max_by_key(|(_, bytes)| *bytes).unwrap_or_default();
+    let of_its_own = memory.iter().copied().filter(|(name, _)| *name != "snapshot");
+    let (most, of_it) = of_its_own.max_by_key(|(_, bytes)| *bytes).unwrap_or_default();
     line(
         "memory",
         Some(all <= here.memory),
@@ -396,15 +397,6 @@ fn examine(config: &Config, load: &Load, here: &Here) -> Checked {
     Checked { lines, memory, figures }
 }
 
-/// The memory of this machine, or what this process may have of it.
-fn memory_here() -> u64 {
-    let system = rustix::system::sysinfo();
-    let all = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
-    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let limit = limit.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(u64::MAX);
-    all.min(limit)
-}
-
 fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let mut file = match &args.file {
         None => File::default(),
@@ -420,7 +412,7 @@ fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let config = file.config(&args.dir).map_err(|what| not_a_set_up(&what, named))?;
     let (_, space) = space::free(&args.dir)?;
     let here = Here {
-        memory: args.memory.unwrap_or_else(memory_here),
+        memory: args.memory.unwrap_or_else(crate::memory::here),
         space,
         measured: args.memory.is_none(),
     };
@@ -544,6 +536,18 @@ mod tests {
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!(told[0].0, "memory");
         assert!(told[0].1.starts_with("ask for fewer bets, which take "), "{told:?}");
+    }
+
+    #[test]
+    fn snapshots_while_it_runs_need_the_state_once_more() {
+        let config = Config::at("book");
+        let sum = |config: &Config| config.memory().iter().map(|(_, bytes)| bytes).sum::<u64>();
+        let kept: u64 = config.room().bytes().iter().map(|(_, bytes)| bytes).sum();
+        assert_eq!(sum(&config.clone().snapshot_every(1_000)), sum(&config) + kept);
+        let told =
+            failed("[engine]\nsnapshot_every = 1000", sum(&config).next_multiple_of(1 << 20));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].0 == "memory" && !told[0].1.contains("snapshot"), "{told:?}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod fold;
 mod journal;
 mod life;
 mod matchday;
+mod memory;
 mod out;
 mod price;
 mod replay;

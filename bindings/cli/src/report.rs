@@ -177,15 +177,13 @@ fn time_plot(lines: &Series, unit: &str) -> Option<String> {
     let ((x0, x1), (y0, y1)) = bounds(&lines)?;
     let y = (y0.min(0.0), if 0.0 < y1 { y1 * 1.05 } else { 1.0 });
     let small = y.1 - y.0 < 10.0;
-    // With twelve ticks on less than twelve of a unit, whole numbers would repeat themselves.
-    let short = x1 - x0 < 12.0;
     drawn(&Plot {
         lines: &lines,
         marks: &[],
         x: (x0, x1.max(x0 + 1.0)),
         y,
         names: (&format!("{x_name} of the day"), unit),
-        labels: (&|x| if short { format!("{x:.1}") } else { thousands(*x) }, &|y| {
+        labels: (&|x| whole_or_tenths(*x, x1 - x0), &|y| {
             if small { format!("{y:.2}") } else { thousands(*y) }
         }),
         ticks: (12, 8),
@@ -227,7 +225,7 @@ fn percentile_plot(curves: &[(String, Vec<(f64, u64)>)]) -> Option<String> {
         marks: &[],
         x: (0.0, x1),
         y: (y0, y1),
-        names: ("share of bets that were quicker", ""),
+        names: ("share that was quicker", "time"),
         labels: (&share, &|y| span_at(*y)),
         ticks: (x1 as usize + 1, (y1 - y0) as usize + 1),
         legend: SeriesLabelPosition::LowerRight,
@@ -237,6 +235,12 @@ fn percentile_plot(curves: &[(String, Vec<(f64, u64)>)]) -> Option<String> {
 fn thousands(y: f64) -> String {
     let count = betring_benches::recorder::Count(y.abs().round() as u64);
     if y < -0.5 { format!("-{count}") } else { count.to_string() }
+}
+
+/// A place on an axis of this length: with twelve ticks on less than twelve of a unit, whole numbers would repeat
+/// themselves.
+fn whole_or_tenths(x: f64, length: f64) -> String {
+    if length < 12.0 { format!("{x:.1}") } else { thousands(x) }
 }
 
 type Label<'a> = &'a dyn Fn(&f64) -> String;
@@ -353,6 +357,11 @@ pub(crate) fn percentiles_part(
     figure_part(heading, text, percentile_plot(curves))
 }
 
+/// Bars: name, length, and what stands behind it.
+pub(crate) fn bars_part(heading: &str, text: &str, bars: &[(String, f64, String)]) -> String {
+    figure_part(heading, text, bar_plot(bars))
+}
+
 /// Latencies over time, or over a rate.
 pub(crate) fn lines_part(plot: &Lines) -> String {
     figure_part(plot.heading, &plot.text, nanos_plot(plot))
@@ -379,8 +388,8 @@ fn nanos_plot(plot: &Lines) -> Option<String> {
         marks: &plot.marks,
         x: (x0, x1.max(x0 + 1.0)),
         y,
-        names: (plot.below, ""),
-        labels: (&|x| thousands(*x), &|y| span_at(*y)),
+        names: (plot.below, "time"),
+        labels: (&|x| whole_or_tenths(*x, x1 - x0), &|y| span_at(*y)),
         ticks: (12, (y.1 - y.0) as usize + 1),
         legend: emptiest(&lines, (x0, x1), y),
     })
@@ -410,7 +419,7 @@ pub(crate) fn table_part(title: &str, table: &str, bars: &[(String, f64, String)
 /// Horizontal bars, the first on top.
 fn bar_plot(bars: &[(String, f64, String)]) -> Option<String> {
     const ROW: i32 = 22;
-    const NAMES: i32 = 230;
+    const NAMES: i32 = 320;
     const FIGURES: i32 = 80;
     let most = bars.iter().map(|(_, value, _)| *value).fold(f64::MIN_POSITIVE, f64::max);
     let size = (SIZE.0, (bars.len() as u32 + 1) * ROW as u32);

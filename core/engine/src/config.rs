@@ -433,7 +433,8 @@ impl Config {
     /// The bytes of memory that an engine set up like this takes when it opens, about, by what takes them: what may be
     /// kept, by the names of [`Capacities`]; `rings`, `replies` and `events` wait between threads; `segments` are the
     /// journal's files that are mapped. Nothing of it grows while the engine runs. A snapshot needs what may be kept
-    /// once more while it is made, and its image beside it.
+    /// once more while it is made, and its image beside it: `snapshot` is the former, where they are made
+    /// [every so many records](Config::snapshot_every).
     pub fn memory(&self) -> Vec<(&'static str, u64)> {
         let take = |count: usize, each: usize| (count as u64).saturating_mul(each as u64);
         let slots = self.control_ring.saturating_add(self.bet_ring);
@@ -443,7 +444,10 @@ impl Config {
             ("events", take(self.events, EVENT_BYTES)),
             ("segments", self.segment_bytes.saturating_mul(self.segments_ahead as u64 + 1)),
         ];
-        self.capacities.bytes().into_iter().chain(waiting).collect()
+        let kept = self.capacities.bytes();
+        let again = kept.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        let snapshot = (self.snapshot_every != 0).then_some(("snapshot", again));
+        kept.into_iter().chain(waiting).chain(snapshot).collect()
     }
 
     /// Every requirement that opening an engine has of its set-up, asked before anything is touched.

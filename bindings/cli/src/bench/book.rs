@@ -41,7 +41,7 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
     let mut steps = Steps::new(args.live.len() + 1, args.common.is_quiet());
     let headings = ["", "at first", "orders", "least", "median", "runs", "what came out"];
     let mut table = Table::new(headings);
-    let mut rows = Vec::new();
+    let (mut rows, mut bars) = (Vec::new(), Vec::new());
     let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     for live in &args.live {
         steps.next(format_args!("{} orders at first", Count(*live)));
@@ -62,6 +62,11 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
                     Count(u64::from(row.rest))
                 ),
             ]);
+            bars.push((
+                format!("{}, {} at first", row.what, Count(*live)),
+                row.median_ns,
+                format!("{:.1} ns", row.median_ns),
+            ));
             rows.push(to_json(*live, &row));
         }
     }
@@ -78,6 +83,7 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
                 heading: "A cancel".to_owned(),
                 text: format!("  in the middle of a level of {}: {cancel:?}", Count(args.level)),
             },
+            Part::Bars { heading: "What an order takes", text: "The median of its runs.", bars },
         ],
         rows: Value::Array(rows),
         checked: vec![

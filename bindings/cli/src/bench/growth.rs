@@ -3,6 +3,7 @@
 use super::sheet::{Part, Sheet};
 use super::{Begun, Common, Failed, Steps, up_to};
 use crate::error::CliError;
+use crate::memory;
 use crate::report::Lines;
 use betring_benches::growth::{Grown, SIZES, measure, walk_ns};
 use betring_benches::recorder::{Bytes, Count, Table};
@@ -14,6 +15,8 @@ use std::process::ExitCode;
 const WALKS: [u64; 3] = [16 << 10, 256 << 10, 16 << 20];
 /// And as much as the largest state takes, up to this.
 const WALK_MAX: u64 = 1 << 30;
+/// What an open bet takes in memory, about.
+const BYTES_A_BET: u64 = 350;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -64,19 +67,21 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 
 fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
     let wanted = SIZES.iter().filter(|size| largest(size) <= args.up_to);
-    let (sizes, without): (Vec<&Size>, Vec<&Size>) = wanted.partition(|size| fits(size));
+    let there = memory::available();
+    let (sizes, without): (Vec<&Size>, Vec<&Size>) =
+        wanted.partition(|size| needed(size, args.bets) <= there);
     let mut doubts = begun.doubts(1);
     doubts.extend(without.iter().map(|size| {
         format!(
             "left out, there is no memory for it: {}, {} needed",
             name(size),
-            Bytes(needed(size))
+            Bytes(needed(size, args.bets))
         )
     }));
     if sizes.is_empty() {
         return Err(Failed::Cannot(CliError::new(
             "there is no memory for a state of any size",
-            format_args!("{} are needed for the smallest", Bytes(needed(&SIZES[0]))),
+            format_args!("{} are needed for the smallest", Bytes(needed(&SIZES[0], args.bets))),
             "end something else that takes memory",
         )));
     }
@@ -124,19 +129,14 @@ fn largest(size: &Size) -> u64 {
 /// About what what grows of a state takes, in bytes.
 fn state(size: &Size) -> u64 {
     let of = |count: u32, each: u64| u64::from(count) * each;
-    of(size.open_bets, 350) + of(size.accounts, 130) + of(size.markets, 3_000)
+    of(size.open_bets, BYTES_A_BET) + of(size.accounts, 130) + of(size.markets, 3_000)
 }
 
-/// What there has to be of memory: for keys, for what is made anew, and for others.
-fn needed(size: &Size) -> u64 {
-    (state(size) + (200 << 20)) * 3 / 2
-}
-
-fn fits(size: &Size) -> bool {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|text| text.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kib.is_none_or(|kib| needed(size) <= kib * 1_024)
+/// What there has to be of memory: for keys, for the bets that are measured, for what is made anew, and for others.
+fn needed(size: &Size, bets: u64) -> u64 {
+    // Of a small state so many are measured, and then it is made anew.
+    let more = bets.min(u64::from(size.open_bets / 2).max(2 * AT_A_TIME));
+    (state(size) + more * BYTES_A_BET + (200 << 20)) * 3 / 2
 }
 
 fn name(size: &Size) -> String {

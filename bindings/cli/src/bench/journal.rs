@@ -3,6 +3,7 @@
 use super::sheet::{Part, Sheet, quantiles_json};
 use super::{Begun, Common, Failed, Steps, remove, up_to};
 use crate::error::CliError;
+use crate::report::Lines;
 use betring_benches::journal::{BARE_BYTES, Plan, Run, run as measure};
 use betring_benches::recorder::{Count, Span, Table};
 use serde_json::{Value, json};
@@ -62,6 +63,7 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
         "journal / bare",
     ]);
     let (mut rows, mut checked) = (Vec::new(), Vec::new());
+    let [mut ours, mut theirs] = [Vec::new(), Vec::new()];
     for records in &args.records {
         steps.next(format_args!("{} records a sync", Count(*records)));
         let plan = Plan {
@@ -89,18 +91,30 @@ fn sheet(args: &Args, begun: &Begun<'_>) -> Result<Sheet, Failed> {
             Count(*records),
             Count(run.read_back)
         ));
+        ours.push(((*records as f64).log2(), commit.p50));
+        theirs.push(((*records as f64).log2(), bare.p50));
         rows.push(to_json(&plan, &run));
     }
     Ok(Sheet {
         title: "betring bench journal".to_owned(),
         doubts: begun.doubts(1),
-        parts: vec![Part::Table {
-            heading: format!(
-                "Records of {} bytes written, checksummed and synced, and bare commits of as many bytes in turn; {} s a row",
-                args.bytes, args.seconds
-            ),
-            text: table.to_string(),
-        }],
+        parts: vec![
+            Part::Table {
+                heading: format!(
+                    "Records of {} bytes written, checksummed and synced, and bare commits of as many bytes in turn; {} s a row",
+                    args.bytes, args.seconds
+                ),
+                text: table.to_string(),
+            },
+            Part::Lines(Lines {
+                heading: "A commit, as its records become more",
+                text: "The medians, of the journal's commits and of bare ones of equal bytes."
+                    .to_owned(),
+                lines: vec![("journal".to_owned(), ours), ("bare".to_owned(), theirs)],
+                marks: Vec::new(),
+                below: "records a sync, by doublings: 4 is 16, 12 is 4,096",
+            }),
+        ],
         rows: Value::Array(rows),
         checked,
     })

@@ -7,7 +7,7 @@ use super::sheet::{Part, Sheet, percentiles, quantiles_json, ratio};
 use super::{Begun, Common, Failed, Steps, needed, remove, up_to};
 use crate::error::CliError;
 use betring::{Layout, Level};
-use betring_benches::latency::{Mix, Plan, Run, STAGES, run as measure};
+use betring_benches::latency::{Mix, Plan, Run, STAGED, STAGES, run as measure};
 use betring_benches::machine::Machine;
 use betring_benches::recorder::{Count, Span, Table};
 use betring_benches::twice::{GAP, Twice, twice};
@@ -71,7 +71,7 @@ pub(super) struct Args {
     #[arg(long)]
     no_counters: bool,
     /// Find the highest rate that goes, instead of measuring given ones: doubles it from 1,000/s until the p99 is beyond
-    /// --bound or the schedule is not kept, then halves the gap four times.
+    /// --bound or the schedule is not kept, then halves the gap four times. A rate that does not go is tried once more.
     #[arg(long, conflicts_with_all = ["rate", "hgrm"])]
     find_knee: bool,
     /// The highest rate that --find-knee tries.
@@ -250,7 +250,7 @@ fn sheet(args: &Args, begun: &Begun<'_>, rows: &[Row]) -> Sheet {
             text: state_table(rows, machine),
         },
         Part::Table {
-            heading: format!("Stages, p50 / p99: {}", stage_names()),
+            heading: format!("Stages of one request in {STAGED}, p50 / p99: {}", stage_names()),
             text: stage_table(rows),
         },
         Part::Table {
@@ -372,14 +372,17 @@ fn table<const N: usize>(headings: [&str; N]) -> Table {
 }
 
 fn latency_table(rows: &[Row]) -> String {
-    let headings =
-        ["p50", "p90", "p99", "p99.9", "p99.99", "max", "answered", "refused", "late", "layout"];
+    let headings = [
+        "p50", "p90", "p99", "p99.9", "p99.99", "max", "answered", "declined", "refused", "late",
+        "layout",
+    ];
     let mut table = table(headings);
     for row in rows {
         let run = &row.run;
         let mut cells = row.cells();
         cells.extend(percentiles(&run.latency.quantiles()));
         cells.push(format!("{}/s", Count(run.answered_per_s())));
+        cells.push(Count(run.declined).to_string());
         cells.push(Count(run.refused).to_string());
         cells.push(format!("{:.1} %", row.late_ppm() as f64 / 1e4));
         cells.push(run.layout.to_string());

@@ -139,6 +139,10 @@ fn sheet(begun: &Begun<'_>, run: &Run) -> Sheet {
             "open_bets": journaled.standing, "live_keys": journaled.keys, "bytes": journaled.bytes,
         })
     };
+    let bar = |(how, opened): &(&str, Opened)| {
+        let seconds = opened.took.as_secs_f64();
+        ((*how).to_owned(), seconds, format!("{seconds:.2} s"))
+    };
     Sheet {
         title: "betring bench recover".to_owned(),
         doubts: begun.doubts(1),
@@ -147,6 +151,11 @@ fn sheet(begun: &Begun<'_>, run: &Run) -> Sheet {
             Part::Table {
                 heading: "From the start of opening until the engine serves, each in a process of its own".to_owned(),
                 text: table.to_string(),
+            },
+            Part::Bars {
+                heading: "Until it serves",
+                text: "From the start of opening, by what is there to begin with.",
+                bars: run.opened.iter().map(bar).collect(),
             },
         ],
         rows: run.opened.iter().map(row).collect::<Value>(),

@@ -69,6 +69,10 @@ fn sheet(args: &Args, begun: &Begun<'_>, run: &Run) -> Sheet {
         cells.push(format!("{:.2}x", q.p99 as f64 / before as f64));
         table.row(cells);
     }
+    let bar = |phase: &Phase| {
+        let p99 = phase.turn.p99;
+        (phase.name.to_owned(), p99 as f64, Span(p99).to_string())
+    };
     let row = |phase: &Phase| {
         json!({
             "phase": phase.name, "seconds": phase.took.as_secs_f64(), "turns": phase.turns,
@@ -93,6 +97,11 @@ fn sheet(args: &Args, begun: &Begun<'_>, run: &Run) -> Sheet {
                     "  suspending the market whose bets waited took {:.1?}",
                     run.suspended
                 ),
+            },
+            Part::Bars {
+                heading: "The p99 of a turn, by what goes on",
+                text: "Everybody else waits as long as a turn takes.",
+                bars: run.phases.iter().map(bar).collect(),
             },
         ],
         rows: run.phases.iter().map(row).collect::<Value>(),

@@ -34,6 +34,12 @@ pub(super) enum Part {
     },
     /// Only on the page.
     Lines(report::Lines),
+    /// Only on the page: name, length, and what stands behind it.
+    Bars {
+        heading: &'static str,
+        text: &'static str,
+        bars: Vec<(String, f64, String)>,
+    },
 }
 
 /// How it is shown, and where.
@@ -66,7 +72,8 @@ impl<'a> Shown<'a> {
     ) -> Result<(), CliError> {
         if self.json {
             let json = json!({
-                "title": sheet.title, "machine": machine_json(machine), "doubts": sheet.doubts,
+                "title": sheet.title, "version": env!("CARGO_PKG_VERSION"), "debug": cfg!(debug_assertions),
+                "measured_at": now(), "machine": machine_json(machine), "doubts": sheet.doubts,
                 "rows": sheet.rows, "checked": sheet.checked,
             });
             out.line(json)?;
@@ -104,7 +111,8 @@ impl Common {
 }
 
 fn html(sheet: &Sheet, machine: &Machine) -> String {
-    let mut facts = machine_lines(machine);
+    let mut facts = vec![made_by()];
+    facts.extend(machine_lines(machine));
     facts.extend(sheet.doubts.iter().map(|doubt| format!("→ {doubt}")));
     facts.extend(sheet.checked.iter().map(|checked| format!("PASS  {checked}")));
     let mut parts = report::facts_part(&sheet.title, &facts);
@@ -117,6 +125,7 @@ fn html(sheet: &Sheet, machine: &Machine) -> String {
                 curves,
             ),
             Part::Lines(lines) => report::lines_part(lines),
+            Part::Bars { heading, text, bars } => report::bars_part(heading, text, bars),
         };
     }
     report::table_page(&sheet.title, &parts)
@@ -129,6 +138,17 @@ pub(super) fn machine_lines(machine: &Machine) -> Vec<String> {
         Some((what, how)) => vec![what.to_owned(), format!("  by itself: bare {how}")],
         None => vec![all],
     }
+}
+
+/// Which program, built how, measured when.
+pub(super) fn made_by() -> String {
+    let built = if cfg!(debug_assertions) { ", a debug build" } else { "" };
+    format!("betring {}{built}, {}", env!("CARGO_PKG_VERSION"), now())
+}
+
+/// To the second, in UTC.
+fn now() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
 }
 
 fn machine_json(machine: &Machine) -> Value {

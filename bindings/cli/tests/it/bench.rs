@@ -15,6 +15,18 @@ fn json(said: &Said) -> Value {
     serde_json::from_str(&said.out).expect("JSON")
 }
 
+/// The JSON of a bench whose page, written elsewhere, has a plot.
+fn with_a_plot(dir: &Path, words: &str) -> Value {
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let page = elsewhere.path().join("page.html");
+    let said = json(&bench(dir, &format!("{words} --json --report {}", page.display())));
+    assert_eq!(said["version"], env!("CARGO_PKG_VERSION"));
+    assert!(said["measured_at"].as_str().is_some_and(|at| at.ends_with('Z') && !at.contains('.')));
+    let page = std::fs::read_to_string(page).expect("the page");
+    assert!(page.contains("<svg") && !page.contains("Not measured in this run"), "{page}");
+    said
+}
+
 fn left(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("the directory");
     let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("a file").file_name();
@@ -167,7 +179,7 @@ fn a_soak_has_percentiles_by_the_second_and_marks_and_settles_what_it_was_given(
 #[test]
 fn the_journal_is_measured_beside_bare_commits_and_read_back() {
     let dir = tempfile::tempdir().expect("a directory");
-    let said = json(&bench(dir.path(), "journal --json --seconds 1 --records 8 --bytes 200"));
+    let said = with_a_plot(dir.path(), "journal --seconds 1 --records 8 --bytes 200");
     let row = &said["rows"][0];
     assert_eq!((&row["records_a_sync"], &row["bare_bytes"]), (&8.into(), &4_096.into()));
     assert!(0 < row["records"].as_u64().unwrap_or(0) && row["records"] == row["read_back"]);
@@ -178,7 +190,7 @@ fn the_journal_is_measured_beside_bare_commits_and_read_back() {
 #[test]
 fn a_settlement_has_a_row_for_every_phase_and_takes_all_bets_of_others() {
     let dir = tempfile::tempdir().expect("a directory");
-    let said = json(&bench(dir.path(), "settle --json --bets 200"));
+    let said = with_a_plot(dir.path(), "settle --bets 200");
     let rows = said["rows"].as_array().expect("rows");
     let phases: Vec<&str> = rows.iter().filter_map(|row| row["phase"].as_str()).collect();
     assert_eq!(phases, ["before", "settle", "rollback", "cancel", "lapse", "after"]);
@@ -191,7 +203,7 @@ fn a_settlement_has_a_row_for_every_phase_and_takes_all_bets_of_others() {
 #[test]
 fn a_journal_opens_to_the_same_state_with_and_without_its_snapshots() {
     let dir = tempfile::tempdir().expect("a directory");
-    let said = json(&bench(dir.path(), "recover --json --open-bets 500 --commands 3_000"));
+    let said = with_a_plot(dir.path(), "recover --open-bets 500 --commands 3_000");
     let rows = said["rows"].as_array().expect("rows");
     let replayed: Vec<u64> = rows.iter().filter_map(|row| row["decided_again"].as_u64()).collect();
     assert!(replayed.len() == 3 && replayed.is_sorted(), "{replayed:?}");
@@ -217,8 +229,7 @@ fn matches_are_repriced_in_time_and_on_one_core() {
 #[test]
 fn an_order_is_measured_in_three_ways_that_come_to_the_same() {
     let dir = tempfile::tempdir().expect("a directory");
-    let said =
-        json(&bench(dir.path(), "book --json --live 100 --orders 1_000 --times 2 --level 50"));
+    let said = with_a_plot(dir.path(), "book --live 100 --orders 1_000 --times 2 --level 50");
     let rows = said["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), 4);
     for same in ["counted", "stake", "rest"] {
