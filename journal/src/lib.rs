@@ -4,7 +4,7 @@
 //!  append ─▶ open frame ─▶ mapped segment ─▶ seal, sync ─▶ durable_seq
 //!              (writer)        (mmap)          (writer)       (sync)
 //!                                 ▲
-//!            prepared ahead: zeros, synced, mapped, populated (prepare)
+//!            prepared ahead: zeros, synced, mapped, present (prepare)
 //! ```
 //!
 //! A journal is a directory ([`segment`] draws its files byte by byte) of segments, a segment a

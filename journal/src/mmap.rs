@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::io;
 
-use memmap2::{Advice, MmapMut, MmapOptions};
+use memmap2::{Advice, MmapMut, MmapOptions, UncheckedAdvice};
+
+/// Fewer bytes, a single page, are synced as they are: one more call would cost as much as it saves.
+const UNMAPPED_FROM: usize = 8 << 10;
 
 /// A mapping of a whole file. Stores go to the page cache and survive this process; `sync_range`
 /// makes them survive the machine.
@@ -13,8 +16,7 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// Maps a file and makes its pages present and writable, so that the first store to a page
-    /// does not wait for a fault.
+    /// Maps a file and makes its pages present, so that a store does not wait for the device.
     ///
     /// # Errors
     /// What the system says to `mmap` or to `MADV_RANDOM`; an empty file cannot be mapped.
@@ -30,9 +32,10 @@ impl Mapping {
         let map = unsafe { MmapOptions::new().map_mut(file)? };
         // No reading ahead, which would bring pages back as large ones (`prepare` says why).
         map.advise(Advice::Random)?;
-        // Where this is not known (kernels before 5.14, some file systems) the first store to each
-        // page faults, which is slower and no less right.
-        let _ = map.advise(Advice::PopulateWrite);
+        // Not writable: that would make them dirty, and whoever cleans them takes each away from every
+        // core by itself. Where this is not known (kernels before 5.14, some file systems) the first
+        // store to each page does a little more, and nothing less right.
+        let _ = map.advise(Advice::PopulateRead);
         Ok(Mapping { map })
     }
 
@@ -44,8 +47,19 @@ impl Mapping {
         &mut self.map
     }
 
-    /// msync(MS_SYNC) of these bytes, with a flush of the device.
+    /// msync(MS_SYNC) of these bytes, with a flush of the device. They are not mapped afterwards until
+    /// somebody looks at them.
+    #[allow(unsafe_code)]
     pub(crate) fn sync_range(&self, offset: usize, len: usize) -> io::Result<()> {
+        // The system takes a page that it is about to write away from every core, one page at a time, and
+        // waits for each of them: of a large frame that takes longer than the device. What is not mapped
+        // has not to be taken away, and all at once is one wait.
+        if UNMAPPED_FROM <= len {
+            // SAFETY: dropping pages of a *shared mapping of a file* loses nothing: the page cache keeps
+            // them, dirty ones as dirty, and the next access maps the same bytes. `new` makes no other
+            // mapping, so a reference into it sees what it saw before.
+            unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len)? };
+        }
         self.map.flush_range(offset, len)
     }
 }

@@ -7,9 +7,11 @@
 //! megabyte. (Large writes, and dropping the page cache after them, cure the megabyte only: the
 //! pages come back as large ones, read ahead, and far from the start of a segment a commit then
 //! takes four times as long and a fault ten times; read one by one instead, a segment takes twelve
-//! times as long to prepare. Small writes cost a tenth more than large ones.) The pages are *made present*, so that an append does not
-//! wait for the device. Then everything is *synced*, once: so that a later sync of one page writes
-//! one page.
+//! times as long to prepare. Small writes cost a tenth more than large ones.) They are *synced in
+//! pieces*: a commit that comes meanwhile waits for one of them, not for the whole segment. They are
+//! *mapped when they are synced*: whatever is mapped when it is synced the system takes away from
+//! every core first, one page at a time. The pages are *made present*, so that an append does not
+//! wait for the device; clean, so that a later sync of one page writes one page.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,10 +21,12 @@ use std::thread::JoinHandle;
 use crate::error::Error;
 use crate::frame::PAGE;
 use crate::segment::ready_name;
-use crate::store::{Store, StoreFile, StoreMap};
+use crate::store::{Store, StoreFile};
 
 /// Zeros are written in pieces of this size, so that the page cache keeps them in such pieces.
 const WRITE_BYTES: u64 = PAGE;
+/// So many are synced at a time: a commit that comes meanwhile waits for no more than these.
+const SYNCED_EACH: u64 = 256 << 10;
 
 /// The map of a file of this store.
 pub(crate) type MapOf<S> = <<S as Store>::File as StoreFile>::Map;
@@ -71,11 +75,12 @@ fn write_and_map<S: Store>(
         let len = (bytes - done).min(WRITE_BYTES);
         file.write_at(done, &zeros[..len as usize]).map_err(at("write"))?;
         done += len;
+        if done.is_multiple_of(SYNCED_EACH) {
+            file.sync().map_err(at("sync"))?;
+        }
     }
-    let mut map = file.map().map_err(at("map"))?;
-    let len = map.bytes().len() as u64;
-    map.sync_range(0, len).map_err(at("sync"))?;
-    Ok(map)
+    file.sync().map_err(at("sync"))?;
+    file.map().map_err(at("map"))
 }
 
 /// Prepares segments: on a thread of its own, some ahead; or, without a thread, when asked.

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 
 use betring_journal::{
-    Error, FrameSink, MemStore, Position, ReadLevel, Reader, RecordMeta, record_bytes,
+    Error, FrameSink, Journal, MemStore, Options, Position, ReadLevel, Reader, RecordMeta,
+    record_bytes,
 };
 
 use crate::support::*;
@@ -38,6 +39,18 @@ fn a_commit_is_one_sync_however_many_records_it_has() {
     assert_eq!((stats.frames, stats.records, stats.rotations), (4, 113, 0));
     assert_eq!(stats.syncs, 5, "one for the segment's header");
     assert_eq!(stats.bytes % 4096, 0);
+}
+
+#[test]
+fn a_segment_is_made_durable_in_pieces_so_that_no_commit_waits_for_all_of_it() {
+    let syncs_of = |bytes: u64| {
+        let store = MemStore::new();
+        let options = Options::small(bytes);
+        begin(Journal::open(store.clone(), options, SCHEMA, &mut |_| {}).unwrap()).unwrap();
+        store.syncs()
+    };
+    // 256 KiB each.
+    assert_eq!(syncs_of(8 << 20) - syncs_of(4 << 20), 16);
 }
 
 #[test]

@@ -144,6 +144,34 @@ fn a_mapped_store_is_seen_by_readers_of_the_file_at_once() {
 }
 
 #[test]
+fn a_synced_range_has_what_was_stored_and_takes_more_whatever_its_size() {
+    const PAGES: u64 = 16;
+    let (_dir, store) = temp_dir();
+    let mut file = store.create_new("x").unwrap();
+    (0..PAGES).for_each(|page| file.write_at(page * 4096, &[0; 4096]).unwrap());
+    file.sync().unwrap();
+    let mut map = file.map().unwrap();
+    let reader = store.open_read("x").unwrap();
+    let mut expected = vec![0; PAGES as usize * 4096];
+    // One page stays mapped, more are taken out of the mapping before they are synced.
+    for (round, (first, pages)) in
+        [(0, 1), (1, 2), (0, 4), (3, 13), (0, 16)].into_iter().enumerate()
+    {
+        for page in first..first + pages {
+            let at = page * 4096 + 100 * round as u64;
+            let bytes = payload(page + 1, 100);
+            map.store(at, &bytes);
+            expected[at as usize..at as usize + 100].copy_from_slice(&bytes);
+        }
+        map.sync_range(first * 4096, pages * 4096).unwrap();
+        assert!(map.bytes() == expected, "the mapping, {pages} pages from {first}");
+        let mut read = vec![0; expected.len()];
+        assert_eq!(reader.read_at(0, &mut read).unwrap(), read.len());
+        assert!(read == expected, "the file, {pages} pages from {first}");
+    }
+}
+
+#[test]
 fn what_is_no_file_is_told_and_keeps_nobody_waiting() {
     let (dir, store) = temp_dir();
     let mut writer = writer(&store);
