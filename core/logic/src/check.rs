@@ -26,6 +26,16 @@ fn suspension(digest: &mut Digester, suspension: &Suspension) {
     digest.put(suspension.owners).put(suspension.seq.0);
 }
 
+/// What an account's bets come to.
+#[derive(Clone, Copy, Default)]
+struct OfAccount {
+    pending: i128,
+    may_win: i128,
+    held: i128,
+    /// One is a probe and the account is not, or the other way round.
+    mixed: bool,
+}
+
 impl<R: Rules> State<R> {
     /// Checks every rule that must hold between two commands.
     ///
@@ -123,31 +133,41 @@ impl<R: Rules> State<R> {
                 )
             })?;
         }
-        for (index, account) in self.ledger.accounts.iter().enumerate() {
-            let own = |bet: &&Bet| {
-                bet.account as usize == index
-                    && bet.state != BetState::Archived
-                    && !bet.state.is_refused()
-                    && bet.state != BetState::CashedOut
+        let mut sums = vec![OfAccount::default(); self.ledger.accounts.len()];
+        let counting = |bet: &&Bet| {
+            bet.state != BetState::Archived
+                && !bet.state.is_refused()
+                && bet.state != BetState::CashedOut
+        };
+        for bet in self.bets.iter().filter(counting) {
+            let at = bet.account as usize;
+            let (Some(sum), Some(account)) = (sums.get_mut(at), self.ledger.accounts.get(at))
+            else {
+                return Err(format!(
+                    "a bet is of A{}, whom nobody knows",
+                    u64::from(bet.account) + 1
+                ));
             };
-            let pending = self.bets.iter().filter(own).map(|bet| i128::from(bet.returns));
-            let pending = pending.sum::<i128>() + self.exchange.room(index as u32);
+            sum.pending += i128::from(bet.returns);
+            sum.may_win += if bet.counts() && !bet.synthetic { bet.may_win() } else { 0 };
+            sum.held += if bet.is_bound() { i128::from(bet.stake) } else { 0 };
+            sum.mixed |= bet.synthetic != account.synthetic;
+        }
+        for (index, (account, sum)) in self.ledger.accounts.iter().zip(sums).enumerate() {
+            let pending = sum.pending + self.exchange.room(index as u32);
             rule(i128::from(account.pending) == pending, || {
                 format!("what A{} may yet win is the sum over its bets and orders", index + 1)
             })?;
-            let counted = self.bets.iter().filter(own).filter(|bet| bet.counts() && !bet.synthetic);
-            rule(account.may_win == counted.map(Bet::may_win).sum::<i128>(), || {
+            rule(account.may_win == sum.may_win, || {
                 format!("what A{} would win is the sum over its bets that count", index + 1)
             })?;
-            let bound = self.bets.iter().filter(own).filter(|bet| bet.is_bound());
-            rule(account.held == bound.map(|bet| i128::from(bet.stake)).sum::<i128>(), || {
+            rule(account.held == sum.held, || {
                 format!("what A{} has held is the sum of its bets that wait bound", index + 1)
             })?;
             rule(!account.external || account.balance <= 0, || {
                 format!("A{} is an external wallet's: {} is not here", index + 1, account.balance)
             })?;
-            let kinds = self.bets.iter().filter(own).all(|bet| bet.synthetic == account.synthetic);
-            rule(kinds, || format!("A{} and its bets are probes or not", index + 1))?;
+            rule(!sum.mixed, || format!("A{} and its bets are probes or not", index + 1))?;
         }
         self.check_own_limits()
     }

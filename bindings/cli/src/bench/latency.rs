@@ -82,7 +82,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "MICROSECONDS", default_value = "10_000", requires = "find_knee",
         value_parser = |text: &str| up_to(text, 60_000_000))]
     bound: u64,
-    /// Decide the journal of each row twice, and list records that took longer than 10 us both times.
+    /// Decide the journal of each row twice, and list commands that took longer than 10 us both times.
     #[arg(long, conflicts_with_all = ["find_knee", "soak"])]
     twice: bool,
     /// One long run at one rate, instead of short ones: percentiles by the second, with marks where a segment ends, a
@@ -462,7 +462,9 @@ fn twice_table(rows: &[Row]) -> String {
         let told: Vec<String> = longest
             .iter()
             .take(TOLD)
-            .map(|gap| format!("{} ({:.1?}, {:.1?})", gap.seq, gap.took[0], gap.took[1]))
+            .map(|gap| {
+                format!("#{} {} ({:.1?}, {:.1?})", gap.seq, gap.kind, gap.took[0], gap.took[1])
+            })
             .collect();
         let mut cells = row.cells();
         let counts = [twice.records, twice.gaps[0], twice.gaps[1], twice.repeated.len() as u64];
@@ -478,7 +480,7 @@ fn twice_json(twice: &Twice) -> Value {
     const LISTED: usize = 1_000;
     let gaps =
         twice.repeated.iter().take(LISTED).map(
-            |gap| json!({ "seq": gap.seq, "ns": gap.took.map(|took| took.as_nanos() as u64) }),
+            |gap| json!({ "seq": gap.seq, "command": gap.kind, "ns": gap.took.map(|took| took.as_nanos() as u64) }),
         );
     json!({
         "records": twice.records, "gaps": twice.gaps, "repeated": twice.repeated.len(),
