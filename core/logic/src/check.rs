@@ -153,8 +153,10 @@ impl<R: Rules> State<R> {
             sum.held += if bet.is_bound() { i128::from(bet.stake) } else { 0 };
             sum.mixed |= bet.synthetic != account.synthetic;
         }
-        for (index, (account, sum)) in self.ledger.accounts.iter().zip(sums).enumerate() {
-            let pending = sum.pending + self.exchange.room(index as u32);
+        let rooms = self.exchange.rooms(sums.len());
+        let accounts = self.ledger.accounts.iter().zip(sums.into_iter().zip(rooms));
+        for (index, (account, (sum, room))) in accounts.enumerate() {
+            let pending = sum.pending + room;
             rule(i128::from(account.pending) == pending, || {
                 format!("what A{} may yet win is the sum over its bets and orders", index + 1)
             })?;

@@ -230,12 +230,15 @@ impl Exchange {
         positions.map(|p| i128::from(p.held)).sum()
     }
 
-    /// What the orders of an account may bring it.
-    pub(crate) fn room(&self, account: u32) -> i128 {
-        let own = |row: &&OrderRow| {
-            row.state != OrderState::Archived
-                && self.positions[row.position as usize].account == account
-        };
-        self.rows.iter().filter(own).map(|row| i128::from(row.room)).sum()
+    /// What the orders of each of so many accounts may bring it.
+    pub(crate) fn rooms(&self, accounts: usize) -> Vec<i128> {
+        let mut rooms = vec![0; accounts];
+        for row in self.rows.iter().filter(|row| row.state != OrderState::Archived) {
+            let account = self.positions[row.position as usize].account;
+            if let Some(room) = rooms.get_mut(account as usize) {
+                *room += i128::from(row.room);
+            }
+        }
+        rooms
     }
 }
