@@ -55,10 +55,13 @@ impl Mapping {
         // waits for each of them: of a large frame that takes longer than the device. What is not mapped
         // has not to be taken away, and all at once is one wait.
         if UNMAPPED_FROM <= len {
+            // It is advice: where it is not taken (memory that is locked), the sync does all of it.
             // SAFETY: dropping pages of a *shared mapping of a file* loses nothing: the page cache keeps
-            // them, dirty ones as dirty, and the next access maps the same bytes. `new` makes no other
-            // mapping, so a reference into it sees what it saw before.
-            unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len)? };
+            // them, dirty ones as dirty, and the next access maps the same bytes, so a reference into it
+            // sees what it saw before. `new` makes only such mappings (`map_mut`; of a private copy the
+            // stores would be gone).
+            let _ =
+                unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, len) };
         }
         self.map.flush_range(offset, len)
     }

@@ -75,11 +75,10 @@ fn write_and_map<S: Store>(
         let len = (bytes - done).min(WRITE_BYTES);
         file.write_at(done, &zeros[..len as usize]).map_err(at("write"))?;
         done += len;
-        if done.is_multiple_of(SYNCED_EACH) {
+        if done.is_multiple_of(SYNCED_EACH) || done == bytes {
             file.sync().map_err(at("sync"))?;
         }
     }
-    file.sync().map_err(at("sync"))?;
     file.map().map_err(at("map"))
 }
 

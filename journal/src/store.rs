@@ -129,7 +129,7 @@ pub trait StoreFile: Debug + Send + 'static {
     /// What the system says.
     fn forget_cached(&mut self) -> io::Result<()>;
 
-    /// Maps the whole file, its pages present and writable.
+    /// Maps the whole file, its pages present.
     ///
     /// # Errors
     /// What the system says.
