@@ -6,7 +6,7 @@ use betring::{Digest, HouseRules, Stamp, State, Timestamp};
 use betring_core::command::Kind;
 use betring_core::event::Events;
 use betring_core::id::Seq;
-use betring_core::wire::SLOT;
+use betring_core::wire::record_parts;
 use betring_journal::{DirStore, ReadLevel, Reader};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -74,11 +74,8 @@ fn decide(
     let mut records = 0;
     while let Some(record) = reader.next()? {
         let stamp = Stamp { seq: Seq(record.meta.seq), at: Timestamp(record.meta.ts) };
-        // A command says of how many slots it is; behind it are its events.
-        let slots = record.payload.get(4..6).map(|n| usize::from(u16::from_le_bytes([n[0], n[1]])));
-        let parts = slots.and_then(|slots| record.payload.split_at_checked(slots * SLOT));
-        let (command, recorded) =
-            parts.ok_or_else(|| Error::Wrong(format!("record {} is no command", stamp.seq)))?;
+        let (command, recorded) = record_parts(record.payload)
+            .ok_or_else(|| Error::Wrong(format!("record {} is no command", stamp.seq)))?;
         let begun = Instant::now();
         let decided = state.replay(stamp, command, &mut events);
         let took = begun.elapsed();

@@ -40,9 +40,8 @@ use betring_core::event::*;
 use betring_core::id::*;
 use betring_core::ruleset::Ruleset;
 use betring_core::time::{Nanos, Timestamp};
-use betring_core::wire::{Header, Minor, Name, SLOT, Slot, WirePrice};
+use betring_core::wire::{Header, Minor, Name, WirePrice, record_parts};
 use std::collections::HashMap;
-use zerocopy::FromBytes;
 
 macro_rules! rules {
     ($($name:ident: $sentence:literal,)*) => {
@@ -111,9 +110,7 @@ pub(crate) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The command's bytes and the events' bytes.
     pub(crate) fn parts(&self) -> Option<(&'a [u8], &'a [u8])> {
-        let slot = Slot::read_from_prefix(self.payload).ok()?.0;
-        let bytes = slot.slots() * SLOT;
-        (SLOT <= bytes && bytes <= self.payload.len()).then(|| self.payload.split_at(bytes))
+        record_parts(self.payload)
     }
 }
 

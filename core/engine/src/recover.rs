@@ -10,7 +10,7 @@ use betring_core::command::{Command, Kind, decode};
 use betring_core::event::Events;
 use betring_core::id::{Epoch, RequestKey, Seq};
 use betring_core::time::Timestamp;
-use betring_core::wire::{SLOT, SLOTS_MAX};
+use betring_core::wire::record_parts;
 use betring_core::{Digest, HouseRules, LOGIC_VERSION, Rules, Stamp, State};
 use betring_journal::{DirStore, ReadLevel, Reader, Record};
 
@@ -124,16 +124,8 @@ impl fmt::Display for Recovered {
 /// # Errors
 /// [`Error::NotReproduced`] if it is not a record of ours.
 pub(crate) fn parts(seq: Seq, payload: &[u8]) -> Result<(&[u8], &[u8]), Error> {
-    let slots = match payload.get(4..6) {
-        Some(bytes) => usize::from(u16::from_le_bytes([bytes[0], bytes[1]])),
-        None => 0,
-    };
-    let split = if (1..=SLOTS_MAX).contains(&slots) {
-        payload.split_at_checked(slots * SLOT)
-    } else {
-        None
-    };
-    split.ok_or_else(|| Error::NotReproduced { seq, what: "it holds no command".into() })
+    record_parts(payload)
+        .ok_or_else(|| Error::NotReproduced { seq, what: "it holds no command".into() })
 }
 
 /// Decides a journal again, record by record.

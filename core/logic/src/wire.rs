@@ -34,6 +34,30 @@ pub const SLOT: usize = 128;
 pub const HEADER: usize = 64;
 /// Slots of the longest command: 16 KiB.
 pub const SLOTS_MAX: usize = 128;
+
+/// The command of a journal's record and, behind it, the events that it caused: the payload says of how many slots the
+/// command is. None where that is no command: of no slot, of more than [`SLOTS_MAX`], or of more than there is.
+///
+/// ```
+/// use betring_core::wire::{SLOT, SLOTS_MAX, record_parts};
+///
+/// let record = |slots: u8, bytes| {
+///     let mut payload = vec![0; bytes];
+///     payload[4] = slots;
+///     record_parts(&payload).map(|(command, events)| (command.len(), events.len()))
+/// };
+/// assert_eq!(record(2, 2 * SLOT + 64), Some((2 * SLOT, 64)));
+/// assert_eq!(record(1, SLOT), Some((SLOT, 0)));
+/// assert_eq!(record(2, 2 * SLOT - 1), None);
+/// assert_eq!(record(0, SLOT), None);
+/// assert_eq!(record(SLOTS_MAX as u8 + 1, 200 * SLOT), None);
+/// assert_eq!(record_parts(&[0; 5]), None);
+/// ```
+pub fn record_parts(payload: &[u8]) -> Option<(&[u8], &[u8])> {
+    let slots = payload.get(4..6)?;
+    let slots = usize::from(u16::from_le_bytes([slots[0], slots[1]]));
+    if (1..=SLOTS_MAX).contains(&slots) { payload.split_at_checked(slots * SLOT) } else { None }
+}
 /// Bytes of a name as it travels, zero-padded.
 pub const NAME: usize = 64;
 
